@@ -1,0 +1,13 @@
+//! Wire shapes, generated from the `.proto` files beside this crate. It knows shapes, no meaning.
+
+/// What nodes say to each other.
+#[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
+pub mod node {
+    tonic::include_proto!("drave.node.v1");
+}
+
+/// The body of Loki's push API.
+#[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
+pub mod push {
+    tonic::include_proto!("loki.push.v1");
+}

@@ -1,0 +1,404 @@
+//! `log.redb`: every group's log, votes and marks, in one file.
+//!
+//! In go batches of operations, one transaction and one fsync each; out come a group's whole log
+//! at start and ranges of entries later.
+//!
+//! Tables: `log` maps (group, index, part) to rows of [`super::value`]; `meta` maps (group, what)
+//! to the vote, the committed and the purged log id, each under its own checksum.
+//!
+//! Invariants:
+//! - The operations of a batch take effect in order, and all or none of them.
+//! - A group's entries are contiguous from `purged + 1`, or the file is damaged.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use bytes::{Bytes, BytesMut};
+use openraft::EntryPayload;
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
+use tokio::sync::oneshot;
+
+use super::value::{self, Encoded, Head, Key};
+use super::{Medium, decode_identity, encode_identity, failed, guarded, open};
+use crate::error::Error;
+use crate::node::Identity;
+use crate::types::{Entry, IoFlushed, LeaderId, LogId, Payload, Vote};
+
+const LOG: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("log");
+const META: TableDefinition<'_, (u32, u8), &[u8]> = TableDefinition::new("meta");
+
+const VOTE: u8 = 1;
+const COMMITTED: u8 = 2;
+const PURGED: u8 = 3;
+const IDENTITY: (u32, u8) = (u32::MAX, 0);
+
+/// Half of it may buffer writes: a full batch of 16 MiB is written at once, by the commit.
+const CACHE_BYTES: usize = 48 << 20;
+
+type Ack = oneshot::Sender<Result<(), std::io::Error>>;
+
+/// One write to a group's log.
+pub(crate) enum Op {
+    /// Entries behind the last one.
+    Append {
+        group: u32,
+        entries: Vec<Entry>,
+        bytes: usize,
+        done: IoFlushed,
+        flushed: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    },
+    /// The vote.
+    Vote { group: u32, vote: Vote, done: Ack },
+    /// Removes every entry from `start` on.
+    Truncate { group: u32, start: u64, done: Ack },
+    /// Removes every entry: a snapshot covers more than the log holds.
+    Reset { group: u32, purged: LogId, done: Ack },
+    /// The last committed entry. Written along with the next batch; never the reason for one.
+    Committed { group: u32, committed: LogId },
+    /// Nothing: acknowledged once everything before it is durable.
+    Barrier { done: Ack },
+}
+
+/// Removes a group's entries up to and with `upto`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PurgeSlice {
+    pub(crate) group: u32,
+    pub(crate) upto: LogId,
+}
+
+/// A group's log as found at start.
+#[derive(Debug, Default)]
+pub(crate) struct LoadedLog {
+    pub(crate) vote: Option<Vote>,
+    pub(crate) committed: Option<LogId>,
+    pub(crate) purged: Option<LogId>,
+    /// The index of the first of `entries`.
+    pub(crate) first: u64,
+    /// Leader and payload bytes of each entry.
+    pub(crate) entries: Vec<(LeaderId, u32)>,
+    /// The commands of the range that was asked for; empty for entries of Raft itself.
+    pub(crate) wal: Vec<(u64, Bytes)>,
+}
+
+/// The open database.
+pub(crate) struct LogDb {
+    db: Database,
+    path: PathBuf,
+}
+
+impl LogDb {
+    /// Opens the file, and repairs it if the last process was killed.
+    pub(crate) fn open(medium: Medium) -> Result<Self, Error> {
+        let (db, path) = open(medium, CACHE_BYTES)?;
+        Ok(Self { db, path })
+    }
+
+    /// Whose file it is; nothing for a new file.
+    pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
+        guarded(&self.path, || {
+            let txn = self.db.begin_read().map_err(|e| failed(&self.path, e))?;
+            let meta = match txn.open_table(META) {
+                Ok(meta) => meta,
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+                Err(error) => return Err(failed(&self.path, error)),
+            };
+            let row = meta.get(IDENTITY).map_err(|e| failed(&self.path, e))?;
+            row.map(|row| decode_identity(&self.path, row.value())).transpose()
+        })
+    }
+
+    /// Writes whose file it is, and makes the tables.
+    pub(crate) fn create(&self, identity: &Identity) -> Result<(), Error> {
+        self.write(|log, meta| {
+            let _ = log;
+            meta.insert(IDENTITY, encode_identity(identity).as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// Whether any group wrote anything yet.
+    pub(crate) fn is_unused(&self) -> Result<bool, Error> {
+        guarded(&self.path, || {
+            let check = || -> Result<bool, redb::Error> {
+                let txn = self.db.begin_read()?;
+                let meta = txn.open_table(META)?;
+                let log = txn.open_table(LOG)?;
+                let other = meta.range(..IDENTITY)?.next().transpose()?.is_some();
+                Ok(!other && log.first()?.is_none())
+            };
+            check().map_err(|error| failed(&self.path, error))
+        })
+    }
+
+    fn write<'a>(
+        &self,
+        work: impl FnOnce(
+            &mut Table<'_, Key, &'static [u8]>,
+            &mut Table<'_, (u32, u8), &'static [u8]>,
+        ) -> Result<(), redb::Error>
+        + 'a,
+    ) -> Result<(), Error> {
+        guarded(&self.path, || {
+            let write = || -> Result<(), redb::Error> {
+                // One-phase commits, without quick repair: one fsync each, and a repair after a
+                // crash reads the whole log and so checks it.
+                let txn = self.db.begin_write()?;
+                let mut log = txn.open_table(LOG)?;
+                let mut meta = txn.open_table(META)?;
+                work(&mut log, &mut meta)?;
+                drop((log, meta));
+                txn.commit()?;
+                Ok(())
+            };
+            write().map_err(|error| failed(&self.path, error))
+        })
+    }
+
+    /// Writes a batch durably, in order, or not at all.
+    pub(crate) fn commit(&self, ops: &[Op], purge: Option<PurgeSlice>) -> Result<(), Error> {
+        self.write(|log, meta| {
+            for op in ops {
+                match op {
+                    Op::Append { group, entries, .. } => {
+                        for entry in entries {
+                            insert(log, *group, entry)?;
+                        }
+                    }
+                    Op::Vote { group, vote, .. } => put(meta, (*group, VOTE), &encode_vote(vote))?,
+                    Op::Truncate { group, start, .. } => {
+                        log.retain_in(
+                            (*group, *start, 0)..=(*group, u64::MAX, u16::MAX),
+                            |_, _| false,
+                        )?;
+                    }
+                    Op::Reset { group, purged, .. } => {
+                        log.retain_in((*group, 0, 0)..=(*group, u64::MAX, u16::MAX), |_, _| false)?;
+                        put(meta, (*group, PURGED), &encode_log_id(purged))?;
+                    }
+                    Op::Committed { group, committed } => {
+                        put(meta, (*group, COMMITTED), &encode_log_id(committed))?;
+                    }
+                    Op::Barrier { .. } => {}
+                }
+            }
+            if let Some(PurgeSlice { group, upto }) = purge {
+                log.retain_in((group, 0, 0)..=(group, upto.index, u16::MAX), |_, _| false)?;
+                put(meta, (group, PURGED), &encode_log_id(&upto))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads a group's whole log, checks every value, and keeps the commands of `wal`.
+    pub(crate) fn load(&self, group: u32, wal: Range<u64>) -> Result<LoadedLog, Error> {
+        guarded(&self.path, || {
+            let mut loaded = LoadedLog {
+                vote: self.mark(group, VOTE)?.map(|row| decode_vote(&row)),
+                committed: self.mark(group, COMMITTED)?.map(|row| decode_log_id(&row)),
+                purged: self.mark(group, PURGED)?.map(|row| decode_log_id(&row)),
+                ..LoadedLog::default()
+            };
+            let start = loaded.purged.map_or(0, |purged| purged.index + 1);
+            loaded.first = start;
+            self.scan(group, start..u64::MAX, |entry, bytes| {
+                if loaded.entries.is_empty() && loaded.purged.is_none() {
+                    loaded.first = entry.log_id.index;
+                }
+                let next = loaded.first + loaded.entries.len() as u64;
+                if entry.log_id.index != next {
+                    return Err(self.corrupt(group, next, "it is missing".to_owned()));
+                }
+                if wal.contains(&entry.log_id.index) {
+                    let command = match entry.payload {
+                        EntryPayload::Normal(command) => command.0,
+                        EntryPayload::Blank | EntryPayload::Membership(_) => Bytes::new(),
+                    };
+                    loaded.wal.push((entry.log_id.index, command));
+                }
+                let bytes = u32::try_from(bytes).expect("a payload has less than 4 GiB");
+                loaded.entries.push((entry.log_id.leader_id, bytes));
+                Ok(true)
+            })?;
+            Ok(loaded)
+        })
+    }
+
+    /// Reads entries of `range`, at least one and about `bytes_max`, as far as there are any.
+    pub(crate) fn entries(
+        &self,
+        group: u32,
+        range: Range<u64>,
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        guarded(&self.path, || {
+            let mut entries: Vec<Entry> = Vec::new();
+            let mut total = 0;
+            self.scan(group, range, |entry, bytes| {
+                if let Some(last) = entries.last()
+                    && entry.log_id.index != last.log_id.index + 1
+                {
+                    return Err(self.corrupt(
+                        group,
+                        last.log_id.index + 1,
+                        "it is missing".to_owned(),
+                    ));
+                }
+                entries.push(entry);
+                total += bytes;
+                Ok(total < bytes_max)
+            })?;
+            Ok(entries)
+        })
+    }
+
+    fn mark(&self, group: u32, what: u8) -> Result<Option<Vec<u8>>, Error> {
+        let read = || -> Result<Option<Vec<u8>>, redb::Error> {
+            let meta = self.db.begin_read()?.open_table(META)?;
+            Ok(meta.get((group, what))?.map(|row| row.value().to_vec()))
+        };
+        let Some(row) = read().map_err(|error| failed(&self.path, error))? else {
+            return Ok(None);
+        };
+        let damaged = |what: String| Error::Damaged { path: self.path.clone(), what };
+        let bytes = value::unseal(&mark_name((group, what)), &row).map_err(damaged)?;
+        if bytes.len() != mark_bytes(what) {
+            return Err(damaged(format!("mark {what} of group {group} has {} bytes", bytes.len())));
+        }
+        Ok(Some(bytes.to_vec()))
+    }
+
+    /// Hands each entry of `range` with its payload's length to `each`, until that says stop.
+    fn scan(
+        &self,
+        group: u32,
+        range: Range<u64>,
+        mut each: impl FnMut(Entry, usize) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let broken = |error: redb::Error| failed(&self.path, error);
+        let read = || -> Result<_, redb::Error> { Ok(self.db.begin_read()?.open_table(LOG)?) };
+        let log = read().map_err(broken)?;
+        let mut rows = log
+            .range((group, range.start, 0)..(group, range.end, 0))
+            .map_err(|error| broken(error.into()))?;
+        while let Some(row) = rows.next() {
+            let (key, row) = row.map_err(|error| broken(error.into()))?;
+            let (_, index, part) = key.value();
+            let corrupt = |what: String| self.corrupt(group, index, what);
+            if part != 0 {
+                return Err(corrupt("its first row is missing".to_owned()));
+            }
+            let (head, first) = value::read_first(key.value(), row.value()).map_err(corrupt)?;
+            let mut bytes = BytesMut::with_capacity(head.len);
+            bytes.extend_from_slice(first);
+            for part in 1.. {
+                if bytes.len() >= head.len {
+                    break;
+                }
+                let Some(row) = rows.next() else {
+                    return Err(corrupt(format!("its part {part} is missing")));
+                };
+                let (key, row) = row.map_err(|error| broken(error.into()))?;
+                if key.value() != (group, index, part) {
+                    return Err(corrupt(format!("its part {part} is missing")));
+                }
+                let more = value::read_more(key.value(), row.value()).map_err(corrupt)?;
+                bytes.extend_from_slice(more);
+            }
+            let entry = finish(index, head, bytes).map_err(corrupt)?;
+            if !each(entry, head.len)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn corrupt(&self, group: u32, index: u64, what: String) -> Error {
+        Error::Corrupt { path: self.path.clone(), group, index, what }
+    }
+
+    /// The file's path, for messages.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+}
+
+fn finish(index: u64, head: Head, bytes: BytesMut) -> Result<Entry, String> {
+    if bytes.len() != head.len {
+        return Err(format!("it has {} bytes instead of {}", bytes.len(), head.len));
+    }
+    let payload = head.payload(bytes.freeze())?;
+    Ok(Entry { log_id: LogId { leader_id: head.leader, index }, payload })
+}
+
+fn insert(
+    log: &mut Table<'_, Key, &'static [u8]>,
+    group: u32,
+    entry: &Entry,
+) -> Result<(), redb::Error> {
+    let encoded = Encoded::of(&entry.payload);
+    let mut offset = 0;
+    for (take, part) in value::split(encoded.len()).zip(0..) {
+        let key = (group, entry.log_id.index, part);
+        let mut row = log.insert_reserve(key, Encoded::row_bytes(part, take))?;
+        encoded.write(key, entry.log_id.leader_id, offset, row.as_mut());
+        offset += take;
+    }
+    Ok(())
+}
+
+/// The bytes an entry's payload takes, for queues and statistics.
+pub(crate) fn payload_bytes(payload: &Payload) -> usize {
+    match payload {
+        EntryPayload::Blank => 0,
+        EntryPayload::Normal(command) => command.0.len(),
+        EntryPayload::Membership(_) => Encoded::of(payload).len(),
+    }
+}
+
+fn mark_name((group, what): (u32, u8)) -> [u8; 5] {
+    let [a, b, c, d] = group.to_le_bytes();
+    [a, b, c, d, what]
+}
+
+fn mark_bytes(what: u8) -> usize {
+    if what == VOTE { 17 } else { 24 }
+}
+
+fn put(
+    meta: &mut Table<'_, (u32, u8), &'static [u8]>,
+    key: (u32, u8),
+    bytes: &[u8],
+) -> Result<(), redb::Error> {
+    meta.insert(key, value::seal(&mark_name(key), bytes).as_slice())?;
+    Ok(())
+}
+
+fn encode_vote(vote: &Vote) -> [u8; 17] {
+    let mut row = [0; 17];
+    row[..8].copy_from_slice(&vote.leader_id.term.to_le_bytes());
+    row[8..16].copy_from_slice(&vote.leader_id.node_id.to_le_bytes());
+    row[16] = u8::from(vote.committed);
+    row
+}
+
+fn decode_vote(row: &[u8]) -> Vote {
+    let leader_id = LeaderId { term: word(row, 0), node_id: word(row, 8) };
+    Vote { leader_id, committed: row[16] != 0 }
+}
+
+fn encode_log_id(id: &LogId) -> [u8; 24] {
+    let mut row = [0; 24];
+    row[..8].copy_from_slice(&id.leader_id.term.to_le_bytes());
+    row[8..16].copy_from_slice(&id.leader_id.node_id.to_le_bytes());
+    row[16..].copy_from_slice(&id.index.to_le_bytes());
+    row
+}
+
+fn decode_log_id(row: &[u8]) -> LogId {
+    let leader_id = LeaderId { term: word(row, 0), node_id: word(row, 8) };
+    LogId { leader_id, index: word(row, 16) }
+}
+
+fn word(row: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(row[at..at + 8].try_into().expect("eight bytes are eight bytes"))
+}

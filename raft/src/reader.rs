@@ -1,0 +1,162 @@
+//! The reader thread: what is no longer in memory is read here, never on the caller's runtime.
+//!
+//! In come requests for a group's state at start or for a range of entries; out go the answers.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::{cmp, io};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::disk::{GroupState, LoadedLog, LogDb, StateDb};
+use crate::error::Error;
+use crate::types::Entry;
+
+/// Each waiting request belongs to a task that awaits it, so the queue stays short.
+const REQUESTS_MAX: usize = 64;
+
+/// All that the disk knows of a group.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) state: GroupState,
+    pub(crate) rows: Vec<(Vec<u8>, Bytes)>,
+    pub(crate) log: LoadedLog,
+}
+
+enum Request {
+    Load {
+        group: u32,
+        reply: oneshot::Sender<Result<Loaded, Error>>,
+    },
+    Entries {
+        group: u32,
+        range: Range<u64>,
+        bytes_max: usize,
+        reply: oneshot::Sender<Result<Vec<Entry>, Error>>,
+    },
+    /// Look whether to stop.
+    Wake,
+}
+
+/// Sends requests to the thread.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    requests: mpsc::Sender<Request>,
+    closing: Arc<AtomicBool>,
+}
+
+impl Reader {
+    /// Starts the thread.
+    pub(crate) fn start(
+        log: Arc<LogDb>,
+        state: Arc<StateDb>,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
+        let (tx, mut rx) = mpsc::channel(REQUESTS_MAX);
+        let closing = Arc::new(AtomicBool::new(false));
+        let reader = Self { requests: tx, closing: closing.clone() };
+        let run = move || {
+            while let Some(request) = rx.blocking_recv() {
+                if closing.load(Ordering::Acquire) {
+                    return;
+                }
+                match request {
+                    Request::Wake => {}
+                    Request::Load { group, reply } => {
+                        let _ = reply.send(load(&log, &state, group));
+                    }
+                    Request::Entries { group, range, bytes_max, reply } => {
+                        let _ = reply.send(log.entries(group, range, bytes_max));
+                    }
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("raft-read".into()).spawn(run)?;
+        Ok((reader, thread))
+    }
+
+    /// Ends the thread after what it reads right now. Groups may hold this handle for longer.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        // Where the queue is full, the thread looks anyway.
+        let _ = self.requests.try_send(Request::Wake);
+    }
+
+    /// A group's state and log.
+    pub(crate) async fn load(&self, group: u32) -> Result<Loaded, Error> {
+        self.ask(|reply| Request::Load { group, reply }).await
+    }
+
+    /// Entries of `range` in order: at least one where there is one, and about `bytes_max`.
+    pub(crate) async fn entries(
+        &self,
+        group: u32,
+        range: Range<u64>,
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        self.ask(|reply| Request::Entries { group, range, bytes_max, reply }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Request,
+    ) -> Result<T, Error> {
+        let stopped = || Error::Stopped("the node is stopped".into());
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+fn load(log: &LogDb, state: &StateDb, group: u32) -> Result<Loaded, Error> {
+    let state_path = state.path().to_owned();
+    let (state, rows) = state.load(group)?;
+    let applied = state.applied.map_or(0, |id| id.index);
+    let wal = cmp::max(state.floor, 1)..applied + 1;
+    let log_path = log.path().to_owned();
+    let log = log.load(group, wal.clone())?;
+
+    // The log is purged below the durable floor only: what is gone from it must be in the rows.
+    if let Some(purged) = log.purged
+        && purged.index >= state.floor
+    {
+        let floor = state.floor;
+        return Err(Error::Damaged {
+            path: state_path,
+            what: format!(
+                "its rows of group {group} reach up to {floor}, and the log was purged up to {}",
+                purged.index
+            ),
+        });
+    }
+
+    let last = match log.entries.len() {
+        0 => log.purged.map_or(0, |id| id.index),
+        len => log.first + len as u64 - 1,
+    };
+    // The bound is written a little later than the entries, so a shorter log has lost some.
+    if let Some(logged) = state.logged
+        && last < logged.index
+    {
+        return Err(Error::LogReverted {
+            path: log_path,
+            group,
+            found: last,
+            expected: logged.index,
+        });
+    }
+    let found = log.wal.len() as u64;
+    if found < wal.end.saturating_sub(wal.start) {
+        let index =
+            wal.start + log.wal.first().map_or(0, |(first, _)| (first == &wal.start).into());
+        return Err(Error::Corrupt {
+            path: log_path,
+            group,
+            index,
+            what: format!("of {}..{} only {found} are there", wal.start, wal.end),
+        });
+    }
+    Ok(Loaded { state, rows, log })
+}

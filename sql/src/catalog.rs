@@ -1,0 +1,159 @@
+//! The names a statement can use: one database with the table, pg_catalog and information_schema.
+//!
+//! The table is opened when a statement first names it and then stays the same for that statement,
+//! however often it is named: a self-join reads one snapshot. The next statement opens it anew.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    SchemaProvider, TableProvider,
+};
+use datafusion::common::Result;
+use datafusion_pg_catalog::pg_catalog::context::{PgCatalogContextProvider, Role};
+use datafusion_pg_catalog::pg_catalog::{PgCatalogSchemaProvider, PgCatalogStaticTables};
+use tokio::runtime::Handle;
+
+use crate::error::SqlError;
+use crate::scan::Provider;
+use crate::table::Source;
+
+/// The schema that holds the table.
+pub(crate) const SCHEMA: &str = "public";
+
+/// The table of one connection, as the running statement sees it.
+pub(crate) struct Tables {
+    source: Arc<dyn Source>,
+    tenant: String,
+    /// The runtime that `Source::open` runs on.
+    runtime: Handle,
+    /// The lock is held while opening, so that a statement opens once.
+    current: tokio::sync::Mutex<Current>,
+}
+
+#[derive(Default)]
+struct Current {
+    pinned: Option<SchemaRef>,
+    provider: Option<Arc<Provider>>,
+}
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tables").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+impl Tables {
+    /// Begins a statement. It sees the table with the columns of `pinned`, or with its own.
+    pub(crate) async fn begin(&self, pinned: Option<SchemaRef>) {
+        *self.current.lock().await = Current { pinned, provider: None };
+    }
+
+    /// The schema of the table, if the statement named it.
+    pub(crate) async fn schema(&self) -> Option<SchemaRef> {
+        self.current.lock().await.provider.as_ref().map(|provider| provider.schema())
+    }
+
+    async fn provider(&self) -> Result<Arc<Provider>> {
+        let mut current = self.current.lock().await;
+        if let Some(provider) = &current.provider {
+            return Ok(provider.clone());
+        }
+        let (source, tenant) = (self.source.clone(), self.tenant.clone());
+        let opened = self.runtime.spawn(async move { source.open(&tenant).await });
+        let table = match opened.await {
+            Ok(table) => table.map_err(SqlError::from)?,
+            Err(_) => return Err(SqlError::panicked().into()),
+        };
+        let name = self.source.table_name();
+        let provider = Arc::new(Provider::new(name, table, current.pinned.clone()));
+        current.provider = Some(provider.clone());
+        Ok(provider)
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for Tables {
+    fn table_names(&self) -> Vec<String> {
+        vec![self.source.table_name().to_owned()]
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        match self.table_exist(name) {
+            true => Ok(Some(self.provider().await?)),
+            false => Ok(None),
+        }
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        name == self.source.table_name()
+    }
+}
+
+/// The roles that pg_roles shows: the one that is connected.
+#[derive(Clone, Debug)]
+struct Roles {
+    user: String,
+}
+
+#[async_trait]
+impl PgCatalogContextProvider for Roles {
+    async fn roles(&self) -> Vec<String> {
+        vec![self.user.clone()]
+    }
+
+    async fn role(&self, name: &str) -> Option<Role> {
+        (name == self.user).then(|| Role {
+            name: self.user.clone(),
+            is_superuser: false,
+            can_login: true,
+            can_create_db: false,
+            can_create_role: false,
+            can_create_user: false,
+            can_replication: false,
+            grants: Vec::new(),
+            inherited_roles: Vec::new(),
+        })
+    }
+}
+
+/// Who asks for what.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) user: String,
+    pub(crate) database: String,
+    pub(crate) tenant: String,
+    pub(crate) pid: i32,
+}
+
+/// Builds the catalog of one connection.
+pub(crate) fn catalog(
+    source: Arc<dyn Source>,
+    identity: &Identity,
+    runtime: Handle,
+    fixed: Arc<PgCatalogStaticTables>,
+) -> Result<(Arc<dyn CatalogProviderList>, Arc<Tables>)> {
+    let tables = Arc::new(Tables {
+        source,
+        tenant: identity.tenant.clone(),
+        runtime,
+        current: tokio::sync::Mutex::default(),
+    });
+    let database = Arc::new(MemoryCatalogProvider::new());
+    database.register_schema(SCHEMA, tables.clone())?;
+    let list = Arc::new(MemoryCatalogProviderList::new());
+    list.register_catalog(identity.database.clone(), database.clone());
+    // pg_catalog lists the tables of a list of its own: were it the one above, the two would own
+    // each other and no connection would ever be freed.
+    let listed: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
+    let plain = MemoryCatalogProvider::new();
+    plain.register_schema(SCHEMA, tables.clone())?;
+    listed.register_catalog(identity.database.clone(), Arc::new(plain));
+    let roles = Roles { user: identity.user.clone() };
+    let pg_catalog = PgCatalogSchemaProvider::try_new(listed, fixed, roles)?;
+    database.register_schema("pg_catalog", Arc::new(pg_catalog))?;
+    Ok((list, tables))
+}

@@ -1,0 +1,306 @@
+//! Arrow batches as DataRow messages.
+//!
+//! In go a batch and the fields that were described to the client; out come the bytes of one
+//! message per row, with the end of each row, so that a portal can stop at any of them. Types that
+//! log queries return by the million have their own encoders; the others are left to arrow-pg.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arrow_pg::datatypes::field_into_pg_type;
+use arrow_pg::encoder::encode_value;
+use bytes::{BufMut, Bytes, BytesMut};
+use chrono::{DateTime, Datelike, Timelike};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, LargeStringArray, RecordBatch,
+    StringArray, StringViewArray,
+};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{
+    DataType, Field, Int32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+};
+use pgwire::api::Type;
+use pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo};
+use pgwire::error::PgWireError;
+
+use crate::error::SqlError;
+
+/// Chunks are cut when they have grown to this.
+const CHUNK_BYTES: usize = 64 << 10;
+/// From 1970 to 2000, where Postgres' binary timestamps begin, in microseconds.
+const EPOCH_2000_US: i64 = 946_684_800_000_000;
+
+/// Encoded rows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Chunk {
+    pub(crate) bytes: Bytes,
+    /// Where each row ends in `bytes`.
+    pub(crate) ends: Vec<usize>,
+}
+
+/// The type a column has for the client. Types without one are refused when the statement is
+/// planned, not when the first row comes.
+pub(crate) fn pg_type(field: &Arc<Field>) -> Result<Type, SqlError> {
+    if matches!(field.data_type(), DataType::Union(..)) {
+        return Ok(Type::TEXT);
+    }
+    field_into_pg_type(field).map_err(|_| {
+        SqlError::unsupported(format_args!(
+            "column \"{}\" of type {}",
+            field.name(),
+            field.data_type()
+        ))
+        .hint("cast it to text")
+    })
+}
+
+/// Columns as the client will see them: `formats` has none, one for all, or one per column.
+pub(crate) fn fields(
+    schema: &Schema,
+    names: Option<&[String]>,
+    formats: &[i16],
+) -> Result<Arc<Vec<FieldInfo>>, SqlError> {
+    let format = |index: usize| match formats {
+        [] => FieldFormat::Text,
+        [one] => FieldFormat::from(*one),
+        many => FieldFormat::from(many[index]),
+    };
+    let fields = schema.fields().iter().enumerate().map(|(index, field)| {
+        let name = names.map_or(field.name(), |names| &names[index]);
+        Ok(FieldInfo::new(name.clone(), None, None, pg_type(field)?, format(index)))
+    });
+    Ok(Arc::new(fields.collect::<Result<_, SqlError>>()?))
+}
+
+/// Encodes batches of one statement.
+pub(crate) struct Encoder {
+    fields: Arc<Vec<FieldInfo>>,
+    slow: DataRowEncoder,
+    bytes: BytesMut,
+    ends: Vec<usize>,
+}
+
+impl Encoder {
+    pub(crate) fn new(fields: Arc<Vec<FieldInfo>>) -> Encoder {
+        let slow = DataRowEncoder::new(fields.clone());
+        Encoder { fields, slow, bytes: BytesMut::new(), ends: Vec::new() }
+    }
+
+    /// Encodes rows of `batch` from `start` until a chunk is full; returns it and the next row.
+    pub(crate) fn encode(
+        &mut self,
+        batch: &Columns,
+        start: usize,
+    ) -> Result<(Chunk, usize), SqlError> {
+        let columns = i16::try_from(self.fields.len())
+            .map_err(|_| SqlError::new("54011", "too many columns"))?;
+        let mut row = start;
+        while row < batch.rows && self.bytes.len() < CHUNK_BYTES {
+            let at = self.bytes.len();
+            self.bytes.put_u8(b'D');
+            self.bytes.put_i32(0);
+            self.bytes.put_i16(columns);
+            for (column, field) in batch.columns.iter().zip(self.fields.iter()) {
+                column.put(row, field, &mut self.slow, &mut self.bytes)?;
+            }
+            let length = i32::try_from(self.bytes.len() - at - 1)
+                .map_err(|_| SqlError::new("54000", "row is too large"))?;
+            self.bytes[at + 1..at + 5].copy_from_slice(&length.to_be_bytes());
+            self.ends.push(self.bytes.len());
+            row += 1;
+        }
+        let bytes = self.bytes.split().freeze();
+        Ok((Chunk { bytes, ends: std::mem::take(&mut self.ends) }, row))
+    }
+}
+
+/// A batch with its columns told apart by type once.
+pub(crate) struct Columns {
+    columns: Vec<Column>,
+    rows: usize,
+}
+
+impl Columns {
+    pub(crate) fn new(batch: &RecordBatch) -> Result<Columns, SqlError> {
+        let schema = batch.schema();
+        let columns = batch.columns().iter().zip(schema.fields());
+        let columns = columns.map(|(array, field)| Column::new(array, field));
+        Ok(Columns { columns: columns.collect::<Result<_, _>>()?, rows: batch.num_rows() })
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+}
+
+enum Column {
+    Bool(BooleanArray),
+    Int4(Int32Array),
+    Int8(Int64Array),
+    Text(StringArray),
+    LargeText(LargeStringArray),
+    TextView(StringViewArray),
+    /// Microseconds since 1970, and whether the type has a time zone.
+    Time(Int64Array, bool),
+    Other(ArrayRef, Arc<Field>),
+}
+
+impl Column {
+    fn new(array: &ArrayRef, field: &Arc<Field>) -> Result<Column, SqlError> {
+        // Columns that the catalog tags as oid or "char" have an encoding of their own.
+        let tagged = !field.metadata().is_empty();
+        Ok(match array.data_type() {
+            _ if tagged => Column::Other(array.clone(), field.clone()),
+            DataType::Boolean => Column::Bool(array.as_boolean().clone()),
+            DataType::Int32 => Column::Int4(array.as_primitive::<Int32Type>().clone()),
+            DataType::Int64 => Column::Int8(array.as_primitive::<Int64Type>().clone()),
+            DataType::Utf8 => Column::Text(array.as_string::<i32>().clone()),
+            DataType::LargeUtf8 => Column::LargeText(array.as_string::<i64>().clone()),
+            DataType::Utf8View => Column::TextView(array.as_string_view().clone()),
+            DataType::Timestamp(unit, zone) => {
+                Column::Time(microseconds(array, *unit), zone.is_some())
+            }
+            DataType::Dictionary(_, values) => {
+                let values_field = Arc::new(field.as_ref().clone().with_data_type(*values.clone()));
+                Column::new(&cast(array, values)?, &values_field)?
+            }
+            DataType::Union(..) => Column::new(&crate::functions::json_text(array)?, field)?,
+            _ => Column::Other(array.clone(), field.clone()),
+        })
+    }
+
+    fn is_null(&self, row: usize) -> bool {
+        match self {
+            Column::Bool(array) => array.is_null(row),
+            Column::Int4(array) => array.is_null(row),
+            Column::Int8(array) | Column::Time(array, _) => array.is_null(row),
+            Column::Text(array) => array.is_null(row),
+            Column::LargeText(array) => array.is_null(row),
+            Column::TextView(array) => array.is_null(row),
+            Column::Other(array, _) => array.is_null(row),
+        }
+    }
+
+    fn put(
+        &self,
+        row: usize,
+        field: &FieldInfo,
+        slow: &mut DataRowEncoder,
+        out: &mut BytesMut,
+    ) -> Result<(), SqlError> {
+        if self.is_null(row) {
+            out.put_i32(-1);
+            return Ok(());
+        }
+        let text = field.format() == FieldFormat::Text;
+        match self {
+            Column::Bool(array) if text => put(out, if array.value(row) { b"t" } else { b"f" }),
+            Column::Bool(array) => put(out, &[u8::from(array.value(row))]),
+            Column::Int4(array) if text => put_display(out, array.value(row)),
+            Column::Int4(array) => put(out, &array.value(row).to_be_bytes()),
+            Column::Int8(array) if text => put_display(out, array.value(row)),
+            Column::Int8(array) => put(out, &array.value(row).to_be_bytes()),
+            Column::Text(array) => put(out, array.value(row).as_bytes()),
+            Column::LargeText(array) => put(out, array.value(row).as_bytes()),
+            Column::TextView(array) => put(out, array.value(row).as_bytes()),
+            Column::Time(array, zone) if text => put_time(out, array.value(row), *zone),
+            Column::Time(array, _) => {
+                put(out, &array.value(row).wrapping_sub(EPOCH_2000_US).to_be_bytes());
+            }
+            Column::Other(array, arrow_field) => {
+                encode_value(slow, array, row, arrow_field, field).map_err(from_pgwire)?;
+                out.put_slice(&slow.take_row().data);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn microseconds(array: &ArrayRef, unit: TimeUnit) -> Int64Array {
+    match unit {
+        TimeUnit::Second => {
+            array.as_primitive::<TimestampSecondType>().unary(|at| at.saturating_mul(1_000_000))
+        }
+        TimeUnit::Millisecond => {
+            array.as_primitive::<TimestampMillisecondType>().unary(|at| at.saturating_mul(1000))
+        }
+        TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().unary(|at| at),
+        TimeUnit::Nanosecond => {
+            array.as_primitive::<TimestampNanosecondType>().unary(|at| at.div_euclid(1000))
+        }
+    }
+}
+
+fn put(out: &mut BytesMut, value: &[u8]) {
+    // Values live in one Arrow array, so their length fits; a row that does not is refused above.
+    out.put_i32(value.len() as i32);
+    out.put_slice(value);
+}
+
+fn put_display(out: &mut BytesMut, value: impl std::fmt::Display) {
+    put_with(out, |out| write!(out, "{value}"));
+}
+
+fn put_with(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> std::fmt::Result) {
+    let at = out.len();
+    out.put_i32(0);
+    write(out).expect("a buffer that grows takes every write");
+    let length = (out.len() - at - 4) as i32;
+    out[at..at + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+/// As Postgres writes it: microseconds without trailing zeros, `+00` if there is a time zone.
+fn put_time(out: &mut BytesMut, at: i64, zone: bool) {
+    put_with(out, |out| {
+        let Some(time) = DateTime::from_timestamp_micros(at) else {
+            return out.write_str(if at < 0 { "-infinity" } else { "infinity" });
+        };
+        let (common, year) = time.year_ce();
+        let (month, day) = (time.month(), time.day());
+        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+        write!(out, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")?;
+        let mut fraction = time.timestamp_subsec_micros();
+        if fraction > 0 {
+            let mut width = 6;
+            while fraction.is_multiple_of(10) {
+                fraction /= 10;
+                width -= 1;
+            }
+            write!(out, ".{fraction:0width$}")?;
+        }
+        if zone {
+            out.write_str("+00")?;
+        }
+        if common { Ok(()) } else { out.write_str(" BC") }
+    });
+}
+
+fn from_pgwire(error: PgWireError) -> SqlError {
+    match error {
+        PgWireError::UserError(info) if info.code == "22003" => {
+            SqlError::new("22003", info.message)
+        }
+        other => SqlError::unsupported(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        let check = |at, expected: &str| {
+            let mut out = BytesMut::new();
+            put_time(&mut out, at, true);
+            assert_eq!(std::str::from_utf8(&out[4..]).unwrap(), expected);
+        };
+        check(0, "1970-01-01 00:00:00+00");
+        check(-1, "1969-12-31 23:59:59.999999+00");
+        check(1_700_000_000_120_000, "2023-11-14 22:13:20.12+00");
+        check(1_700_000_000_000_001, "2023-11-14 22:13:20.000001+00");
+        check(i64::MAX, "infinity+00".trim_end_matches("+00"));
+        check(-62_135_596_800_000_001, "0001-12-31 23:59:59.999999+00 BC");
+    }
+}

@@ -1,0 +1,449 @@
+//! DataFusion on threads of its own: planning, running and encoding statements.
+//!
+//! In go statements with their parameters; out come encoded rows through a bounded channel. One
+//! engine serves all connections: its runtime, its memory pool and its queue are what a heavy
+//! statement uses up instead of the process's own.
+//!
+//! - Nothing of a statement is computed on the caller's runtime.
+//! - Dropping a `Running` stops its statement at the next point where it waits.
+//! - A panic in a statement ends that statement.
+//! - Threads have stacks that the deepest accepted statement fits on.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use datafusion::arrow::array::{AsArray, RecordBatch, RecordBatchOptions, StringArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::error::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::SessionStateDefaults;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement as DfStatement;
+use datafusion_pg_catalog::pg_catalog::PgCatalogStaticTables;
+use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
+use futures::StreamExt;
+use pgwire::api::results::FieldInfo;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::catalog::{self, Identity, SCHEMA, Tables};
+use crate::encode::{Chunk, Columns, Encoder, fields};
+use crate::error::{Error, SqlError};
+use crate::functions;
+use crate::params::ParamType;
+use crate::settings::Settings;
+use crate::statement::{Rows, Statement, parse};
+use crate::table::Source;
+
+/// Address space per thread; only what is used becomes memory.
+const STACK_BYTES: usize = 64 << 20;
+/// Encoded chunks that wait for a slow client, per statement.
+const CHUNKS_AHEAD: usize = 4;
+/// How long a statement waits for its turn.
+const TURN_MAX: Duration = Duration::from_secs(10);
+
+/// DataFusion and what all connections share of it.
+pub(crate) struct Engine {
+    /// `None` once it is being shut down.
+    runtime: Option<Runtime>,
+    /// The caller's runtime, where `Source::open` runs.
+    caller: Handle,
+    base: SessionState,
+    fixed: Arc<PgCatalogStaticTables>,
+    parser: PostgresCompatibilityParser,
+    source: Arc<dyn Source>,
+    turns: Arc<Semaphore>,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        source: Arc<dyn Source>,
+        memory_bytes: usize,
+        threads: usize,
+        server_version: &str,
+    ) -> Result<Engine, Error> {
+        let threads = threads.max(1);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("sql")
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()?;
+        let memory = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory_bytes)))
+            .with_disk_manager_builder(
+                DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled),
+            )
+            .build_arc()?;
+        Ok(Engine {
+            base: base_state(memory, threads, server_version)?,
+            fixed: Arc::new(PgCatalogStaticTables::try_new()?),
+            parser: PostgresCompatibilityParser::new(),
+            turns: Arc::new(Semaphore::new(threads * 4)),
+            caller: Handle::current(),
+            runtime: Some(runtime),
+            source,
+        })
+    }
+
+    fn handle(&self) -> &Handle {
+        self.runtime.as_ref().expect("it is taken only by drop").handle()
+    }
+
+    pub(crate) fn source(&self) -> &dyn Source {
+        self.source.as_ref()
+    }
+
+    /// Waits for a turn to run a statement.
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, SqlError> {
+        let turn = tokio::time::timeout(TURN_MAX, self.turns.clone().acquire_owned()).await;
+        match turn {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(SqlError::new("57P01", "the server is shutting down")),
+            Err(_) => Err(SqlError::new("53300", "too many statements are running")),
+        }
+    }
+
+    /// Prepares what a connection needs. Building its catalog takes a while, so it is done here.
+    pub(crate) async fn session(
+        self: &Arc<Engine>,
+        identity: Identity,
+        settings: Arc<Mutex<Settings>>,
+    ) -> Result<Arc<Session>, SqlError> {
+        let engine = self.clone();
+        run(self.handle(), async move {
+            let fixed = engine.fixed.clone();
+            let caller = engine.caller.clone();
+            let (list, tables) =
+                catalog::catalog(engine.source.clone(), &identity, caller, fixed)?;
+            let config = engine.base.config().clone();
+            let config = config.with_default_catalog_and_schema(&identity.database, SCHEMA);
+            let state = SessionStateBuilder::new_from_existing(engine.base.clone())
+                .with_config(config)
+                .with_catalog_list(list)
+                .build();
+            let context = SessionContext::new_with_state(state);
+            let Identity { user, database, pid, .. } = &identity;
+            functions::register_session(&context, user, database, *pid, &settings);
+            Ok(Arc::new(Session { engine, context, tables }))
+        })
+        .await
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Statements end when they next wait; the caller's runtime must not wait for them.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn base_state(
+    memory: Arc<RuntimeEnv>,
+    threads: usize,
+    server_version: &str,
+) -> Result<SessionState, DataFusionError> {
+    let mut config = SessionConfig::new()
+        .with_information_schema(true)
+        .with_create_default_catalog_and_schema(false)
+        .with_target_partitions(threads);
+    let options = config.options_mut();
+    options.set("datafusion.sql_parser.dialect", "postgresql")?;
+    options.set("datafusion.execution.time_zone", "UTC")?;
+    options.set("datafusion.explain.physical_plan_only", "true")?;
+    options.set("datafusion.explain.show_sizes", "false")?;
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(memory)
+        .with_default_features()
+        // There are no files to read.
+        .with_file_formats(Vec::new())
+        .with_table_factories(Default::default())
+        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_type_planner(Arc::new(
+            datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner,
+        ))
+        .build();
+    let context = SessionContext::new_with_state(state);
+    catalog_functions(&context);
+    datafusion_functions_json::register_all(&mut *context.state_ref().write())?;
+    functions::register(&context, server_version)?;
+    Ok(context.state())
+}
+
+/// The functions of datafusion-pg-catalog that are right as they are.
+fn catalog_functions(context: &SessionContext) {
+    use datafusion_pg_catalog::pg_catalog as pg;
+    let privileges = [
+        "has_table_privilege",
+        "has_schema_privilege",
+        "has_database_privilege",
+        "has_any_column_privilege",
+    ];
+    for name in privileges {
+        context.register_udf(pg::has_privilege_udf::create_has_privilege_udf(name));
+    }
+    for function in [
+        pg::create_current_schemas_udf(),
+        pg::create_pg_table_is_visible(),
+        pg::format_type::create_format_type_udf(),
+        pg::pg_get_expr_udf::create_pg_get_expr_udf(),
+        pg::create_pg_get_partkeydef_udf(),
+        pg::create_pg_relation_is_publishable_udf(),
+        pg::create_pg_get_statisticsobjdef_columns_udf(),
+        pg::create_pg_encoding_to_char_udf(),
+        pg::create_pg_relation_size_udf(),
+        pg::create_pg_total_relation_size_udf(),
+        pg::create_pg_stat_get_numscans(),
+        pg::create_pg_get_constraintdef(),
+        pg::create_pg_get_partition_ancestors_udf(),
+        pg::quote_ident_udf::create_quote_ident_udf(),
+        pg::quote_ident_udf::create_parse_ident_udf(),
+        pg::array_bounds_udf::create_array_upper_udf(),
+        pg::array_bounds_udf::create_array_lower_udf(),
+    ] {
+        context.register_udf(function);
+    }
+    pg::generate_series_arg_coercion::CoerceIntArgsToBigInt::widen(context);
+}
+
+/// Runs `work` on the engine's threads. Dropping the future stops it.
+async fn run<T: Send + 'static>(
+    handle: &Handle,
+    work: impl Future<Output = Result<T, SqlError>> + Send + 'static,
+) -> Result<T, SqlError> {
+    let task = AbortOnDrop(handle.spawn(work));
+    task.join().await.unwrap_or_else(|| Err(SqlError::panicked()))
+}
+
+/// A task that does not outlive what waits for it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> AbortOnDrop<T> {
+    /// What the task returned; `None` if it panicked or the runtime went away.
+    async fn join(mut self) -> Option<T> {
+        (&mut self.0).await.ok()
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What a statement was found to be when it was prepared.
+#[derive(Clone, Debug)]
+pub(crate) struct Described {
+    pub(crate) params: Vec<ParamType>,
+    /// The columns it returns.
+    pub(crate) schema: SchemaRef,
+    /// Their names for the client.
+    pub(crate) names: Arc<Vec<String>>,
+    /// The table as the statement was planned with, to be shown to it again.
+    pub(crate) pinned: Option<SchemaRef>,
+}
+
+/// One execution of a statement.
+pub(crate) struct Job {
+    pub(crate) rows: Rows,
+    pub(crate) params: Vec<ScalarValue>,
+    pub(crate) formats: Vec<i16>,
+    /// How the statement was described, if it was.
+    pub(crate) described: Option<Described>,
+}
+
+/// The engine as one connection uses it.
+pub(crate) struct Session {
+    engine: Arc<Engine>,
+    context: SessionContext,
+    tables: Arc<Tables>,
+}
+
+impl Session {
+    pub(crate) async fn parse(self: &Arc<Session>, text: String) -> Result<Vec<Statement>, SqlError> {
+        let session = self.clone();
+        run(self.engine.handle(), async move { parse(&session.engine.parser, &text) }).await
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Plans a statement to learn its parameters and columns.
+    pub(crate) async fn describe(
+        self: &Arc<Session>,
+        rows: Rows,
+        declared: Vec<Option<ParamType>>,
+    ) -> Result<Described, SqlError> {
+        let session = self.clone();
+        run(self.engine.handle(), async move {
+            session.tables.begin(None).await;
+            let state = session.context.state();
+            let plan = session.plan(&state, &rows).await?;
+            let params = crate::infer::parameters(&plan, &declared)?;
+            let nulls = params.iter().map(ParamType::null).collect::<Result<Vec<_>, _>>()?;
+            let plan = plan.with_param_values(nulls)?;
+            let options = state.config_options();
+            let plan = state.analyzer().execute_and_check(plan, options, |_, _| {})?;
+            let (schema, names) = shown(&rows, plan.schema().as_arrow());
+            // Refuses columns that no client could read.
+            fields(&schema, None, &[])?;
+            let pinned = session.tables.schema().await;
+            Ok(Described { params, schema, names, pinned })
+        })
+        .await
+    }
+
+    async fn plan(&self, state: &SessionState, rows: &Rows) -> Result<LogicalPlan, SqlError> {
+        let statement = DfStatement::Statement(rows.ast.clone());
+        let plan = state.statement_to_plan(statement).await?;
+        SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false)
+            .verify_plan(&plan)?;
+        Ok(plan)
+    }
+
+    /// Starts a statement. The table is opened in here, after the statement has arrived.
+    pub(crate) fn start(self: &Arc<Session>, job: Job) -> Running {
+        let session = self.clone();
+        let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
+        let task = self.engine.handle().spawn(async move {
+            if let Err(error) = session.produce(job, &sender).await {
+                // The receiver may be gone, which is how statements are stopped.
+                let _ = sender.send(Err(error)).await;
+            }
+        });
+        Running { events: receiver, task: Some(AbortOnDrop(task)) }
+    }
+
+    async fn produce(
+        &self,
+        job: Job,
+        sender: &mpsc::Sender<Result<Event, SqlError>>,
+    ) -> Result<(), SqlError> {
+        let pinned = job.described.as_ref().and_then(|described| described.pinned.clone());
+        self.tables.begin(pinned).await;
+        let state = self.context.state();
+        let plan = self.plan(&state, &job.rows).await?;
+        let plan = match crate::infer::parameters(&plan, &[])?.len() > job.params.len() {
+            true => return Err(SqlError::new("42P02", "there is no parameter $1")),
+            false => plan.with_param_values(job.params)?,
+        };
+        let physical = state.create_physical_plan(&plan).await?;
+        let (schema, names) = match job.described {
+            Some(described) => (described.schema, described.names),
+            None => shown(&job.rows, &physical.schema()),
+        };
+        let fields = fields(&schema, Some(&names), &job.formats)?;
+        let mut encoder = Encoder::new(fields.clone());
+        if sender.send(Ok(Event::Columns(fields))).await.is_err() {
+            return Ok(());
+        }
+        let mut batches = execute_stream(physical, state.task_ctx())?;
+        while let Some(batch) = batches.next().await {
+            let batch = if job.rows.explain { explained(&batch?)? } else { batch? };
+            let columns = Columns::new(&conform(&batch, &schema)?)?;
+            let mut next = 0;
+            while next < columns.rows() {
+                let (chunk, after) = encoder.encode(&columns, next)?;
+                next = after;
+                if sender.send(Ok(Event::Rows(chunk))).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The columns the client sees, and their names.
+fn shown(rows: &Rows, schema: &Schema) -> (SchemaRef, Arc<Vec<String>>) {
+    if rows.explain {
+        let name = "QUERY PLAN".to_owned();
+        let schema = Schema::new(vec![Field::new(&name, DataType::Utf8, false)]);
+        return (Arc::new(schema), Arc::new(vec![name]));
+    }
+    let mut names: Vec<String> =
+        schema.fields().iter().map(|field| field.name().clone()).collect();
+    if names.len() == rows.names.len() {
+        for (name, chosen) in names.iter_mut().zip(&rows.names) {
+            if let Some(chosen) = chosen {
+                name.clone_from(chosen);
+            }
+        }
+    }
+    // A column may turn out nullable when the statement is planned again.
+    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    (Arc::new(Schema::new(fields.collect::<Vec<_>>())), Arc::new(names))
+}
+
+/// The plans of EXPLAIN as lines, which is what Postgres clients show.
+fn explained(batch: &RecordBatch) -> Result<RecordBatch, SqlError> {
+    let plans = cast(batch.column(batch.num_columns() - 1), &DataType::Utf8)?;
+    let plans = plans.as_string::<i32>();
+    let lines: Vec<&str> = plans.iter().flatten().flat_map(str::lines).collect();
+    let column = Arc::new(StringArray::from(lines));
+    let schema = Schema::new(vec![Field::new("QUERY PLAN", DataType::Utf8, false)]);
+    Ok(RecordBatch::try_new(Arc::new(schema), vec![column])?)
+}
+
+/// Makes a batch what was described. The types differ only if planning with values chose another
+/// representation than planning with nulls.
+fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, SqlError> {
+    if batch.num_columns() != schema.fields().len() {
+        return Err(SqlError::new("0A000", "cached plan must not change result type"));
+    }
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(array, field)| {
+        match array.data_type() == field.data_type() {
+            true => Ok(array.clone()),
+            false => cast(array, field.data_type()),
+        }
+    });
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
+}
+
+/// What a running statement yields.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Its columns, once and first.
+    Columns(Arc<Vec<FieldInfo>>),
+    /// Some of its rows.
+    Rows(Chunk),
+}
+
+/// A statement that runs until it is dropped.
+pub(crate) struct Running {
+    events: mpsc::Receiver<Result<Event, SqlError>>,
+    task: Option<AbortOnDrop<()>>,
+}
+
+impl Running {
+    /// The next event; `None` at the end. May be dropped at any time.
+    pub(crate) async fn next(&mut self) -> Result<Option<Event>, SqlError> {
+        match self.events.recv().await {
+            Some(event) => event.map(Some),
+            None => match self.task.take() {
+                None => Ok(None),
+                Some(task) => match task.join().await {
+                    Some(()) => Ok(None),
+                    None => Err(SqlError::panicked()),
+                },
+            },
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! One error for everything a client can see: an SQLSTATE, a message, maybe a hint.
+//!
+//! In go the errors of DataFusion, Arrow, the parser and the source; out comes the SQLSTATE that a
+//! Postgres client acts upon. DataFusion has few variants and many texts, so some are told apart by
+//! their text; a text we do not know falls back to its class.
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+use sqlparser::parser::ParserError;
+
+use crate::table::SourceError;
+
+/// What the server as a whole can die of.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The SQL runtime could not be started.
+    #[error("cannot start the sql runtime: {0}")]
+    Runtime(#[from] std::io::Error),
+    /// DataFusion refused our set-up.
+    #[error("cannot set up the sql engine: {0}")]
+    Engine(#[from] DataFusionError),
+}
+
+/// An error as the client gets it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct SqlError {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl SqlError {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> SqlError {
+        SqlError { code, message: message.into(), hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> SqlError {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn protocol(message: impl Into<String>) -> SqlError {
+        SqlError::new("08P01", message)
+    }
+
+    pub(crate) fn unsupported(what: impl std::fmt::Display) -> SqlError {
+        SqlError::new("0A000", format!("{what} is not supported"))
+    }
+
+    pub(crate) fn panicked() -> SqlError {
+        SqlError::new("XX000", "internal error while running the statement")
+    }
+}
+
+impl From<SourceError> for SqlError {
+    fn from(error: SourceError) -> SqlError {
+        let code = match error {
+            SourceError::NoDatabase(_) => "3D000",
+            SourceError::Denied(_) => "28000",
+            SourceError::Unavailable(_) => "57P03",
+            SourceError::Limit(_) => "53400",
+            SourceError::Internal(_) => "XX000",
+        };
+        SqlError::new(code, error.to_string())
+    }
+}
+
+impl From<ParserError> for SqlError {
+    fn from(error: ParserError) -> SqlError {
+        match error {
+            ParserError::RecursionLimitExceeded => {
+                SqlError::new("54001", "statement is nested too deeply")
+            }
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
+                SqlError::new("42601", text)
+            }
+        }
+    }
+}
+
+impl From<ArrowError> for SqlError {
+    fn from(error: ArrowError) -> SqlError {
+        let code = match &error {
+            ArrowError::DivideByZero => return SqlError::new("22012", "division by zero"),
+            ArrowError::ExternalError(inner) => match inner.downcast_ref::<DataFusionError>() {
+                Some(inner) => return from_datafusion(inner),
+                None => "XX000",
+            },
+            ArrowError::CastError(text) => cast_code(text),
+            ArrowError::ParseError(text) => match cast_code(text) {
+                "22P02" if text.contains("imestamp") || text.contains("date") => "22007",
+                code => code,
+            },
+            ArrowError::ArithmeticOverflow(_) | ArrowError::DictionaryKeyOverflowError => "22003",
+            ArrowError::ComputeError(text) if text.to_lowercase().contains("overflow") => "22003",
+            ArrowError::ComputeError(_) | ArrowError::InvalidArgumentError(_) => text_code(&error),
+            ArrowError::NotYetImplemented(_) => "0A000",
+            ArrowError::OffsetOverflowError(_) => "54000",
+            ArrowError::MemoryError(_) => "53200",
+            _ => "XX000",
+        };
+        SqlError::new(code, error.to_string())
+    }
+}
+
+fn text_code(error: &ArrowError) -> &'static str {
+    if error.to_string().contains("Regular expression") { "2201B" } else { "22000" }
+}
+
+fn cast_code(text: &str) -> &'static str {
+    if text.contains("verflow") || text.contains("too large") || text.contains("out of range") {
+        if text.contains("imestamp") { "22008" } else { "22003" }
+    } else {
+        "22P02"
+    }
+}
+
+impl From<DataFusionError> for SqlError {
+    fn from(error: DataFusionError) -> SqlError {
+        from_datafusion(&error)
+    }
+}
+
+impl From<SqlError> for DataFusionError {
+    fn from(error: SqlError) -> DataFusionError {
+        DataFusionError::External(Box::new(error))
+    }
+}
+
+fn from_datafusion(error: &DataFusionError) -> SqlError {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            from_datafusion(inner)
+        }
+        DataFusionError::Shared(inner) => from_datafusion(inner),
+        DataFusionError::Collection(errors) => match errors.first() {
+            Some(first) => from_datafusion(first),
+            None => SqlError::panicked(),
+        },
+        DataFusionError::External(inner) => from_external(inner.as_ref()),
+        DataFusionError::ArrowError(inner, _) => from_arrow(inner),
+        DataFusionError::SQL(inner, _) => SqlError::from(inner.as_ref().clone()),
+        DataFusionError::SchemaError(inner, _) => from_schema(inner),
+        DataFusionError::NotImplemented(text) => from_text("0A000", text),
+        DataFusionError::Plan(text) => from_text("42000", text),
+        DataFusionError::Configuration(text) => SqlError::new("22023", text),
+        DataFusionError::Execution(text) => from_text("22000", text),
+        DataFusionError::ResourcesExhausted(text) => {
+            let text = text.lines().next().unwrap_or_default();
+            SqlError::new("53200", format!("out of memory for this statement: {text}"))
+        }
+        DataFusionError::ExecutionJoin(inner) if inner.is_panic() => SqlError::panicked(),
+        other => SqlError::new("XX000", other.strip_backtrace()),
+    }
+}
+
+fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> SqlError {
+    if let Some(error) = error.downcast_ref::<SqlError>() {
+        error.clone()
+    } else if let Some(error) = error.downcast_ref::<SourceError>() {
+        error.clone().into()
+    } else if let Some(error) = error.downcast_ref::<DataFusionError>() {
+        from_datafusion(error)
+    } else if let Some(error) = error.downcast_ref::<ArrowError>() {
+        from_arrow(error)
+    } else {
+        SqlError::new("XX000", error.to_string())
+    }
+}
+
+// ArrowError is not Clone, and its variants that carry others are rare.
+fn from_arrow(error: &ArrowError) -> SqlError {
+    match error {
+        ArrowError::ExternalError(inner) => from_external(inner.as_ref()),
+        ArrowError::DivideByZero => ArrowError::DivideByZero.into(),
+        ArrowError::CastError(text) => ArrowError::CastError(text.clone()).into(),
+        ArrowError::ParseError(text) => ArrowError::ParseError(text.clone()).into(),
+        ArrowError::ComputeError(text) => ArrowError::ComputeError(text.clone()).into(),
+        ArrowError::ArithmeticOverflow(text) => ArrowError::ArithmeticOverflow(text.clone()).into(),
+        ArrowError::NotYetImplemented(text) => ArrowError::NotYetImplemented(text.clone()).into(),
+        ArrowError::InvalidArgumentError(text) => {
+            ArrowError::InvalidArgumentError(text.clone()).into()
+        }
+        ArrowError::OffsetOverflowError(at) => ArrowError::OffsetOverflowError(*at).into(),
+        other => SqlError::new("XX000", other.to_string()),
+    }
+}
+
+fn from_schema(error: &SchemaError) -> SqlError {
+    match error {
+        SchemaError::FieldNotFound { field, .. } => {
+            let name = &field.name;
+            SqlError::new("42703", format!("column \"{name}\" does not exist")).hint(format!(
+                "a label without a column of its own is read as labels->>'{}'",
+                name.replace('\'', "''")
+            ))
+        }
+        SchemaError::AmbiguousReference { field } => {
+            SqlError::new("42702", format!("column reference \"{}\" is ambiguous", field.name))
+        }
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => {
+            SqlError::new("42701", format!("column \"{name}\" appears more than once"))
+        }
+    }
+}
+
+fn from_text(default: &'static str, text: &str) -> SqlError {
+    let text = text.split("\n\nbacktrace:").next().unwrap_or(text);
+    let lower = text.to_lowercase();
+    let code = if lower.starts_with("table ") && lower.contains("not found") {
+        let name = text.split('\'').nth(1).unwrap_or_default();
+        // The catalog and the schema are ours to add, so we take them away again.
+        let name = name.rsplit('.').next().unwrap_or(name);
+        return SqlError::new("42P01", format!("relation \"{name}\" does not exist"));
+    } else if lower.starts_with("invalid function") || lower.contains("table function") {
+        "42883"
+    } else if lower.contains("no function matches") || lower.contains("failed to coerce arguments")
+    {
+        "42883"
+    } else if lower.contains("does not support") && lower.contains("not supported") {
+        "0A000"
+    } else if lower.contains("ddl not supported")
+        || lower.contains("dml not supported")
+        || lower.contains("statement not supported")
+    {
+        "0A000"
+    } else if lower.contains("divide by zero") {
+        "22012"
+    } else if lower.contains("regular expression") || lower.contains("regex") {
+        "2201B"
+    } else if lower.contains("placeholder") || lower.contains("parameter") {
+        "42P02"
+    } else if lower.contains("unique expression names") {
+        "42701"
+    } else if lower.contains("must appear in the group by clause")
+        || lower.contains("must be part of the group by clause")
+    {
+        "42803"
+    } else if lower.contains("cannot coerce")
+        || lower.contains("cannot infer common argument type")
+        || lower.contains("type mismatch")
+    {
+        "42804"
+    } else if lower.contains("error parsing timestamp") {
+        "22007"
+    } else if lower.contains("overflow") || lower.contains("out of range") {
+        "22003"
+    } else if lower.contains("recursion limit") {
+        "54001"
+    } else {
+        default
+    };
+    SqlError::new(code, text)
+}

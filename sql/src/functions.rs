@@ -1,0 +1,265 @@
+//! Functions that Postgres clients call and DataFusion lacks, and bounds for those it has.
+//!
+//! - What depends on the connection (user, database, settings) is registered per connection.
+//! - A stub answers what a server without the feature would: nothing is described, everything is
+//!   visible, nobody is in recovery.
+
+use std::sync::{Arc, Mutex};
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
+};
+use datafusion::prelude::SessionContext;
+use datafusion_functions_json::udfs::json_union_to_text_udf;
+
+use crate::cap::{ConcatPlanner, capped};
+use crate::error::SqlError;
+use crate::settings::Settings;
+
+/// Registers what is the same for all connections.
+pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result<()> {
+    let all: Vec<_> = context.state().scalar_functions().values().cloned().collect();
+    for function in all.iter().filter_map(capped) {
+        context.register_udf(function);
+    }
+    context.state_ref().write().register_expr_planner(Arc::new(ConcatPlanner))?;
+    let null = || ScalarValue::Utf8(None);
+    let yes = || ScalarValue::Boolean(Some(true));
+    let no = || ScalarValue::Boolean(Some(false));
+    let stubs = [
+        ("version", text(&format!("PostgreSQL {server_version}"))),
+        ("current_schema", text("public")),
+        ("obj_description", null()),
+        ("col_description", null()),
+        ("shobj_description", null()),
+        ("pg_get_viewdef", null()),
+        ("pg_get_indexdef", null()),
+        ("pg_get_function_result", null()),
+        ("pg_get_function_arguments", null()),
+        ("pg_get_function_identity_arguments", null()),
+        ("pg_get_serial_sequence", null()),
+        ("pg_tablespace_location", null()),
+        ("inet_server_addr", null()),
+        ("inet_client_addr", null()),
+        ("pg_type_is_visible", yes()),
+        ("pg_function_is_visible", yes()),
+        ("pg_operator_is_visible", yes()),
+        ("pg_collation_is_visible", yes()),
+        ("pg_opclass_is_visible", yes()),
+        ("pg_ts_config_is_visible", yes()),
+        ("pg_ts_dict_is_visible", yes()),
+        ("pg_is_in_recovery", no()),
+        ("pg_is_wal_replay_paused", no()),
+        ("pg_advisory_unlock_all", null()),
+        ("txid_current_if_assigned", ScalarValue::Int64(None)),
+    ];
+    for (name, value) in stubs {
+        context.register_udf(constant(name, value));
+    }
+    context.register_udf(ScalarUDF::new_from_impl(SizePretty {
+        signature: Signature::any(1, Volatility::Immutable),
+    }));
+    Ok(())
+}
+
+/// Registers what belongs to one connection.
+pub(crate) fn register_session(
+    context: &SessionContext,
+    user: &str,
+    database: &str,
+    pid: i32,
+    settings: &Arc<Mutex<Settings>>,
+) {
+    context.register_udf(constant("current_database", text(database)));
+    context.register_udf(constant("current_catalog", text(database)));
+    context.register_udf(constant("session_user", text(user)));
+    context.register_udf(constant("current_user", text(user)));
+    context.register_udf(constant("pg_get_userbyid", text(user)));
+    context.register_udf(constant("pg_backend_pid", ScalarValue::Int32(Some(pid))));
+    for write in [false, true] {
+        let volatility = if write { Volatility::Volatile } else { Volatility::Stable };
+        let one_of = vec![TypeSignature::Any(1), TypeSignature::Any(2), TypeSignature::Any(3)];
+        context.register_udf(ScalarUDF::new_from_impl(SettingFunction {
+            signature: Signature::one_of(one_of, volatility),
+            write,
+            settings: Shared(settings.clone()),
+        }));
+    }
+}
+
+fn text(value: &str) -> ScalarValue {
+    ScalarValue::Utf8(Some(value.to_owned()))
+}
+
+fn constant(name: &str, value: ScalarValue) -> ScalarUDF {
+    // Immutable, so that it is folded: one of these is as good in a scan's condition as a literal.
+    let one_of = vec![TypeSignature::Nullary, TypeSignature::VariadicAny];
+    let signature = Signature::one_of(one_of, Volatility::Immutable);
+    ScalarUDF::new_from_impl(Constant { name: name.to_owned(), value, signature })
+}
+
+/// A function with the same answer for any arguments.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Constant {
+    name: String,
+    value: ScalarValue,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Constant {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.value.data_type())
+    }
+
+    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        Ok(ColumnarValue::Scalar(self.value.clone()))
+    }
+}
+
+/// Settings that compare by identity, which is what a function of one connection needs.
+#[derive(Debug)]
+struct Shared(Arc<Mutex<Settings>>);
+
+impl PartialEq for Shared {
+    fn eq(&self, other: &Shared) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Shared {}
+
+impl std::hash::Hash for Shared {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        std::ptr::hash(Arc::as_ptr(&self.0), state);
+    }
+}
+
+/// `current_setting(name [, missing_ok])` and `set_config(name, value, is_local)`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct SettingFunction {
+    signature: Signature,
+    write: bool,
+    settings: Shared,
+}
+
+impl ScalarUDFImpl for SettingFunction {
+    fn name(&self) -> &str {
+        if self.write { "set_config" } else { "current_setting" }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let argument = |index: usize| match args.args.get(index) {
+            Some(ColumnarValue::Scalar(value)) => Ok(value.try_as_str().flatten()),
+            Some(ColumnarValue::Array(_)) => {
+                let text = format!("{} of a column", self.name());
+                Err(SqlError::unsupported(text))
+            }
+            None => Ok(None),
+        };
+        let Some(name) = argument(0)? else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::Utf8(None)));
+        };
+        let mut settings = self.settings.0.lock().expect("no code panics while it holds settings");
+        if self.write {
+            settings.set(name, argument(1)?)?;
+        }
+        let missing_ok = matches!(
+            args.args.get(1),
+            Some(ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))))
+        );
+        let value = match settings.get(name) {
+            Ok(value) => Some(value),
+            Err(_) if missing_ok => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(ColumnarValue::Scalar(ScalarValue::Utf8(value)))
+    }
+}
+
+/// `pg_size_pretty(bytes)`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct SizePretty {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for SizePretty {
+    fn name(&self) -> &str {
+        "pg_size_pretty"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let sizes = cast(&args.args[0].to_array(args.number_rows)?, &DataType::Int64)?;
+        let sizes = sizes.as_primitive::<datafusion::arrow::datatypes::Int64Type>();
+        let pretty: StringArray = sizes.iter().map(|size| size.map(pretty)).collect();
+        Ok(ColumnarValue::Array(Arc::new(pretty)))
+    }
+}
+
+fn pretty(bytes: i64) -> String {
+    // As Postgres: a unit is left when there would be more than 10240 of it.
+    let (mut size, mut units) = (bytes, ["bytes", "kB", "MB", "GB", "TB"].into_iter());
+    let mut unit = units.next();
+    while size.abs() >= 10 * 1024
+        && let Some(next) = units.next()
+    {
+        size = (size + 512) / 1024;
+        unit = Some(next);
+    }
+    format!("{size} {}", unit.unwrap_or_default())
+}
+
+/// The JSON text of what `->` returns, which Arrow has as a union of types.
+pub(crate) fn json_text(array: &ArrayRef) -> Result<ArrayRef> {
+    let field = Arc::new(Field::new("json", array.data_type().clone(), true));
+    let args = ScalarFunctionArgs {
+        args: vec![ColumnarValue::Array(array.clone())],
+        arg_fields: vec![field],
+        number_rows: array.len(),
+        return_field: Arc::new(Field::new("text", DataType::Utf8View, true)),
+        config_options: Arc::default(),
+    };
+    json_union_to_text_udf().invoke_with_args(args)?.into_array(array.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(pretty(0), "0 bytes");
+        assert_eq!(pretty(10_239), "10239 bytes");
+        assert_eq!(pretty(10_240), "10 kB");
+        assert_eq!(pretty(123_456_789), "118 MB");
+    }
+}

@@ -1,0 +1,38 @@
+//! SQL over Arrow batches, behind the Postgres wire protocol.
+//!
+//! In go sockets and a `Source` of tables; out come rows for Postgres clients. The crate knows
+//! Arrow, SQL and Postgres, and nothing of what the rows are about.
+//!
+//! ```text
+//! server -> session -> engine -> DataFusion -> scan -> Table
+//!   |          |          |                      |
+//! wire      statement   infer, encode         pushdown
+//! ```
+//!
+//! - It reads: nothing a client can say changes data, files, or the engine's configuration.
+//! - Statements are computed on threads of the engine, never on the caller's runtime.
+//! - Memory, time, nesting, connections and message sizes are bounded before they are used.
+//! - Every execution of a statement opens the table anew, after the statement has arrived.
+
+mod cap;
+mod catalog;
+mod encode;
+mod engine;
+mod error;
+mod functions;
+mod infer;
+mod params;
+mod pushdown;
+mod scan;
+mod server;
+mod session;
+mod settings;
+mod statement;
+mod table;
+mod wire;
+
+/// For whoever implements [`Source`].
+pub use async_trait::async_trait;
+pub use error::Error;
+pub use server::{Options, serve};
+pub use table::{BatchStream, ScanRequest, Source, SourceError, Table, TextFilter};

@@ -1,0 +1,111 @@
+//! What SQL reads: a server-wide `Source` that opens, per statement, a consistent `Table`.
+//!
+//! A table is a set of rows that fall into groups: rows of one group agree on all key columns. The
+//! key columns of all groups fit into one small batch, which is what makes predicates on them cheap:
+//! they are evaluated once per group and never per row.
+//!
+//! - A `Table` is an immutable snapshot: two scans of it see the same rows.
+//! - `Source::open` is called after the statement arrived, once per execution and only if the
+//!   statement names the table, so what it returns decides how fresh an answer is.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+/// The rows of one scan, in batches.
+pub type BatchStream = BoxStream<'static, Result<RecordBatch, SourceError>>;
+
+/// Where the rows come from: one per server.
+#[async_trait]
+pub trait Source: Send + Sync + 'static {
+    /// The tenant a connection belongs to, from the user and the database it asked for.
+    fn tenant(&self, user: &str, database: &str) -> Result<String, SourceError>;
+
+    /// The name of the table every tenant has.
+    fn table_name(&self) -> &str;
+
+    /// Opens a snapshot of the tenant's table. Runs on the runtime that called `serve`.
+    async fn open(&self, tenant: &str) -> Result<Arc<dyn Table>, SourceError>;
+}
+
+/// A consistent snapshot of one tenant's table.
+pub trait Table: Send + Sync {
+    /// All columns.
+    fn schema(&self) -> SchemaRef;
+
+    /// The columns that are constant within a group, as indices into `schema`.
+    fn key_columns(&self) -> &[usize];
+
+    /// The column of type `Timestamp(Nanosecond, UTC)` without nulls, as an index into `schema`.
+    fn time_column(&self) -> usize;
+
+    /// The string column without nulls that text filters look at, as an index into `schema`.
+    fn text_column(&self) -> usize;
+
+    /// One row per group with the key columns only, in the order of `key_columns`.
+    fn groups(&self) -> RecordBatch;
+
+    /// Starts reading. Called and polled on the SQL runtime, which has timers and I/O.
+    fn scan(&self, request: ScanRequest) -> Result<BatchStream, SourceError>;
+}
+
+/// Which rows and columns of a table a statement needs.
+///
+/// Groups, time and text must be applied exactly: nothing filters for them afterwards.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScanRequest {
+    /// Rows of `Table::groups` to read, ascending; `None` means all.
+    pub groups: Option<Vec<u32>>,
+    /// Times to read. An end of `i64::MAX` means no upper bound.
+    pub time: Range<i64>,
+    /// Conditions that all must hold for the text column.
+    pub text: Vec<TextFilter>,
+    /// Columns to return, in this order; empty if only the number of rows matters.
+    pub projection: Vec<usize>,
+    /// More rows than this will not be looked at. Returning more is allowed.
+    pub limit: Option<usize>,
+    /// `Some(true)`: rows must come in descending order of time, `Some(false)`: ascending.
+    pub newest_first: Option<bool>,
+}
+
+/// A condition on the text column, case-sensitive, over its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TextFilter {
+    /// The text contains this string.
+    Contains(String),
+    /// The text does not contain this string.
+    NotContains(String),
+}
+
+impl std::fmt::Display for TextFilter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            TextFilter::Contains(text) => write!(f, "contains {text:?}"),
+            TextFilter::NotContains(text) => write!(f, "not contains {text:?}"),
+        }
+    }
+}
+
+/// Why a source cannot serve. The client sees the message and a SQLSTATE per variant.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SourceError {
+    /// There is no such database (3D000).
+    #[error("database \"{0}\" does not exist")]
+    NoDatabase(String),
+    /// The user may not do this (28000).
+    #[error("{0}")]
+    Denied(String),
+    /// Not now, maybe later: no leader, shutting down (57P03).
+    #[error("{0}")]
+    Unavailable(String),
+    /// A limit of the tenant or the node (53400).
+    #[error("{0}")]
+    Limit(String),
+    /// Anything else: corruption, I/O (XX000).
+    #[error("{0}")]
+    Internal(String),
+}

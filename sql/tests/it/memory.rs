@@ -1,0 +1,313 @@
+//! A table in memory and a server on it: what the tests talk to.
+//!
+//! The table has 100 groups of a few rows. It does what a `ScanRequest` says row by row, the
+//! simplest way, and remembers the requests, so that tests can see what was pushed down.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arrow::array::{
+    ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray, TimestampNanosecondArray,
+    UInt32Array,
+};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use async_trait::async_trait;
+use drave_sql::{BatchStream, Options, ScanRequest, Source, SourceError, Table, TextFilter, serve};
+use futures::StreamExt;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio_postgres::{Client, Config, NoTls};
+
+/// Groups: apps 0..10 in environments prod and dev, on five hosts each.
+pub(crate) const GROUPS: usize = 100;
+/// Rows per group.
+pub(crate) const ROWS: usize = 30;
+/// 2026-01-01 00:00:00 UTC; rows are one second apart.
+pub(crate) const START: i64 = 1_767_225_600_000_000_000;
+
+/// One row, before it becomes Arrow.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) group: usize,
+    pub(crate) at: i64,
+    pub(crate) line: String,
+    pub(crate) level: &'static str,
+}
+
+pub(crate) fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for index in 0..GROUPS * ROWS {
+        let level = ["info", "warn", "error"][index % 3];
+        rows.push(Row {
+            group: index % GROUPS,
+            at: START + index as i64 * 1_000_000_000,
+            line: format!("{level} request {index} took {}ms path=/api/{}", index % 97, index % 7),
+            level,
+        });
+    }
+    rows
+}
+
+/// The tables of all tenants, which are the same.
+pub(crate) struct Memory {
+    rows: Arc<Vec<Row>>,
+    pub(crate) opened: AtomicUsize,
+    pub(crate) requests: Arc<Mutex<Vec<ScanRequest>>>,
+    /// Label columns besides app, env and host; changed while statements are prepared.
+    pub(crate) labels: Mutex<Vec<&'static str>>,
+    /// Batches between which a scan waits, to have something to cancel.
+    pub(crate) pause: Mutex<Option<Duration>>,
+}
+
+impl Memory {
+    pub(crate) fn new(rows: Vec<Row>) -> Arc<Memory> {
+        Arc::new(Memory {
+            rows: Arc::new(rows),
+            opened: AtomicUsize::new(0),
+            requests: Arc::default(),
+            labels: Mutex::default(),
+            pause: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn last_request(&self) -> ScanRequest {
+        self.requests.lock().unwrap().last().cloned().expect("a scan was started")
+    }
+}
+
+#[async_trait]
+impl Source for Memory {
+    fn tenant(&self, user: &str, database: &str) -> Result<String, SourceError> {
+        match (user, database) {
+            (_, "missing") => Err(SourceError::NoDatabase(database.to_owned())),
+            ("nobody", _) => Err(SourceError::Denied("not you".to_owned())),
+            _ => Ok(database.to_owned()),
+        }
+    }
+
+    fn table_name(&self) -> &str {
+        "logs"
+    }
+
+    async fn open(&self, tenant: &str) -> Result<Arc<dyn Table>, SourceError> {
+        self.opened.fetch_add(1, Ordering::SeqCst);
+        match tenant {
+            "away" => return Err(SourceError::Unavailable("no leader".to_owned())),
+            "panics" => panic!("planted"),
+            _ => {}
+        }
+        let labels = self.labels.lock().unwrap().clone();
+        let utc = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+        let mut fields = vec![
+            Field::new("timestamp", utc, false),
+            Field::new("line", DataType::Utf8, false),
+            Field::new("stream_id", DataType::Int64, false),
+            Field::new("level", DataType::Utf8, true),
+        ];
+        for label in ["app", "env", "host"].iter().chain(&labels) {
+            fields.push(Field::new(*label, DataType::Utf8, true));
+        }
+        fields.push(Field::new("labels", DataType::Utf8, false));
+        fields.push(Field::new("structured_metadata", DataType::Utf8, true));
+        let count = fields.len();
+        let keys = [2].into_iter().chain(4..count - 1).collect();
+        Ok(Arc::new(Snapshot {
+            rows: self.rows.clone(),
+            schema: Arc::new(Schema::new(fields)),
+            keys,
+            requests: self.requests.clone(),
+            pause: *self.pause.lock().unwrap(),
+        }))
+    }
+}
+
+struct Snapshot {
+    rows: Arc<Vec<Row>>,
+    schema: SchemaRef,
+    keys: Vec<usize>,
+    requests: Arc<Mutex<Vec<ScanRequest>>>,
+    pause: Option<Duration>,
+}
+
+fn app(group: usize) -> String {
+    format!("app{}", group % 10)
+}
+
+fn env(group: usize) -> &'static str {
+    if group / 10 % 2 == 0 { "prod" } else { "dev" }
+}
+
+fn host(group: usize) -> String {
+    format!("host{}", group / 20)
+}
+
+impl Snapshot {
+    fn key(&self, name: &str, groups: &[usize]) -> ArrayRef {
+        let text = |value: fn(usize) -> String| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(groups.iter().map(|group| value(*group))))
+        };
+        match name {
+            "stream_id" => Arc::new(Int64Array::from_iter_values(groups.iter().map(|g| *g as i64))),
+            "app" => text(app),
+            "env" => text(|group| env(group).to_owned()),
+            "host" => text(host),
+            "labels" => text(|group| {
+                format!(
+                    r#"{{"app":"{}","env":"{}","pod":"pod-{group}","n":{group}}}"#,
+                    app(group),
+                    env(group)
+                )
+            }),
+            other => Arc::new(StringArray::from_iter_values(
+                groups.iter().map(|group| format!("{other}{}", group % 3)),
+            )),
+        }
+    }
+
+    fn column(&self, index: usize, rows: &[&Row]) -> ArrayRef {
+        let name = self.schema.field(index).name().as_str();
+        match name {
+            "timestamp" => Arc::new(
+                TimestampNanosecondArray::from_iter_values(rows.iter().map(|row| row.at))
+                    .with_timezone("UTC"),
+            ),
+            "line" => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.line))),
+            "level" => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.level))),
+            "structured_metadata" => Arc::new(StringArray::new_null(rows.len())),
+            name => {
+                let groups: Vec<usize> = (0..GROUPS).collect();
+                let of = UInt32Array::from_iter_values(rows.iter().map(|row| row.group as u32));
+                take(&self.key(name, &groups), &of, None).unwrap()
+            }
+        }
+    }
+}
+
+impl Table for Snapshot {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn key_columns(&self) -> &[usize] {
+        &self.keys
+    }
+
+    fn time_column(&self) -> usize {
+        0
+    }
+
+    fn text_column(&self) -> usize {
+        1
+    }
+
+    fn groups(&self) -> RecordBatch {
+        let groups: Vec<usize> = (0..GROUPS).collect();
+        let columns = self.keys.iter().map(|key| self.key(self.schema.field(*key).name(), &groups));
+        let schema = Arc::new(self.schema.project(&self.keys).unwrap());
+        RecordBatch::try_new(schema, columns.collect()).unwrap()
+    }
+
+    fn scan(&self, request: ScanRequest) -> Result<BatchStream, SourceError> {
+        self.requests.lock().unwrap().push(request.clone());
+        let wanted = |row: &&Row| {
+            let group = row.group as u32;
+            let time = request.time.start <= row.at
+                && (row.at < request.time.end || request.time.end == i64::MAX);
+            time && request.groups.as_ref().is_none_or(|groups| groups.contains(&group))
+                && request.text.iter().all(|filter| match filter {
+                    TextFilter::Contains(text) => row.line.contains(text),
+                    TextFilter::NotContains(text) => !row.line.contains(text),
+                })
+        };
+        let mut rows: Vec<&Row> = self.rows.iter().filter(wanted).collect();
+        if request.newest_first == Some(true) {
+            rows.reverse();
+        }
+        let schema = Arc::new(self.schema.project(&request.projection).unwrap());
+        // Batches of a hundred rows, so that limits fall inside and between them.
+        let batches: Vec<RecordBatch> = rows
+            .chunks(100)
+            .map(|rows| {
+                let columns = request.projection.iter().map(|index| self.column(*index, rows));
+                let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+                RecordBatch::try_new_with_options(schema.clone(), columns.collect(), &options)
+                    .unwrap()
+            })
+            .collect();
+        let pause = self.pause;
+        let batches = futures::stream::iter(batches).then(move |batch| async move {
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
+            Ok(batch)
+        });
+        Ok(batches.boxed())
+    }
+}
+
+/// A server that stops when it is dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) stop: Option<oneshot::Sender<()>>,
+    pub(crate) task: tokio::task::JoinHandle<Result<(), drave_sql::Error>>,
+}
+
+pub(crate) fn options() -> Options {
+    Options {
+        memory_bytes: 64 << 20,
+        statement_timeout: Duration::from_secs(20),
+        max_connections: 20,
+        threads: 2,
+        server_version: "16.0 (test)".to_owned(),
+    }
+}
+
+impl Server {
+    pub(crate) async fn start() -> Server {
+        Server::with(options(), rows()).await
+    }
+
+    pub(crate) async fn with(options: Options, rows: Vec<Row>) -> Server {
+        let memory = Memory::new(rows);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let source = memory.clone();
+        let task = tokio::spawn(serve(listener, source, options, async {
+            let _ = stopped.await;
+        }));
+        Server { address, memory, stop: Some(stop), task }
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(self.address.port()).user("alice").dbname("main");
+        config
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        connect(&self.config()).await.unwrap()
+    }
+}
+
+pub(crate) async fn connect(config: &Config) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// The SQLSTATE of an error that the server sent.
+pub(crate) fn code(error: &tokio_postgres::Error) -> String {
+    match error.code() {
+        Some(code) => code.code().to_owned(),
+        None => format!("no code: {error}"),
+    }
+}
+
+pub(crate) fn options_with_timeout(statement_timeout: Duration) -> Options {
+    Options { statement_timeout, ..options() }
+}

@@ -1,0 +1,146 @@
+//! Writes a chunk.
+//!
+//! Invariants: streams come in the order of their labels, each once; the rows of each are sorted,
+//! a set, and have all columns. Nothing but rows and options decides the bytes.
+
+use bytes::Bytes;
+
+use super::block;
+use super::footer::{TRAILER_BYTES, Trailer};
+use super::index::{ChunkIndex, place};
+use super::read::header;
+use super::{BLOCK_BYTES_MAX, Codec};
+use crate::model::column::LEVEL_SLOTS;
+use crate::model::{Labels, Rows, Tenant};
+
+/// How a chunk is written. Readers do not need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// What compresses the text and the metadata.
+    pub codec: Codec,
+    /// How hard it tries; counts for zstd and gzip.
+    pub level: i32,
+    /// Lines and metadata in a block, before compression; at most [`BLOCK_BYTES_MAX`].
+    pub block_bytes: usize,
+}
+
+impl Default for WriteOptions {
+    /// zstd at level 1 and blocks of 1 MiB. Level 3 costs half as much again and, measured on logs
+    /// sorted by stream, is no smaller (raw to stored, level 1 / 3: plain text of 1,000 streams
+    /// 7.67 / 7.44, of 10 streams 8.13 / 7.88, JSON 5.30 / 5.38, logfmt 5.22 / 4.88). Blocks of
+    /// 4 MiB win 0 to 3 percent, and what a needle decompresses grows fourfold.
+    fn default() -> WriteOptions {
+        WriteOptions { codec: Codec::Zstd, level: 1, block_bytes: 1 << 20 }
+    }
+}
+
+/// What a chunk holds, without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkSummary {
+    /// How many entries.
+    pub n_entries: u64,
+    /// Bytes of all lines and of each entry's metadata.
+    pub raw_bytes: u64,
+    /// How many streams.
+    pub n_streams: usize,
+    /// How many blocks.
+    pub n_blocks: usize,
+    /// The earliest timestamp, in nanoseconds; 0 in a chunk without entries.
+    pub min_timestamp: i64,
+    /// The latest timestamp, in nanoseconds; 0 in a chunk without entries.
+    pub max_timestamp: i64,
+    /// XXH3-64 of every byte before the trailer.
+    pub content: u64,
+    /// How many entries have which level.
+    pub levels: [u64; LEVEL_SLOTS],
+}
+
+/// A chunk in the making.
+pub struct ChunkWriter {
+    options: WriteOptions,
+    index: ChunkIndex,
+    /// The object up to the end of the text written so far.
+    object: Vec<u8>,
+    small: Vec<u8>,
+}
+
+impl ChunkWriter {
+    /// A chunk without entries.
+    pub fn new(tenant: &Tenant, options: WriteOptions) -> ChunkWriter {
+        let block_bytes = 1..=BLOCK_BYTES_MAX;
+        assert!(block_bytes.contains(&options.block_bytes), "a block is within the format's limit");
+        ChunkWriter {
+            options,
+            index: ChunkIndex { tenant: tenant.clone(), streams: Vec::new(), blocks: Vec::new() },
+            object: header().to_vec(),
+            small: Vec::new(),
+        }
+    }
+
+    /// Adds a stream. Streams without rows are left out.
+    pub fn stream(&mut self, labels: &Labels, rows: &Rows) {
+        let in_order = self.index.streams.last().is_none_or(|(before, _)| before < labels);
+        assert!(in_order, "streams come in the order of their labels, each once");
+        debug_assert!(rows.timestamps.is_sorted(), "rows were merged");
+        if rows.is_empty() {
+            return;
+        }
+        let facts = block::facts_of(rows);
+        let first = self.index.blocks.len();
+        for range in block::cut(rows, &facts, self.options.block_bytes) {
+            let (small, text) = (&mut self.small, &mut self.object);
+            self.index.blocks.push(block::put(rows, &facts, range, &self.options, small, text));
+        }
+        self.index.streams.push((labels.clone(), first..self.index.blocks.len()));
+    }
+
+    /// Bytes that the object has so far, without its index.
+    pub fn object_bytes(&self) -> usize {
+        self.object.len() + self.small.len()
+    }
+
+    /// The object, and what is in it.
+    pub fn finish(self) -> (Bytes, ChunkSummary) {
+        let ChunkWriter { options, mut index, mut object, small } = self;
+        object.extend_from_slice(&small);
+        let index_offset = place(&mut index.blocks);
+        assert!(index_offset == object.len() as u64, "offsets follow from the lengths");
+        let mut raw = Vec::new();
+        index.put(&mut raw);
+        // The index is zstd's whatever the codec of the blocks: it is small, and read whole.
+        Codec::Zstd.compress(&raw, options.level.clamp(1, 3), &mut object);
+        let index_stored = &object[index_offset as usize..];
+        let content = xxhash_rust::xxh3::xxh3_64(&object);
+        let number = |n: usize| u32::try_from(n).expect("an index is far below 4 GiB");
+        let trailer = Trailer {
+            index_offset,
+            n_index_stored: number(index_stored.len()),
+            n_index_raw: number(raw.len()),
+            index_crc: crc32c::crc32c(index_stored),
+            content,
+            object_len: (object.len() + TRAILER_BYTES) as u64,
+        };
+        trailer.put(&mut object);
+        (Bytes::from(object), summary_of(&index, content))
+    }
+}
+
+fn summary_of(index: &ChunkIndex, content: u64) -> ChunkSummary {
+    let blocks = &index.blocks;
+    let mut levels = [0_u64; LEVEL_SLOTS];
+    for block in blocks {
+        for (sum, n) in levels.iter_mut().zip(block.levels) {
+            *sum += u64::from(n);
+        }
+    }
+    ChunkSummary {
+        n_entries: blocks.iter().map(|block| u64::from(block.n_rows)).sum(),
+        raw_bytes: blocks.iter().map(|b| u64::from(b.line_bytes) + b.metadata_bytes).sum(),
+        n_streams: index.streams.len(),
+        n_blocks: blocks.len(),
+        min_timestamp: blocks.iter().map(|block| block.min_timestamp).min().unwrap_or(0),
+        max_timestamp: blocks.iter().map(|block| block.max_timestamp).max().unwrap_or(0),
+        content,
+        levels,
+    }
+}

@@ -1,0 +1,117 @@
+//! Pushes that wait for one shard become one batch.
+//!
+//! While a proposal is on its way to disk, pushes queue; when it is done, all that wait go out
+//! together, encoded once. Nobody waits for a timer: an idle shard takes a push at once, a busy
+//! one gets fewer and larger WAL records. Two proposals may be under way, so that one is encoded
+//! while the other is synced.
+//!
+//! The queue is bounded by the memory that pushes draw before they come here.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::WriteError;
+use super::replica::Replica;
+use crate::model::{BatchBuilder, Index};
+use crate::pool::Pool;
+use crate::shard::{Command, Reply};
+
+/// Pushes that may wait for one shard. Their bytes are bounded elsewhere.
+const QUEUE_PUSHES_MAX: usize = 1024;
+/// A batch takes no further push once it holds this many bytes of lines and metadata.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Proposals of one shard under way at once.
+const PROPOSALS_MAX: usize = 2;
+
+type Answer = oneshot::Sender<Result<Index, WriteError>>;
+
+struct Waiting {
+    batch: BatchBuilder,
+    answer: Answer,
+}
+
+/// The way into one shard.
+pub(super) struct Writer {
+    replica: Replica,
+    queue: Mutex<Option<mpsc::Sender<Waiting>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(replica: Replica, pool: Pool) -> Writer {
+        let (sender, queue) = mpsc::channel(QUEUE_PUSHES_MAX);
+        let task = tokio::spawn(write(replica.clone(), pool, queue));
+        Writer { replica, queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
+    }
+
+    pub(super) async fn append(&self, batch: BatchBuilder) -> Result<Index, WriteError> {
+        let queue = self.queue.lock().expect("nobody panics holding it").clone();
+        let (answer, done) = oneshot::channel();
+        let Some(queue) = queue else { return Err(self.not_done("the node is stopping")) };
+        if queue.send(Waiting { batch, answer }).await.is_err() {
+            return Err(self.not_done("the node is stopping"));
+        }
+        done.await.unwrap_or_else(|_| Err(self.unknown("the node stopped")))
+    }
+
+    pub(super) async fn stop(&self) {
+        drop(self.queue.lock().expect("nobody panics holding it").take());
+        let task = self.task.lock().expect("nobody panics holding it").take();
+        if let Some(task) = task
+            && let Err(error) = task.await
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+
+    fn not_done(&self, reason: &str) -> WriteError {
+        WriteError::NotDone { shard: self.replica.shard(), reason: reason.into() }
+    }
+
+    fn unknown(&self, reason: &str) -> WriteError {
+        WriteError::Unknown { shard: self.replica.shard(), reason: reason.into() }
+    }
+}
+
+async fn write(replica: Replica, pool: Pool, mut queue: mpsc::Receiver<Waiting>) {
+    let places = Arc::new(Semaphore::new(PROPOSALS_MAX));
+    let mut under_way = tokio::task::JoinSet::new();
+    while let Some(first) = queue.recv().await {
+        let place = Arc::clone(&places).acquire_owned().await.expect("places are never closed");
+        // Taken after the place was free: everything that came in meanwhile goes along.
+        let (batch, answers) = gather(first, &mut queue);
+        let command = pool.run(move || Command::Append { batch: batch.encode() }.encode()).await;
+        let replica = replica.clone();
+        under_way.spawn(async move {
+            let result = replica.propose(command).await.and_then(|(index, reply)| match reply {
+                Reply::Done { .. } => Ok(index),
+                refused => Err(WriteError::NotDone {
+                    shard: replica.shard(),
+                    reason: format!("the shard refused the batch: {refused:?}"),
+                }),
+            });
+            for answer in answers {
+                // A client that went away needs no answer.
+                let _ = answer.send(result.clone());
+            }
+            drop(place);
+        });
+        while under_way.try_join_next().is_some() {}
+    }
+    while under_way.join_next().await.is_some() {}
+}
+
+fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (BatchBuilder, Vec<Answer>) {
+    let mut batch = first.batch;
+    let mut answers = vec![first.answer];
+    while batch.raw_bytes() < BATCH_BYTES_MAX
+        && let Ok(next) = queue.try_recv()
+    {
+        batch.append(next.batch);
+        answers.push(next.answer);
+    }
+    (batch, answers)
+}

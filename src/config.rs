@@ -1,0 +1,425 @@
+//! What the user writes becomes what the modules need, once, at start.
+//!
+//! YAML with Loki's own key names where Loki has the thing; flags win over the file. An unknown
+//! key is an error with a suggestion; blocks that Loki has and drave does not need are accepted
+//! and named in one warning. `${VAR}` and `${VAR:-default}` are expanded always.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::limits::{ByteSize, Limits, Span};
+use crate::objects;
+
+/// Blocks of a Loki file that have no meaning here. Accepted, so that people can bring their file.
+const UNUSED_BLOCKS: &[&str] = &[
+    "target", "common", "distributor", "ingester", "ingester_client", "querier", "query_range",
+    "frontend", "frontend_worker", "query_scheduler", "ruler", "ruler_storage", "compactor",
+    "schema_config", "storage_config", "chunk_store_config", "index_gateway", "bloom_build",
+    "bloom_gateway", "memberlist", "pattern_ingester", "ui", "usage_report", "analytics",
+    "tracing", "ingest_limits", "kafka_config", "runtime_config", "table_manager",
+    "no_auth_tenant", "ballast_bytes", "shutdown_delay",
+];
+
+/// The whole configuration of a node. Every field has a default that needs no file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Whether requests must name their tenant. Without it, everything is tenant `fake`.
+    pub auth_enabled: bool,
+    /// Where the WAL, the rows and, by default, the objects live.
+    pub data: PathBuf,
+    /// The number of this node in its cluster.
+    pub node_id: u64,
+    /// The HTTP listener and the log.
+    pub server: Server,
+    /// The Postgres listener and what its queries may use.
+    pub sql: Sql,
+    /// The listener for other nodes.
+    pub peer: Peer,
+    /// Shards: fixed when the data directory is made.
+    pub shard: Shard,
+    /// When heads are sealed.
+    pub seal: Seal,
+    /// How chunks are written.
+    pub chunk: Chunk,
+    /// Where chunks go.
+    pub storage: Storage,
+    /// Memory that queries and caches may use together.
+    pub memory: Memory,
+    /// What a tenant may do.
+    pub limits_config: Limits,
+}
+
+/// `server:`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Loopback by default: what is not protected is not offered to a network.
+    pub http_listen_address: String,
+    /// 0 picks a free port.
+    pub http_listen_port: u16,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub log_level: String,
+    /// Largest request body as sent, before it is decompressed.
+    pub max_recv_msg_size: ByteSize,
+}
+
+/// `sql:`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sql {
+    /// Loopback by default.
+    pub listen_address: String,
+    /// 0 picks a free port.
+    pub listen_port: u16,
+    /// Memory of all running SQL queries together.
+    pub memory: ByteSize,
+    /// How long one statement may run.
+    pub statement_timeout: Span,
+    /// How many clients may be connected.
+    pub max_connections: usize,
+}
+
+/// `peer:`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Peer {
+    /// Loopback by default.
+    pub listen_address: String,
+    /// 0 picks a free port.
+    pub listen_port: u16,
+}
+
+/// `shard:`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Shard {
+    /// How many shards a new data directory gets.
+    pub count: u32,
+}
+
+/// `seal:`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Seal {
+    /// A head is sealed at this many bytes of lines and metadata: large enough that each stream's
+    /// block compresses well, small enough that one head fits in memory when it is written.
+    pub raw_bytes: ByteSize,
+    /// A head is sealed this long after its first entry came.
+    pub age: Span,
+    /// The largest heads are sealed while all heads of the node hold more than this, compressed.
+    pub memory: ByteSize,
+}
+
+/// `chunk:`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Chunk {
+    /// `zstd`, `lz4`, `snappy`, `gzip` or `none`.
+    pub codec: String,
+}
+
+/// `storage:`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storage {
+    /// `s3://bucket/prefix`; a directory below `data` where it is absent.
+    pub bucket: Option<String>,
+    /// The URL of a server that is not Amazon's.
+    pub endpoint: Option<String>,
+    /// The region to sign for.
+    pub region: Option<String>,
+}
+
+/// `memory:`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Memory {
+    /// Memory of all running LogQL queries together.
+    pub queries: ByteSize,
+    /// Memory for the indexes of chunks that queries have read.
+    pub chunk_indexes: ByteSize,
+    /// Memory of pushes that are being decoded or wait for their shard.
+    pub pushes: ByteSize,
+}
+
+const MIB: u64 = 1 << 20;
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            auth_enabled: false,
+            data: "drave-data".into(),
+            node_id: 1,
+            server: Server::default(),
+            sql: Sql::default(),
+            peer: Peer::default(),
+            shard: Shard::default(),
+            seal: Seal::default(),
+            chunk: Chunk::default(),
+            storage: Storage::default(),
+            memory: Memory::default(),
+            limits_config: Limits::default(),
+        }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server {
+            http_listen_address: "127.0.0.1".into(),
+            http_listen_port: 3100,
+            log_level: "info".into(),
+            max_recv_msg_size: ByteSize(100 * MIB),
+        }
+    }
+}
+
+impl Default for Sql {
+    fn default() -> Sql {
+        Sql {
+            listen_address: "127.0.0.1".into(),
+            listen_port: 5433,
+            memory: ByteSize(256 * MIB),
+            statement_timeout: Span(Duration::from_secs(60)),
+            max_connections: 100,
+        }
+    }
+}
+
+impl Default for Peer {
+    fn default() -> Peer {
+        Peer { listen_address: "127.0.0.1".into(), listen_port: 9095 }
+    }
+}
+
+impl Default for Shard {
+    fn default() -> Shard {
+        Shard { count: 8 }
+    }
+}
+
+impl Default for Seal {
+    fn default() -> Seal {
+        Seal {
+            raw_bytes: ByteSize(128 * MIB),
+            age: Span(Duration::from_secs(30 * 60)),
+            memory: ByteSize(256 * MIB),
+        }
+    }
+}
+
+impl Default for Chunk {
+    fn default() -> Chunk {
+        Chunk { codec: "zstd".into() }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory {
+            queries: ByteSize(512 * MIB),
+            chunk_indexes: ByteSize(64 * MIB),
+            pushes: ByteSize(256 * MIB),
+        }
+    }
+}
+
+/// A configuration that cannot be used: one line that says where and what.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("config {path}: {reason}")]
+    Read {
+        /// The file.
+        path: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// The text is no configuration.
+    #[error("config {path}: {reason}")]
+    Parse {
+        /// The file.
+        path: String,
+        /// Where and what.
+        reason: String,
+    },
+    /// A value cannot be used.
+    #[error("{key}: {reason}")]
+    Value {
+        /// The key or flag.
+        key: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads a file. Also answers the names of blocks that are accepted but unused.
+    pub fn read(path: &Path) -> Result<(Config, Vec<String>), Error> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::Read { path: name.clone(), reason: error.to_string() })?;
+        Config::parse(&text).map_err(|reason| Error::Parse { path: name, reason })
+    }
+
+    fn parse(text: &str) -> Result<(Config, Vec<String>), String> {
+        let text = expand(text, |name| std::env::var(name).ok())?;
+        let mut value: serde_norway::Value =
+            serde_norway::from_str(&text).map_err(|error| error.to_string())?;
+        let mut unused = Vec::new();
+        match &mut value {
+            serde_norway::Value::Mapping(blocks) => {
+                for name in UNUSED_BLOCKS {
+                    if blocks.remove(*name).is_some() {
+                        unused.push((*name).to_string());
+                    }
+                }
+            }
+            serde_norway::Value::Null => return Ok((Config::default(), unused)),
+            _ => return Err("expected keys and values".into()),
+        }
+        let config = serde_norway::from_value(value).map_err(|e| suggest(&e.to_string()))?;
+        Ok((config, unused))
+    }
+
+    /// Where objects go.
+    pub fn objects(&self) -> objects::Options {
+        match &self.storage.bucket {
+            None => objects::Options::Directory(self.data.join("objects")),
+            Some(url) => objects::Options::Bucket {
+                url: url.clone(),
+                endpoint: self.storage.endpoint.clone(),
+                region: self.storage.region.clone(),
+            },
+        }
+    }
+
+    /// The address of the HTTP listener.
+    pub fn http_listen(&self) -> Result<SocketAddr, Error> {
+        let server = &self.server;
+        listen("server.http_listen_address", &server.http_listen_address, server.http_listen_port)
+    }
+
+    /// The address of the Postgres listener.
+    pub fn pg_listen(&self) -> Result<SocketAddr, Error> {
+        listen("sql.listen_address", &self.sql.listen_address, self.sql.listen_port)
+    }
+
+    /// The address of the peer listener.
+    pub fn peer_listen(&self) -> Result<SocketAddr, Error> {
+        listen("peer.listen_address", &self.peer.listen_address, self.peer.listen_port)
+    }
+}
+
+fn listen(key: &'static str, address: &str, port: u16) -> Result<SocketAddr, Error> {
+    let address = if address.is_empty() { "0.0.0.0" } else { address };
+    let reason = || format!("'{address}' is no IP address: write it like 127.0.0.1 or ::1");
+    let ip = address.parse().map_err(|_| Error::Value { key, reason: reason() })?;
+    Ok(SocketAddr::new(ip, port))
+}
+
+/// Replaces `${NAME}` and `${NAME:-default}`; `$$` is a dollar sign.
+fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix('{') {
+            let (inside, after) = after.split_once('}').ok_or("a '${' without its '}'")?;
+            let (name, default) = inside.split_once(":-").unwrap_or((inside, ""));
+            out.push_str(&lookup(name).unwrap_or_else(|| default.to_string()));
+            rest = after;
+        } else {
+            out.push('$');
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// Adds "did you mean" to serde's complaint about an unknown key.
+fn suggest(complaint: &str) -> String {
+    let mut quoted = complaint.split('`').skip(1).step_by(2);
+    if !complaint.contains("unknown field") {
+        return complaint.into();
+    }
+    let Some(given) = quoted.next() else { return complaint.into() };
+    let nearest = quoted.map(|known| (distance(given, known), known)).min();
+    let place = complaint.split("unknown field").next().unwrap_or_default();
+    match nearest {
+        Some((steps, known)) if steps <= given.len() / 2 => {
+            format!("{place}unknown key '{given}': did you mean '{known}'?")
+        }
+        _ => format!("{place}unknown key '{given}'"),
+    }
+}
+
+/// Levenshtein's edit distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let changed = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// What `/config` answers: the values in force. There is no secret in it: keys of a bucket come
+/// from the environment.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = serde_norway::to_string(self).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Config::parse(text).expect_err("a bad file")
+    }
+
+    #[test]
+    fn files_that_people_bring() {
+        let text = "auth_enabled: true\nserver:\n  http_listen_port: 80\nschema_config:\n  x: 1\n\
+                    limits_config:\n  reject_old_samples: false\nseal:\n  age: 1h30m\n";
+        let (config, unused) = Config::parse(text).expect("a good file");
+        assert!(config.auth_enabled);
+        assert_eq!(config.server.http_listen_port, 80);
+        assert_eq!(config.seal.age, Span(Duration::from_secs(5400)));
+        assert_eq!(unused, ["schema_config"]);
+        assert!(Config::parse("").is_ok(), "an empty file is the default");
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_a_suggestion() {
+        assert!(error("auth_enable: true").contains("did you mean 'auth_enabled'?"));
+        assert!(error("server:\n  http_port: 1").contains("did you mean 'http_listen_port'?"));
+        assert!(error("zzzzzz: 1").ends_with("unknown key 'zzzzzz'"));
+        assert!(error("- a").contains("expected keys"));
+    }
+
+    #[test]
+    fn variables() {
+        let lookup = |name: &str| (name == "HOME").then(|| "/root".to_string());
+        let expanded = expand("a: ${HOME}\nb: ${X:-7} $$ $c", lookup);
+        assert_eq!(expanded.as_deref(), Ok("a: /root\nb: 7 $ $c"));
+        assert!(expand("${HOME", lookup).is_err());
+    }
+}

@@ -1,0 +1,108 @@
+//! The words of the outside over HTTP: Loki's API, in the exact shapes its clients expect.
+//!
+//! [`router`] is the list of all routes; one file per family of endpoints does the work.
+
+mod encode;
+mod error;
+mod listen;
+mod metadata;
+mod params;
+mod push;
+mod query;
+mod status;
+mod tenant;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+
+use crate::cluster::Cluster;
+use crate::ingest::StreamCache;
+use crate::lifecycle::Lifecycle;
+use crate::model::limits::Limits;
+use crate::pool::Pool;
+use crate::scan::Scanner;
+use crate::telemetry::Metrics;
+
+pub use listen::serve;
+
+/// What the endpoints need to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether requests must name their tenant.
+    pub auth_enabled: bool,
+    /// What a tenant may do.
+    pub limits: Limits,
+    /// Largest request body as sent.
+    pub body_bytes_max: usize,
+    /// Memory of pushes that are decoded or wait for their shard.
+    pub push_bytes_max: usize,
+    /// What `/config` answers.
+    pub config_text: String,
+}
+
+/// What the endpoints work with. One for the process.
+pub struct Api {
+    options: Options,
+    cluster: Cluster,
+    scanner: Scanner,
+    lifecycle: Lifecycle,
+    pool: Pool,
+    metrics: Arc<Metrics>,
+    push_metrics: push::PushMetrics,
+    streams: StreamCache,
+    push_memory: Arc<Semaphore>,
+}
+
+impl Api {
+    /// Puts the parts together and registers the metrics of this floor.
+    pub fn new(
+        options: Options,
+        cluster: Cluster,
+        scanner: Scanner,
+        lifecycle: Lifecycle,
+        pool: Pool,
+        metrics: Arc<Metrics>,
+    ) -> Api {
+        let push_memory = Arc::new(Semaphore::new(options.push_bytes_max / 1024));
+        let push_metrics = metrics.register(push::PushMetrics::register);
+        let streams = StreamCache::default();
+        Api {
+            options,
+            cluster,
+            scanner,
+            lifecycle,
+            pool,
+            metrics,
+            push_metrics,
+            streams,
+            push_memory,
+        }
+    }
+}
+
+/// All routes.
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/loki/api/v1/push", post(push::push))
+        .route("/loki/api/v1/query_range", get(query::range).post(query::range))
+        .route("/loki/api/v1/query", get(query::instant).post(query::instant))
+        .route("/loki/api/v1/format_query", get(query::format).post(query::format))
+        .route("/loki/api/v1/labels", get(metadata::labels).post(metadata::labels))
+        .route("/loki/api/v1/label", get(metadata::labels).post(metadata::labels))
+        .route(
+            "/loki/api/v1/label/{name}/values",
+            get(metadata::label_values).post(metadata::label_values),
+        )
+        .route("/loki/api/v1/series", get(metadata::series).post(metadata::series))
+        .route("/loki/api/v1/status/buildinfo", get(status::build_info))
+        .route("/ready", get(status::ready))
+        .route("/metrics", get(status::metrics))
+        .route("/config", get(status::config))
+        .route("/flush", get(status::flush).post(status::flush))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
+        .with_state(api)
+}

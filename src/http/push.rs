@@ -1,0 +1,191 @@
+//! `POST /loki/api/v1/push`: an answer means that every entry it does not name is on disk on a
+//! majority and visible to every read that begins after it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures::future::join_all;
+use http_body_util::BodyExt;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::error::Error;
+use super::{Api, tenant};
+use crate::cluster::WriteError;
+use crate::ingest::{self, Accepted, Context};
+use crate::model::{Index, ShardId};
+use crate::telemetry;
+
+/// How long a client may pause inside a body.
+const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// How long a push waits for memory before it is sent away.
+const MEMORY_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Where each part of a push was committed: `shard:index,...`.
+const COMMIT_HEADER: &str = "x-drave-commit";
+
+/// What pushes moved.
+pub(super) struct PushMetrics {
+    entries: Counter,
+    line_bytes: Counter,
+    body_bytes: Counter,
+    refused_entries: Counter,
+}
+
+impl PushMetrics {
+    pub(super) fn register(registry: &mut Registry) -> PushMetrics {
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        PushMetrics {
+            entries: counter("drave_push_entries", "Entries that were acknowledged"),
+            line_bytes: counter("drave_push_line_bytes", "Bytes of acknowledged lines"),
+            body_bytes: counter("drave_push_body_bytes", "Bytes of request bodies as sent"),
+            refused_entries: counter("drave_push_refused_entries", "Entries that were refused"),
+        }
+    }
+}
+
+pub(super) async fn push(
+    State(api): State<Arc<Api>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Error> {
+    let tenant = tenant::of(&headers, api.options.auth_enabled)?;
+    let text_of = |name: header::HeaderName| -> Option<String> {
+        Some(String::from_utf8_lossy(headers.get(name)?.as_bytes()).into_owned())
+    };
+    let content_type = text_of(header::CONTENT_TYPE);
+    let content_encoding = text_of(header::CONTENT_ENCODING);
+    let atomic = headers.get("x-drave-atomic").is_some_and(|value| value == "true");
+
+    let _memory = draw_memory(&api, &headers).await?;
+    let body = read_body(body, api.options.body_bytes_max).await?;
+    api.push_metrics.body_bytes.inc_by(body.len() as u64);
+    let decoder = Arc::clone(&api);
+    let decoded = api.pool.run(move || {
+        let context = Context {
+            tenant: &tenant,
+            limits: &decoder.options.limits,
+            now: telemetry::now(),
+            n_shards: decoder.cluster.n_shards(),
+            atomic,
+            cache: &decoder.streams,
+        };
+        ingest::push(body, content_type.as_deref(), content_encoding.as_deref(), &context)
+    });
+    let accepted = decoded.await.map_err(|refused| {
+        let status = StatusCode::from_u16(refused.status).expect("a refusal has a status");
+        Error::new(status, refused.message)
+    })?;
+    commit(&api, accepted).await
+}
+
+/// Takes memory for a body that is about to be read and decoded. A body of unknown length takes
+/// a share that fits most; bodies that lie about theirs are cut off where they are read.
+async fn draw_memory(api: &Api, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, Error> {
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let length = length.unwrap_or(1 << 20);
+    if length > api.options.body_bytes_max {
+        return Err(too_large(length, api.options.body_bytes_max));
+    }
+    // The body, what it decodes to, and the batch that is made of it.
+    let most = api.options.push_bytes_max / 1024;
+    let kib = (length.saturating_mul(8) / 1024).clamp(1, most);
+    let kib = u32::try_from(kib).unwrap_or(u32::MAX);
+    let draw = Arc::clone(&api.push_memory).acquire_many_owned(kib);
+    match tokio::time::timeout(MEMORY_WAIT_MAX, draw).await {
+        Ok(permit) => Ok(permit.expect("the memory's places are never closed")),
+        Err(_) => Err(Error::unavailable("too many pushes wait for memory: send again later")),
+    }
+}
+
+async fn read_body(mut body: Body, bytes_max: usize) -> Result<Bytes, Error> {
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    loop {
+        let frame = tokio::time::timeout(BODY_PAUSE_MAX, body.frame()).await;
+        let frame = frame.map_err(|_| {
+            Error::new(StatusCode::REQUEST_TIMEOUT, "the body stopped coming for 30 s")
+        })?;
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|error| Error::bad_request(format!("broken body: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let length = first.len() + all.len() + data.len();
+        if length > bytes_max {
+            return Err(too_large(length, bytes_max));
+        }
+        if first.is_empty() && all.is_empty() {
+            first = data; // Small bodies come in one piece and are not copied.
+        } else {
+            if all.is_empty() {
+                all.extend_from_slice(&std::mem::take(&mut first));
+            }
+            all.extend_from_slice(&data);
+        }
+    }
+    Ok(if all.is_empty() { first } else { all.into() })
+}
+
+fn too_large(length: usize, limit: usize) -> Error {
+    let text = format!("request body too large: {length} bytes, limit: {limit} bytes");
+    Error::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+}
+
+async fn commit(api: &Api, accepted: Accepted) -> Result<Response, Error> {
+    let Accepted { shards, refused, n_entries, line_bytes, .. } = accepted;
+    let appends = shards.into_iter().map(|(shard, batch)| async move {
+        (shard, api.cluster.append(shard, batch).await)
+    });
+    let results = join_all(appends).await;
+    let commits = all_committed(&results)?;
+    api.push_metrics.entries.inc_by(n_entries as u64);
+    api.push_metrics.line_bytes.inc_by(line_bytes as u64);
+    let mut response = match refused.answer() {
+        None => StatusCode::NO_CONTENT.into_response(),
+        Some((status, text)) => {
+            api.push_metrics.refused_entries.inc_by(refused.n_entries() as u64);
+            let status = StatusCode::from_u16(status).expect("a refusal has a status");
+            Error::new(status, text).into_response()
+        }
+    };
+    if !commits.is_empty() {
+        let value = HeaderValue::from_str(&commits).expect("digits, colons and commas");
+        response.headers_mut().insert(COMMIT_HEADER, value);
+    }
+    Ok(response)
+}
+
+/// `shard:index,...` where every shard committed; else what is known of each, and a 503 so that
+/// the client sends again: what is stored already will not be stored twice.
+fn all_committed(results: &[(ShardId, Result<Index, WriteError>)]) -> Result<String, Error> {
+    let commits = results.iter().filter_map(|(shard, result)| {
+        result.as_ref().ok().map(|index| format!("{shard}:{index}"))
+    });
+    let commits: Vec<String> = commits.collect();
+    let reasons: Vec<String> = results
+        .iter()
+        .filter_map(|(_, result)| result.as_ref().err().map(ToString::to_string))
+        .collect();
+    if reasons.is_empty() {
+        return Ok(commits.join(","));
+    }
+    let shards = |wanted: fn(&Result<Index, WriteError>) -> bool| -> Vec<u32> {
+        let found = results.iter().filter(|(_, result)| wanted(result));
+        found.map(|(shard, _)| shard.0).collect()
+    };
+    let body = serde_json::json!({
+        "error": reasons.join("; "),
+        "committed_shards": shards(Result::is_ok),
+        "not_done_shards": shards(|r| matches!(r, Err(WriteError::NotDone { .. }))),
+        "unknown_shards": shards(|r| matches!(r, Err(WriteError::Unknown { .. }))),
+    });
+    Err(Error::unavailable(body.to_string()))
+}

@@ -1,0 +1,176 @@
+//! `query_range`, `query` and `format_query`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, Limited};
+
+use super::error::Error;
+use super::params::Params;
+use super::{Api, encode, tenant};
+use crate::logql::{self, ast};
+use crate::query::{self, logs, metric};
+use crate::scan;
+use crate::telemetry::{self, Stopwatch};
+
+/// Bytes of a form body: a query has at most 128 KiB, percent-encoded three times that.
+const FORM_BYTES_MAX: usize = 1 << 20;
+/// `categorize-labels` in this header keeps labels apart by where they come from.
+const FLAGS_HEADER: &str = "x-loki-response-encoding-flags";
+
+/// Parameters of the query string and, for a POST, of the form.
+pub(super) async fn params(
+    method: &Method,
+    headers: &HeaderMap,
+    raw: Option<String>,
+    body: Body,
+) -> Result<Params, Error> {
+    let url = raw.unwrap_or_default();
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    if *method != Method::POST || !kind.starts_with(b"application/x-www-form-urlencoded") {
+        return Ok(Params::parse(&[&url]));
+    }
+    let form = Limited::new(body, FORM_BYTES_MAX).collect().await;
+    let form = form.map_err(|error| {
+        let text = format!("the form cannot be read: {error}");
+        Error::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+    })?;
+    let form = form.to_bytes();
+    Ok(Params::parse(&[&String::from_utf8_lossy(&form), &url]))
+}
+
+pub(super) async fn range(
+    State(api): State<Arc<Api>>,
+    method: Method,
+    headers: HeaderMap,
+    RawQuery(raw): RawQuery,
+    body: Body,
+) -> Result<Response, Error> {
+    let stopwatch = Stopwatch::start();
+    let params = params(&method, &headers, raw, body).await?;
+    let tenant = tenant::of(&headers, api.options.auth_enabled)?;
+    let now = telemetry::now();
+    let range = params.range(now)?;
+    let step = params.step(&range)?;
+    let limit = params.limit()?;
+    let direction = params.direction()?;
+    let interval = params.interval()?;
+    api.options.limits.check_query_length(&range).map_err(Error::bad_request)?;
+    match parse(&params)? {
+        ast::Query::Log(log) => {
+            api.options.limits.check_entries(limit).map_err(Error::bad_request)?;
+            let wanted =
+                logs::Params { range, limit: limit as usize, direction, interval, now };
+            let answer = logs::run(&api.scanner, &tenant, &log, &wanted).await.map_err(explain)?;
+            let flags = headers.get_all(FLAGS_HEADER).iter();
+            let categorize =
+                flags.flat_map(|value| value.to_str()).any(|value| value.contains("categorize"));
+            let cost = encode::Cost {
+                stats: &answer.stats,
+                elapsed: stopwatch.elapsed(),
+                n_entries: answer.entries.len(),
+            };
+            Ok(encode::streams(&answer, categorize, &cost))
+        }
+        ast::Query::Metric(expression) => {
+            let wanted = metric::Params {
+                start: range.start,
+                end: range.end,
+                step,
+                instant: false,
+                series_max: api.options.limits.max_query_series,
+                now,
+            };
+            numbers(&api, &tenant, &expression, &wanted, stopwatch).await
+        }
+    }
+}
+
+pub(super) async fn instant(
+    State(api): State<Arc<Api>>,
+    method: Method,
+    headers: HeaderMap,
+    RawQuery(raw): RawQuery,
+    body: Body,
+) -> Result<Response, Error> {
+    let stopwatch = Stopwatch::start();
+    let params = params(&method, &headers, raw, body).await?;
+    let tenant = tenant::of(&headers, api.options.auth_enabled)?;
+    let now = telemetry::now();
+    let time = params.time(now)?;
+    params.limit()?;
+    params.direction()?;
+    match parse(&params)? {
+        ast::Query::Log(_) => Err(Error::bad_request(
+            "log queries are not supported as an instant query type, \
+             please change your query to a range query type",
+        )),
+        ast::Query::Metric(expression) => {
+            let wanted = metric::Params {
+                start: time,
+                end: time,
+                step: std::time::Duration::from_secs(1),
+                instant: true,
+                series_max: api.options.limits.max_query_series,
+                now,
+            };
+            numbers(&api, &tenant, &expression, &wanted, stopwatch).await
+        }
+    }
+}
+
+async fn numbers(
+    api: &Api,
+    tenant: &crate::model::Tenant,
+    expression: &ast::Metric,
+    wanted: &metric::Params,
+    stopwatch: Stopwatch,
+) -> Result<Response, Error> {
+    let run = metric::run(&api.scanner, tenant, expression, wanted).await;
+    let (answer, stats) = run.map_err(explain)?;
+    let cost = encode::Cost { stats: &stats, elapsed: stopwatch.elapsed(), n_entries: 0 };
+    Ok(encode::numbers(&answer, &cost))
+}
+
+pub(super) async fn format(
+    method: Method,
+    headers: HeaderMap,
+    RawQuery(raw): RawQuery,
+    body: Body,
+) -> Result<Response, Error> {
+    let params = params(&method, &headers, raw, body).await?;
+    match logql::parse(params.get("query").unwrap_or("")) {
+        Ok(query) => Ok(encode::formatted(&logql::format(&query))),
+        Err(error) => {
+            let body =
+                serde_json::json!({"status": "invalid-query", "error": error.to_string()});
+            let kind = [(header::CONTENT_TYPE, "application/json")];
+            Ok((StatusCode::BAD_REQUEST, kind, format!("{body}\n")).into_response())
+        }
+    }
+}
+
+fn parse(params: &Params) -> Result<ast::Query, Error> {
+    let query = logql::parse(params.get("query").unwrap_or(""));
+    query.map_err(|error| Error::bad_request(error.to_string()))
+}
+
+fn explain(error: query::Error) -> Error {
+    match error {
+        query::Error::BadQuery(message) => Error::bad_request(message),
+        query::Error::Scan(error) => scan_error(error),
+    }
+}
+
+/// A part that cannot be read is never left out in silence.
+pub(super) fn scan_error(error: scan::Error) -> Error {
+    match error {
+        scan::Error::Shard(_) | scan::Error::Object(_) => Error::unavailable(error.to_string()),
+        scan::Error::Chunk { .. } | scan::Error::Batch { .. } => {
+            Error::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! Where a decoder puts what it reads: streams and entries are judged, completed and split here,
+//! one at a time, straight into the builders of their shards.
+//!
+//! In: for each stream object [`Intake::begin`], then its entries, then [`Intake::end`]. Out, once
+//! all is read: [`Accepted`]. Whoever stops before that has stored nothing.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::detect::{self, Pair};
+use super::line_level::level_of;
+use super::refusal::{Reason, Report};
+use super::streams::{Account, Scope, Stream, lock};
+use super::validate::{self, Rules, Time, Violation};
+use super::{Accepted, Context, Refused};
+use crate::cluster::placement::shard_of;
+use crate::model::batch::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX};
+use crate::model::column::{LINE_BYTES_MAX, METADATA_BYTES_MAX};
+use crate::model::level::DETECTED_LEVEL;
+use crate::model::{BatchBuilder, Labels, Level, Metadata, ShardId};
+
+/// Longest line that the limits can allow. Replacing what is not UTF-8 makes it three times as
+/// long at worst.
+const LINE_MAX: usize = LINE_BYTES_MAX / 3;
+/// Most metadata that the limits can allow. The detected level may repeat the longest value.
+const METADATA_MAX: usize = METADATA_BYTES_MAX / 4;
+/// Room in a batch for what is neither lines nor metadata.
+const BATCH_BYTES_SPARE: usize = BATCH_BYTES_MAX / 8;
+/// Metadata sets whose numbers are remembered for each shard of a push.
+const SETS_MAX: usize = 4096;
+
+/// Labels as a client wrote them, in any order, names possibly twice.
+pub(super) type LabelPairs = Vec<(String, String)>;
+
+/// Takes in one push.
+pub(super) struct Intake<'a> {
+    context: &'a Context<'a>,
+    rules: Rules<'a>,
+    account: Option<Arc<Mutex<Account>>>,
+    scope: Scope,
+    /// By shard; `None` where no entry went yet.
+    slots: Vec<Option<Slot>>,
+    current: Option<Current>,
+    report: Report,
+    line_max: usize,
+    metadata_max: usize,
+    n_streams: usize,
+    totals: Accepted,
+}
+
+/// The part of one shard.
+struct Slot {
+    builder: BatchBuilder,
+    /// The numbers of the sets that hold nothing but a level found in the line.
+    levels: [Option<u32>; Level::ALL.len()],
+    /// Other sets by the hash of what they say.
+    sets: HashMap<u64, (Metadata, u32)>,
+}
+
+/// The stream object that is being read.
+struct Current {
+    stream: Arc<Stream>,
+    slot: usize,
+    /// The builder's segment is started by the first good entry.
+    started: bool,
+}
+
+impl<'a> Intake<'a> {
+    pub(super) fn new(context: &'a Context<'a>, json: bool) -> Intake<'a> {
+        let limits = context.limits;
+        let accounted = limits.max_global_streams_per_user > 0 || limits.ingestion_rate_mb > 0.0;
+        Intake {
+            context,
+            rules: Rules::new(limits, context.now),
+            account: accounted.then(|| context.cache.account(context.tenant, context.now)),
+            scope: Scope { tenant: context.tenant.clone(), rules: rules_hash(context), json },
+            slots: (0..context.n_shards).map(|_| None).collect(),
+            current: None,
+            report: Report::default(),
+            line_max: limits.max_line_size.len().min(LINE_MAX),
+            metadata_max: limits.max_structured_metadata_size.len().min(METADATA_MAX),
+            n_streams: 0,
+            totals: Accepted::default(),
+        }
+    }
+
+    /// Begins a stream that `text` names. `parse` is asked only where the text is not remembered.
+    pub(super) fn begin(
+        &mut self,
+        text: &[u8],
+        parse: impl FnOnce() -> Result<LabelPairs, Refused>,
+    ) -> Result<(), Refused> {
+        let stream = match self.context.cache.get(&self.scope, text) {
+            Some(stream) => stream,
+            None => match self.judge(parse()?) {
+                Ok(stream) => {
+                    let stream = Arc::new(stream);
+                    self.context.cache.put(&self.scope, text, &stream);
+                    stream
+                }
+                Err((reason, message)) => {
+                    self.report.refuse_stream(reason, message);
+                    return Ok(());
+                }
+            },
+        };
+        let n_max = self.context.limits.max_global_streams_per_user;
+        if n_max > 0
+            && let Some(account) = &self.account
+            && !lock(account).admit(stream.hash, n_max, self.context.now)
+        {
+            let (reason, message) = validate::stream_limit(&stream.labels, self.context);
+            self.report.refuse_stream(reason, message);
+            return Ok(());
+        }
+        let slot = stream.shard.0 as usize;
+        self.current = Some(Current { stream, slot, started: false });
+        Ok(())
+    }
+
+    /// Begins a stream object that has entries but nothing that names a stream.
+    pub(super) fn begin_nameless(&mut self) {
+        let (reason, message) = validate::missing_labels();
+        self.report.refuse_stream(reason, message);
+    }
+
+    /// Completes and judges labels that are not remembered.
+    fn judge(&self, pairs: LabelPairs) -> Result<Stream, (Reason, String)> {
+        let limits = self.context.limits;
+        // `{}` in JSON is what people type by hand, and Loki takes it. In protobuf, where labels
+        // are a text that a client composes, an empty one is a client that lost its labels.
+        if pairs.is_empty() && !self.scope.json {
+            return Err(validate::missing_labels());
+        }
+        let labels = Labels::from_pairs(pairs.iter().cloned()).map_err(|duplicate| {
+            validate::duplicate_name(&written(&pairs), &duplicate.name)
+        })?;
+        let labels = detect::with_service_name(labels, &limits.discover_service_name);
+        validate::stream(&labels, limits)?;
+        Ok(Stream {
+            shard: shard_of(self.context.tenant, &labels, self.context.n_shards),
+            hash: labels.hash64(),
+            level: detect::level_of_labels(&labels),
+            labels,
+        })
+    }
+
+    /// Takes one entry of the current stream. `pairs` is its structured metadata; it is left in
+    /// any state.
+    pub(super) fn entry(&mut self, time: Time, line: &[u8], pairs: &mut Vec<Pair<'_>>) {
+        self.report.see_entry();
+        let Some(current) = &mut self.current else {
+            let reason = self.report.whole().expect("a stream is open or refused");
+            self.report.refuse_with_stream(reason, line.len());
+            return;
+        };
+        let metadata_bytes = match pairs.is_empty() {
+            true => 0,
+            false => pairs.iter().map(|(name, value)| name.len() + value.len()).sum(),
+        };
+        let verdict = self.rules.time(time).and_then(|at| {
+            self.rules.metadata(pairs.len(), metadata_bytes, self.metadata_max)?;
+            let too_long = line.len() > self.line_max;
+            if too_long && !self.context.limits.max_line_size_truncate {
+                return Err(Violation::LineTooLong(line.len()));
+            }
+            Ok((at, too_long))
+        });
+        let (at, too_long) = match verdict {
+            Ok(good) => good,
+            Err(violation) => {
+                let bytes = line.len() + metadata_bytes;
+                let labels = &current.stream.labels;
+                self.report.refuse_entry(violation.reason(), bytes, time.known(), || {
+                    self.rules.text(violation, labels)
+                });
+                return;
+            }
+        };
+        let line = if too_long {
+            self.totals.n_truncated += 1;
+            cut(line, self.line_max, &self.context.limits.max_line_size_truncate_identifier)
+        } else {
+            text_of(line)
+        };
+        let slot = self.slots[current.slot].get_or_insert_default();
+        if !current.started {
+            current.started = true;
+            slot.builder.segment(self.context.tenant, &current.stream.labels);
+        }
+        let set = slot.set(&current.stream, &line, pairs, self.context);
+        slot.builder.push(at.nanos(), &line, set);
+        self.totals.n_entries += 1;
+        self.totals.line_bytes += line.len();
+        self.totals.metadata_bytes += metadata_bytes;
+    }
+
+    /// Ends a stream object, begun or not.
+    pub(super) fn end(&mut self) {
+        self.n_streams += 1;
+        let current = self.current.take();
+        self.report.end_stream(|| match current {
+            Some(current) => current.stream.labels.to_string(),
+            None => String::new(),
+        });
+    }
+
+    /// The verdict on the push as a whole.
+    pub(super) fn finish(mut self) -> Result<Accepted, Refused> {
+        let context = self.context;
+        if self.n_streams == 0 {
+            return Err(Refused::without_streams());
+        }
+        let mut accepted = self.totals;
+        accepted.discarded = self.report.take_discarded();
+        accepted.refused = self.report.finish(context.tenant);
+        if context.atomic
+            && let Some(refused) = accepted.refused.clone().into_refused()
+        {
+            return Err(refused);
+        }
+        for (shard, slot) in (0..).map(ShardId).zip(self.slots) {
+            let Some(Slot { builder, .. }) = slot else { continue };
+            if builder.raw_bytes() > BATCH_BYTES_MAX - BATCH_BYTES_SPARE
+                || builder.n_entries() > BATCH_ENTRIES_MAX
+            {
+                return Err(Refused::too_large(builder.raw_bytes(), BATCH_BYTES_MAX));
+            }
+            accepted.shards.push((shard, builder));
+        }
+        let limits = context.limits;
+        if limits.ingestion_rate_mb > 0.0
+            && let Some(account) = &self.account
+        {
+            let bytes = accepted.line_bytes + accepted.metadata_bytes;
+            let [rate, burst] = [limits.ingestion_rate_mb, limits.ingestion_burst_size_mb]
+                .map(|mebibytes| mebibytes * 1_048_576.0);
+            if !lock(account).bucket.take(bytes, rate, burst, context.now) {
+                return Err(Refused::too_fast(context.tenant, rate, accepted.n_entries, bytes));
+            }
+        }
+        Ok(accepted)
+    }
+}
+
+impl Default for Slot {
+    fn default() -> Slot {
+        Slot {
+            builder: BatchBuilder::new(),
+            levels: [None; Level::ALL.len()],
+            sets: HashMap::new(),
+        }
+    }
+}
+
+impl Slot {
+    /// The number of an entry's metadata set, its level included.
+    fn set(
+        &mut self,
+        stream: &Stream,
+        line: &str,
+        pairs: &mut Vec<Pair<'_>>,
+        context: &Context<'_>,
+    ) -> u32 {
+        let limits = context.limits;
+        let declared = match (limits.discover_log_levels, pairs.is_empty()) {
+            (false, true) => return 0,
+            (false, false) => None,
+            (true, true) => match stream.level.as_deref().map(|text| (text, Level::from_normal(text))) {
+                Some((_, Some(level))) => return self.level_set(level),
+                Some((text, None)) => Some(Cow::Borrowed(text)),
+                None => None,
+            },
+            (true, false) => detect::level_stated(pairs)
+                .or(stream.level.as_deref())
+                .or_else(|| detect::level_implied(pairs))
+                .map(|level| Cow::Owned(level.to_owned())),
+        };
+        if limits.discover_log_levels {
+            let level = match declared {
+                Some(level) => level,
+                None => {
+                    let depth = limits.log_level_from_json_max_depth;
+                    let level = level_of(line.as_bytes(), depth);
+                    if pairs.is_empty() {
+                        return self.level_set(level);
+                    }
+                    Cow::Borrowed(level.as_str())
+                }
+            };
+            pairs.retain(|(name, _)| name != DETECTED_LEVEL);
+            pairs.push((DETECTED_LEVEL.into(), Cow::Owned(level.into_owned())));
+        }
+        self.pairs_set(pairs)
+    }
+
+    /// The number of the set that holds this level alone.
+    fn level_set(&mut self, level: Level) -> u32 {
+        let builder = &mut self.builder;
+        *self.levels[level as usize].get_or_insert_with(|| {
+            builder.metadata(&Metadata::from_pairs([(DETECTED_LEVEL, level.as_str())]))
+        })
+    }
+
+    fn pairs_set(&mut self, pairs: &mut Vec<Pair<'_>>) -> u32 {
+        for (name, _) in pairs.iter_mut() {
+            if let Cow::Owned(normal) = detect::normal_name(name) {
+                *name = Cow::Owned(normal);
+            }
+        }
+        pairs.sort_by(|a, b| a.0.cmp(&b.0));
+        pairs.dedup_by(|later, first| later.0 == first.0);
+        let mut hasher = Xxh3Default::new();
+        for (name, value) in pairs.iter() {
+            hasher.update(name.as_bytes());
+            hasher.update(&[0xff]);
+            hasher.update(value.as_bytes());
+            hasher.update(&[0xff]);
+        }
+        let hash = hasher.digest();
+        let same = |set: &Metadata| {
+            set.iter().eq(pairs.iter().map(|(name, value)| (&**name, &**value)))
+        };
+        if let Some((set, number)) = self.sets.get(&hash)
+            && same(set)
+        {
+            return *number;
+        }
+        let set = Metadata::from_pairs(pairs.drain(..));
+        let number = self.builder.metadata(&set);
+        if self.sets.len() < SETS_MAX {
+            self.sets.insert(hash, (set, number));
+        }
+        number
+    }
+}
+
+/// A hash of everything but the text that decides what a stream becomes.
+fn rules_hash(context: &Context<'_>) -> u64 {
+    let limits = context.limits;
+    let mut hasher = Xxh3Default::new();
+    for number in [
+        context.n_shards as usize,
+        limits.max_label_names_per_series,
+        limits.max_label_name_length,
+        limits.max_label_value_length,
+    ] {
+        hasher.update(&number.to_le_bytes());
+    }
+    for name in &limits.discover_service_name {
+        hasher.update(name.as_bytes());
+        hasher.update(&[0xff]);
+    }
+    hasher.digest()
+}
+
+/// Labels as text where they are no label set.
+fn written(pairs: &[(String, String)]) -> String {
+    let mut sorted: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={}", crate::model::labels::Quoted(value)))
+        .collect();
+    sorted.sort();
+    format!("{{{}}}", sorted.join(", "))
+}
+
+/// Bytes as text; what is not UTF-8 becomes U+FFFD. Asking first is many times faster than
+/// `from_utf8_lossy` on text that is good.
+fn text_of(line: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(line) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(line),
+    }
+}
+
+/// A line cut to `bytes_max` with the mark at its end, never inside a character.
+fn cut<'l>(line: &'l [u8], bytes_max: usize, mark: &str) -> Cow<'l, str> {
+    let mut end = bytes_max.saturating_sub(mark.len());
+    let least = end.saturating_sub(3);
+    while end > least && line[end] & 0xc0 == 0x80 {
+        end -= 1;
+    }
+    let kept = text_of(&line[..end]);
+    if mark.is_empty() { kept } else { Cow::Owned(format!("{kept}{mark}")) }
+}

@@ -1,0 +1,97 @@
+//! Taking in: from the bytes of one push to columnar batches, one per shard. Pure computing, no
+//! I/O and no clock, meant for the CPU pool.
+//!
+//! In: the body of a request, its two content headers and a [`Context`]. Out: [`Accepted`] (what
+//! to commit, and what to tell the client about the rest) or [`Refused`] (store nothing).
+//!
+//! ```text
+//! body --inflate--> plain bytes --json | protobuf--> streams and entries, one at a time
+//!      --intake: parse labels, validate, detect the level--> the builder of the stream's shard
+//! ```
+//!
+//! Invariants:
+//! - A body is never inflated past `max_decompressed_size`, whatever it claims.
+//! - What cannot be decoded to its end stores nothing: builders leave here only with the last byte.
+//! - Each entry is either in a builder or counted in [`Accepted::refused`], never both or neither.
+
+mod detect;
+mod inflate;
+mod intake;
+mod json;
+mod json_text;
+mod line_level;
+mod protobuf;
+mod rate;
+mod refusal;
+mod streams;
+mod validate;
+mod wire;
+
+use bytes::Bytes;
+
+use crate::model::limits::Limits;
+use crate::model::{BatchBuilder, ShardId, Tenant, Timestamp};
+
+pub use refusal::{Discarded, Reason, Refusals, Refused};
+pub use streams::StreamCache;
+
+/// Entries before this time are mistakes of unit (seconds or milliseconds taken for nanoseconds),
+/// whatever the limits say: 1980-01-01, older than any log that is still read, and later than
+/// milliseconds of our time taken for nanoseconds (28 minutes after 1970).
+pub const OLDEST: Timestamp = Timestamp::from_secs(315_532_800);
+
+/// Everything that a push is judged by, beside its own bytes.
+pub struct Context<'a> {
+    /// Who pushes.
+    pub tenant: &'a Tenant,
+    /// What the tenant may do.
+    pub limits: &'a Limits,
+    /// The receiving node's clock.
+    pub now: Timestamp,
+    /// How many shards streams spread over.
+    pub n_shards: u32,
+    /// Whether one refused entry refuses the push (`X-Drave-Atomic: true`).
+    pub atomic: bool,
+    /// What is remembered of streams and tenants between pushes.
+    pub cache: &'a StreamCache,
+}
+
+/// A push that was understood. All of `shards` must be committed before `refused` is answered.
+#[derive(Default)]
+pub struct Accepted {
+    /// The good entries by shard, none of them empty, ordered by shard.
+    pub shards: Vec<(ShardId, BatchBuilder)>,
+    /// What was refused: its status and text are the answer, where there are any.
+    pub refused: Refusals,
+    /// Why and how much was refused, for `loki_discarded_samples_total` and `_bytes_total`.
+    pub discarded: Vec<Discarded>,
+    /// Entries in `shards`.
+    pub n_entries: usize,
+    /// Bytes of their lines.
+    pub line_bytes: usize,
+    /// Bytes of names and values of their structured metadata, `detected_level` not counted.
+    pub metadata_bytes: usize,
+    /// Lines that were cut to `max_line_size`.
+    pub n_truncated: usize,
+}
+
+/// Decodes, validates and splits one push. `Err` means that nothing may be stored.
+pub fn push(
+    body: Bytes,
+    content_type: Option<&str>,
+    content_encoding: Option<&str>,
+    context: &Context<'_>,
+) -> Result<Accepted, Refused> {
+    let format = inflate::Format::of(content_type)?;
+    let bytes_max = context.limits.max_decompressed_size.len();
+    let plain = inflate::inflate(body, content_encoding, format, bytes_max)?;
+    let mut intake = intake::Intake::new(context, format == inflate::Format::Json);
+    match format {
+        inflate::Format::Json => json::decode(&plain, &mut intake)?,
+        inflate::Format::Protobuf => protobuf::decode(&plain, &mut intake)?,
+    }
+    intake.finish()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! What limits say to streams and entries, in Loki's words. Pure: labels, limits and a clock in, a
+//! verdict out; nothing is stored or counted here.
+
+use super::detect::SERVICE_NAME;
+use super::refusal::{Reason, rfc3339};
+use super::{Context, OLDEST};
+use crate::model::limits::Limits;
+use crate::model::{Labels, Timestamp};
+
+/// Labels that begin so are set by the server alone.
+const RESERVED_PREFIX: &str = "__backfill";
+/// How texts on structured metadata end, after naming the limit.
+const ASK: &str = "or contact your Loki administrator to";
+
+/// Judges the labels of a stream, `service_name` included.
+pub(super) fn stream(labels: &Labels, limits: &Limits) -> Result<(), (Reason, String)> {
+    if labels.is_empty() {
+        return Err(missing_labels());
+    }
+    let n_names = labels.len() - usize::from(labels.get(SERVICE_NAME).is_some());
+    let n_names_max = limits.max_label_names_per_series;
+    if n_names > n_names_max {
+        let text =
+            format!("entry for stream '{labels}' has {n_names} label names; limit {n_names_max}");
+        return Err((Reason::MaxLabelNamesPerSeries, text));
+    }
+    for (name, value) in labels.iter() {
+        if name.len() > limits.max_label_name_length {
+            let text = format!("stream '{labels}' has label name too long: '{name}'");
+            return Err((Reason::LabelNameTooLong, text));
+        }
+        if value.len() > limits.max_label_value_length {
+            let text = format!("stream '{labels}' has label value too long: '{value}'");
+            return Err((Reason::LabelValueTooLong, text));
+        }
+        if name.starts_with(RESERVED_PREFIX) {
+            let text = format!("stream '{labels}' has reserved label name: '{name}'");
+            return Err((Reason::ReservedLabelName, text));
+        }
+    }
+    Ok(())
+}
+
+/// The text for a stream without labels.
+pub(super) fn missing_labels() -> (Reason, String) {
+    (Reason::MissingLabels, "error at least one label pair is required per stream".into())
+}
+
+/// The text for a stream with a name given twice; `labels` as the client wrote them.
+pub(super) fn duplicate_name(labels: &str, name: &str) -> (Reason, String) {
+    let text = format!("stream '{labels}' has duplicate label name: '{name}'");
+    (Reason::DuplicateLabelNames, text)
+}
+
+/// The text for a new stream of a tenant that has all it may have.
+pub(super) fn stream_limit(labels: &Labels, context: &Context<'_>) -> (Reason, String) {
+    let text = format!(
+        "maximum active stream limit exceeded when trying to create stream {labels}, reduce the \
+         number of active streams (reduce labels or reduce label values), or contact your Loki \
+         administrator to see if the limit can be increased, user: '{}'",
+        context.tenant
+    );
+    (Reason::StreamLimit, text)
+}
+
+/// A time as a client gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Time {
+    /// Nanoseconds since 1970; times beyond what 64 bits can say stand at the end of the range.
+    At(Timestamp),
+    /// None was given.
+    Missing,
+    /// Nanoseconds outside of a second.
+    Odd { seconds: i64, nanos: i64 },
+}
+
+impl Time {
+    /// The time, where it is one.
+    pub(super) fn known(self) -> Option<Timestamp> {
+        match self {
+            Time::At(at) => Some(at),
+            Time::Missing | Time::Odd { .. } => None,
+        }
+    }
+}
+
+/// What is wrong with an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Violation {
+    NoTime,
+    OddTime { seconds: i64, nanos: i64 },
+    TooOld(Timestamp),
+    TooNew(Timestamp),
+    LineTooLong(usize),
+    MetadataDisallowed,
+    MetadataTooLarge(usize),
+    MetadataTooMany(usize),
+}
+
+/// The rules for entries of one push.
+pub(super) struct Rules<'a> {
+    limits: &'a Limits,
+    oldest: Timestamp,
+    newest: Timestamp,
+}
+
+impl<'a> Rules<'a> {
+    pub(super) fn new(limits: &'a Limits, now: Timestamp) -> Rules<'a> {
+        let oldest = match limits.reject_old_samples {
+            true => OLDEST.max(now.before(limits.reject_old_samples_max_age.0)),
+            false => OLDEST,
+        };
+        Rules { limits, oldest, newest: now.after(limits.creation_grace_period.0) }
+    }
+
+    /// The time of an entry, where it is acceptable.
+    pub(super) fn time(&self, time: Time) -> Result<Timestamp, Violation> {
+        match time {
+            Time::At(at) if at < self.oldest => Err(Violation::TooOld(at)),
+            Time::At(at) if at > self.newest => Err(Violation::TooNew(at)),
+            Time::At(at) => Ok(at),
+            Time::Missing => Err(Violation::NoTime),
+            Time::Odd { seconds, nanos } => Err(Violation::OddTime { seconds, nanos }),
+        }
+    }
+
+    /// Judges the structured metadata of an entry by its pairs and their bytes.
+    pub(super) fn metadata(
+        &self,
+        n_pairs: usize,
+        bytes: usize,
+        bytes_max: usize,
+    ) -> Result<(), Violation> {
+        if n_pairs > 0 && !self.limits.allow_structured_metadata {
+            Err(Violation::MetadataDisallowed)
+        } else if bytes > bytes_max {
+            Err(Violation::MetadataTooLarge(bytes))
+        } else if n_pairs > self.limits.max_structured_metadata_entries_count {
+            Err(Violation::MetadataTooMany(n_pairs))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What to tell about a violation.
+    pub(super) fn text(&self, violation: Violation, labels: &Labels) -> String {
+        let limits = self.limits;
+        match violation {
+            Violation::NoTime => format!("entry for stream '{labels}' has no timestamp"),
+            Violation::OddTime { seconds, nanos } => format!(
+                "entry for stream '{labels}' has invalid timestamp: {seconds} seconds and {nanos} \
+                 nanoseconds"
+            ),
+            Violation::TooOld(at) => format!(
+                "entry for stream '{labels}' has timestamp too old: {}, oldest acceptable \
+                 timestamp is: {}",
+                rfc3339(at),
+                rfc3339(self.oldest)
+            ),
+            Violation::TooNew(at) => {
+                format!("entry for stream '{labels}' has timestamp too new: {}", rfc3339(at))
+            }
+            Violation::LineTooLong(bytes) => format!(
+                "max entry size '{}' bytes exceeded for stream '{labels}' while adding an entry \
+                 with length '{bytes}' bytes",
+                limits.max_line_size.0
+            ),
+            Violation::MetadataDisallowed => format!(
+                "stream '{labels}' includes structured metadata, but this feature is disallowed. \
+                 Please see `limits_config.allow_structured_metadata` {ASK} enable it"
+            ),
+            Violation::MetadataTooLarge(bytes) => format!(
+                "stream '{labels}' has structured metadata too large: '{bytes}' bytes, limit: \
+                 '{}' bytes. Please see `limits_config.max_structured_metadata_size` {ASK} \
+                 increase it",
+                limits.max_structured_metadata_size.0
+            ),
+            Violation::MetadataTooMany(n_pairs) => format!(
+                "stream '{labels}' has too many structured metadata labels: '{n_pairs}', limit: \
+                 '{}'. Please see `limits_config.max_structured_metadata_entries_count` {ASK} \
+                 increase it",
+                limits.max_structured_metadata_entries_count
+            ),
+        }
+    }
+}
+
+impl Violation {
+    /// The reason that metrics count.
+    pub(super) fn reason(self) -> Reason {
+        match self {
+            Violation::NoTime | Violation::OddTime { .. } => Reason::InvalidTimestamp,
+            Violation::TooOld(_) => Reason::GreaterThanMaxSampleAge,
+            Violation::TooNew(_) => Reason::TooFarInFuture,
+            Violation::LineTooLong(_) => Reason::LineTooLong,
+            Violation::MetadataDisallowed => Reason::DisallowedStructuredMetadata,
+            Violation::MetadataTooLarge(_) => Reason::StructuredMetadataTooLarge,
+            Violation::MetadataTooMany(_) => Reason::StructuredMetadataTooMany,
+        }
+    }
+}

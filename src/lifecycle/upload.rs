@@ -1,0 +1,97 @@
+//! A sealed head becomes chunks: one per tenant, its streams sorted, its entries a set.
+//!
+//! Deterministic: whoever uploads a head writes the same bytes under the same name, so a rival or
+//! a second try finds the object there and is done.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+
+use crate::chunk::{ChunkWriter, WriteOptions};
+use crate::model::{Batch, Rows, merge};
+use crate::objects::{Objects, Put};
+use crate::pool::Pool;
+use crate::shard::{ChunkInput, ChunkKey, Flushed, ObjectInfo, SealedHead, ShardView, chunk_inputs};
+
+/// Why a head's chunks are not in object storage.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Object storage did not take them.
+    #[error(transparent)]
+    Object(#[from] crate::objects::Error),
+    /// A batch of the head does not decode: memory or disk is broken.
+    #[error("a batch of the head: {0}")]
+    Batch(#[from] crate::model::batch::Error),
+    /// The name is taken by an object that says something else. It is left as it is.
+    #[error("object {name} exists and holds other bytes")]
+    Taken {
+        /// The object's name.
+        name: String,
+    },
+}
+
+/// Writes one object per tenant of a sealed head.
+pub(super) async fn upload(
+    objects: &Objects,
+    pool: &Pool,
+    options: WriteOptions,
+    view: &ShardView,
+    sealed: &Arc<SealedHead>,
+) -> Result<Vec<Flushed>, Error> {
+    let decoded = Arc::new(decode(pool, sealed).await?);
+    let mut flushed = Vec::with_capacity(sealed.tenants.len());
+    for input in chunk_inputs(sealed) {
+        let tenant = input.tenant.clone();
+        let decoded = Arc::clone(&decoded);
+        let (bytes, summary) = pool.run(move || write(&input, &decoded, options)).await;
+        let key = ChunkKey { tenant: tenant.clone(), id: sealed.chunk };
+        let row = view.manifest().get(&key).expect("a seal makes a row per tenant");
+        let object = ObjectInfo {
+            bytes: bytes.len() as u64,
+            n_entries: summary.n_entries,
+            raw_bytes: summary.raw_bytes,
+            n_streams: u32::try_from(summary.n_streams).expect("a chunk has fewer than 2^32"),
+            hash: summary.content,
+        };
+        put(objects, &row.path(view.shard()), bytes).await?;
+        flushed.push(Flushed { tenant, content: row.content, object });
+    }
+    Ok(flushed)
+}
+
+/// All rows of the head: by batch, then by segment.
+async fn decode(pool: &Pool, sealed: &SealedHead) -> Result<Vec<Vec<Rows>>, Error> {
+    let batches: Vec<Batch> = sealed.head.iter().map(|(_, batch)| batch.clone()).collect();
+    let jobs = batches.into_iter().map(|batch| pool.run(move || batch.decode()));
+    let jobs: Vec<_> = jobs.collect();
+    let decoded = futures::stream::iter(jobs).buffered(pool.n_places());
+    Ok(decoded.try_collect().await?)
+}
+
+fn write(
+    input: &ChunkInput,
+    decoded: &[Vec<Rows>],
+    options: WriteOptions,
+) -> (Bytes, crate::chunk::ChunkSummary) {
+    let mut writer = ChunkWriter::new(&input.tenant, options);
+    for stream in &input.streams {
+        let pieces: Vec<Rows> = stream
+            .pieces
+            .iter()
+            .map(|piece| decoded[piece.batch][piece.segment].clone())
+            .collect();
+        writer.stream(&stream.labels, &merge::merge(&pieces));
+    }
+    writer.finish()
+}
+
+async fn put(objects: &Objects, name: &str, bytes: Bytes) -> Result<(), Error> {
+    match objects.put_new(name, bytes.clone()).await? {
+        Put::Created => Ok(()),
+        Put::Existed => {
+            let found = objects.read(name, vec![0..bytes.len() as u64]).await?;
+            if found[0] == bytes { Ok(()) } else { Err(Error::Taken { name: name.into() }) }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! LogQL: text to tree and back, and what the pipeline of a query does to entries. Pure.
+//!
+//! ```text
+//! text -> lex -> parse -> ast -> check -> (query executes it over a scan)
+//!                          |-> print -> text
+//! stage/*  one pipeline stage per file        metric/*  windows, groups, operators
+//! ```
+
+pub mod ast;
+pub mod bytes;
+mod check;
+pub mod duration;
+mod lex;
+pub mod metric;
+mod names;
+pub mod number;
+mod parse;
+pub mod pipeline;
+mod pretty;
+mod print;
+pub mod row;
+pub mod selection;
+mod stage;
+mod template;
+
+pub use parse::{DEPTH_MAX, Error, REGEXES_MAX, TEXT_BYTES_MAX, parse, parse_selector};
+pub use pretty::format;
+pub use row::Category;
+pub use selection::Selection;
+pub use stage::{CompileError, Problem};

@@ -1,0 +1,357 @@
+//! Line filters: `|= != |~ !~ |> !>` with `or` and `ip()`.
+//!
+//! Lines go in as one buffer and a selection of rows comes out. What can be searched for in the
+//! whole buffer at once is: a hit counts if it lies inside one row, and the search goes on behind
+//! that row. Where a regex or a pattern demands a literal, the buffer is searched for that, and
+//! only rows that have it are looked at one by one.
+//!
+//! Invariant: the order of the filters does not change the result, so cheap ones go first.
+
+use aho_corasick::{AhoCorasick, Input};
+use memchr::memmem::Finder;
+use regex::bytes::Regex;
+
+use super::captures::Shape;
+use super::ip::IpSet;
+use super::literal::{Required, required};
+use crate::logql::ast::{self, LineOp, LineOperand};
+use crate::logql::selection::Selection;
+use crate::model::{Lines, pattern};
+
+/// Line filters that all must hold. Without one, every line is kept.
+#[derive(Clone, Debug, Default)]
+pub struct LineFilters {
+    filters: Vec<LineFilter>,
+}
+
+/// One filter.
+#[derive(Clone, Debug)]
+pub(crate) struct LineFilter {
+    negated: bool,
+    alternatives: Vec<Test>,
+}
+
+/// One thing to look for.
+#[derive(Clone, Debug)]
+enum Test {
+    Always,
+    Literals(Literals),
+    /// A line that matches contains one of the literals.
+    Regex(Regex, Option<Literals>),
+    Shape(Shape, Option<Literals>),
+    Ip(IpSet),
+}
+
+/// One or several texts, of which one must occur.
+#[derive(Clone, Debug)]
+enum Literals {
+    One(Finder<'static>),
+    Several(AhoCorasick),
+}
+
+impl LineFilters {
+    /// Takes filters over; the cheapest is asked first.
+    pub(crate) fn new(mut filters: Vec<LineFilter>) -> LineFilters {
+        filters.sort_by_key(LineFilter::cost);
+        LineFilters { filters }
+    }
+
+    /// Whether every line is kept unseen.
+    pub fn is_empty(&self) -> bool {
+        self.filters.is_empty()
+    }
+
+    /// The rows whose lines all filters keep.
+    pub fn select(&self, lines: &Lines) -> Selection {
+        let mut selection = Selection::all(lines.len());
+        for filter in &self.filters {
+            filter.narrow(lines, &mut selection);
+            if selection.is_empty() {
+                break;
+            }
+        }
+        selection
+    }
+
+    /// Whether all filters keep one line.
+    pub fn accepts(&self, line: &[u8]) -> bool {
+        self.filters.iter().all(|filter| filter.accepts(line))
+    }
+}
+
+impl LineFilter {
+    /// Compiles a filter; the error says what is wrong with it.
+    pub(crate) fn compile(filter: &ast::LineFilter) -> Result<LineFilter, String> {
+        let negated =
+            matches!(filter.op, LineOp::NotContains | LineOp::NotMatches | LineOp::NotPattern);
+        let mut texts: Vec<String> = Vec::new();
+        let mut alternatives = Vec::new();
+        for operand in &filter.operands {
+            match (operand, filter.op) {
+                (LineOperand::Ip(text), LineOp::Contains | LineOp::NotContains) => {
+                    alternatives.push(Test::Ip(IpSet::parse(text)?));
+                }
+                (LineOperand::Ip(_), _) => return Err("ip: invalid operation".into()),
+                (LineOperand::Text(text), LineOp::Contains | LineOp::NotContains) => {
+                    texts.push(text.clone());
+                }
+                (LineOperand::Text(text), LineOp::Matches | LineOp::NotMatches) => {
+                    let regex = pattern::unanchored(text).map_err(|error| error.to_string())?;
+                    match required(text) {
+                        Required::Exactly(found) => texts.extend(found),
+                        Required::OneOf(found) => {
+                            alternatives.push(Test::Regex(regex, Some(Literals::new(&found))));
+                        }
+                        Required::Unknown => alternatives.push(Test::Regex(regex, None)),
+                    }
+                }
+                (LineOperand::Text(text), LineOp::Pattern | LineOp::NotPattern) => {
+                    let shape = Shape::of_filter(text)?;
+                    let literal = shape.longest_literal();
+                    let literal =
+                        literal.map(|text| Literals::One(Finder::new(text).into_owned()));
+                    alternatives.push(Test::Shape(shape, literal));
+                }
+            }
+        }
+        if texts.iter().any(String::is_empty) {
+            alternatives = vec![Test::Always];
+        } else if !texts.is_empty() {
+            alternatives.insert(0, Test::Literals(Literals::new(&texts)));
+        }
+        Ok(LineFilter { negated, alternatives })
+    }
+
+    /// Whether one line is kept.
+    pub(crate) fn accepts(&self, line: &[u8]) -> bool {
+        self.alternatives.iter().any(|test| test.holds(line)) != self.negated
+    }
+
+    fn cost(&self) -> (usize, bool) {
+        let cost = |test: &Test| match test {
+            Test::Always => 0,
+            Test::Literals(Literals::One(_)) => 1,
+            Test::Literals(Literals::Several(_)) => 2,
+            Test::Shape(_, Some(_)) => 3,
+            Test::Regex(_, Some(_)) => 4,
+            Test::Shape(_, None) => 5,
+            Test::Regex(_, None) => 6,
+            Test::Ip(_) => 7,
+        };
+        (self.alternatives.iter().map(cost).sum(), self.negated)
+    }
+
+    /// Takes out of a selection what this filter does not keep.
+    fn narrow(&self, lines: &Lines, selection: &mut Selection) {
+        // Few rows left: searching the whole buffer would cost more than looking at each.
+        if selection.count() * 4 < selection.len() {
+            let rows: Vec<usize> = selection.rows().collect();
+            for row in rows {
+                if !self.accepts(lines.get(row)) {
+                    selection.remove(row);
+                }
+            }
+            return;
+        }
+        let mut hits = Selection::none(lines.len());
+        for test in &self.alternatives {
+            test.mark(lines, selection, &mut hits);
+        }
+        if self.negated { selection.subtract(&hits) } else { selection.intersect(&hits) }
+    }
+}
+
+impl Test {
+    fn holds(&self, line: &[u8]) -> bool {
+        match self {
+            Test::Always => true,
+            Test::Literals(literals) => literals.occur_in(line),
+            Test::Regex(regex, _) => regex.is_match(line),
+            Test::Shape(shape, _) => shape.accepts(line),
+            Test::Ip(set) => set.occurs_in(line),
+        }
+    }
+
+    /// Marks the rows of which this holds; rows that are not alive may be left out.
+    fn mark(&self, lines: &Lines, alive: &Selection, hits: &mut Selection) {
+        match self {
+            Test::Always => *hits = Selection::all(lines.len()),
+            Test::Literals(literals) => literals.search(lines, |row| hits.insert(row)),
+            Test::Regex(_, Some(literals)) | Test::Shape(_, Some(literals)) => {
+                literals.search(lines, |row| {
+                    if alive.contains(row) && self.holds(lines.get(row)) {
+                        hits.insert(row);
+                    }
+                });
+            }
+            Test::Regex(_, None) | Test::Shape(_, None) | Test::Ip(_) => {
+                for row in alive.rows().filter(|row| self.holds(lines.get(*row))) {
+                    hits.insert(row);
+                }
+            }
+        }
+    }
+}
+
+impl Literals {
+    fn new(texts: &[String]) -> Literals {
+        match texts {
+            [one] => Literals::One(Finder::new(one.as_bytes()).into_owned()),
+            _ => Literals::Several(
+                AhoCorasick::new(texts).expect("a query's texts are far below what it can take"),
+            ),
+        }
+    }
+
+    fn occur_in(&self, line: &[u8]) -> bool {
+        self.find(line, 0).is_some()
+    }
+
+    /// The match that ends first at or behind a position: where it starts and ends.
+    fn find(&self, text: &[u8], at: usize) -> Option<(usize, usize)> {
+        match self {
+            Literals::One(finder) => {
+                let start = at + finder.find(&text[at..])?;
+                Some((start, start + finder.needle().len()))
+            }
+            Literals::Several(machine) => {
+                let found = machine.find(Input::new(text).range(at..))?;
+                Some((found.start(), found.end()))
+            }
+        }
+    }
+
+    /// Tells each row in which one of the texts occurs, in order. A match that runs over the end
+    /// of its row is none, and since it is the one that ends first, there is none in the rest of
+    /// that row either.
+    fn search(&self, lines: &Lines, mut tell: impl FnMut(usize)) {
+        let text = lines.span();
+        let base = lines.offsets[0] as usize;
+        let (mut row, mut at) = (0, 0);
+        while let Some((start, end)) = self.find(text, at) {
+            row = row_at(&lines.offsets, row, base + start);
+            let row_end = lines.offsets[row + 1] as usize - base;
+            if end <= row_end {
+                tell(row);
+            }
+            at = row_end;
+        }
+    }
+}
+
+/// The row that has a position, which is at or behind the start of a known row.
+fn row_at(offsets: &[u32], known: usize, position: usize) -> usize {
+    // Hits are often in one of the next rows; else the distance doubles until it is too far.
+    let mut step = 1;
+    let mut low = known;
+    while low + step < offsets.len() && offsets[low + step] as usize <= position {
+        low += step;
+        step *= 2;
+    }
+    let high = (low + step).min(offsets.len());
+    low + offsets[low..high].partition_point(|start| *start as usize <= position) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn filter(op: LineOp, texts: &[&str]) -> LineFilter {
+        let operands = texts.iter().map(|text| LineOperand::Text((*text).to_owned())).collect();
+        LineFilter::compile(&ast::LineFilter { op, operands }).expect("a good filter")
+    }
+
+    fn lines(texts: &[&str]) -> Lines {
+        let mut offsets = vec![0];
+        let mut bytes = Vec::new();
+        for text in texts {
+            bytes.extend_from_slice(text.as_bytes());
+            offsets.push(u32::try_from(bytes.len()).expect("short"));
+        }
+        Lines { bytes: bytes.into(), offsets }
+    }
+
+    #[test]
+    fn selects() {
+        let lines = lines(&["", "level=info", "level=error x", "info", "multi\nline"]);
+        let check = |op, texts: &[&str], expected: &[usize]| {
+            let selection = LineFilters::new(vec![filter(op, texts)]).select(&lines);
+            assert_eq!(selection.rows().collect::<Vec<_>>(), expected, "{op:?} {texts:?}");
+        };
+        check(LineOp::Contains, &["info"], &[1, 3]);
+        check(LineOp::Contains, &[""], &[0, 1, 2, 3, 4]);
+        check(LineOp::Contains, &["infolevel"], &[]);
+        check(LineOp::Contains, &["xinfo", "error"], &[2]);
+        check(LineOp::NotContains, &["info", "error"], &[0, 4]);
+        check(LineOp::Matches, &["inf.level"], &[]);
+        check(LineOp::Matches, &["^info$", "r x"], &[2, 3]);
+        check(LineOp::Matches, &["multi.line"], &[]);
+        check(LineOp::NotMatches, &["(?s)multi.line"], &[0, 1, 2, 3]);
+        check(LineOp::Pattern, &["<_>=<_>"], &[1, 2]);
+        check(LineOp::NotPattern, &["level=<_> x"], &[0, 1, 3, 4]);
+    }
+
+    #[test]
+    fn wrong_operands() {
+        let check = |op, operand: LineOperand, expected: &str| {
+            let filter = ast::LineFilter { op, operands: vec![operand] };
+            assert_eq!(LineFilter::compile(&filter).expect_err("bad"), expected);
+        };
+        check(LineOp::Matches, LineOperand::Ip("10.0.0.1".into()), "ip: invalid operation");
+        check(
+            LineOp::Contains,
+            LineOperand::Ip("999.1.1.1".into()),
+            "ip: invalid pattern: \"999.1.1.1\"",
+        );
+        check(
+            LineOp::Matches,
+            LineOperand::Text("(".into()),
+            "error parsing regexp: missing closing ): `(`",
+        );
+    }
+
+    /// By the definition: each line alone.
+    fn naive(op: LineOp, texts: &[String], line: &str) -> bool {
+        let regex = |text: &str| pattern::unanchored(text).expect("good").is_match(line.as_bytes());
+        match op {
+            LineOp::Contains => texts.iter().any(|text| line.contains(text.as_str())),
+            LineOp::NotContains => texts.iter().all(|text| !line.contains(text.as_str())),
+            LineOp::Matches => texts.iter().any(|text| regex(text)),
+            LineOp::NotMatches => texts.iter().all(|text| !regex(text)),
+            LineOp::Pattern | LineOp::NotPattern => unreachable!("not generated"),
+        }
+    }
+
+    const PATTERNS: [&str; 12] =
+        ["", "a", "b", "ab", "ba", "a+b", "^a", "b$", "a.b", "(?s)a.b", "[ab]b", "ab.*a|bb"];
+
+    proptest! {
+        #[test]
+        fn the_whole_buffer_says_what_each_line_says(
+            texts in prop::collection::vec("[ab\n]{0,6}", 0..90),
+            filters in prop::collection::vec(
+                (0..4usize, prop::collection::vec(0..PATTERNS.len(), 1..3)), 1..4),
+        ) {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let lines = lines(&texts);
+            let filters: Vec<(usize, Vec<String>)> = filters
+                .into_iter()
+                .map(|(op, texts)| (op, texts.iter().map(|at| PATTERNS[*at].to_owned()).collect()))
+                .collect();
+            let ops = [LineOp::Contains, LineOp::NotContains, LineOp::Matches, LineOp::NotMatches];
+            let compiled = filters.iter().map(|(op, texts)| {
+                let operands = texts.iter().cloned().map(LineOperand::Text).collect();
+                LineFilter::compile(&ast::LineFilter { op: ops[*op], operands }).expect("good")
+            });
+            let compiled = LineFilters::new(compiled.collect());
+            let selection = compiled.select(&lines);
+            for (row, line) in texts.iter().enumerate() {
+                let expected = filters.iter().all(|(op, texts)| naive(ops[*op], texts, line));
+                prop_assert_eq!(selection.contains(row), expected, "{:?}", line);
+                prop_assert_eq!(compiled.accepts(line.as_bytes()), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Go's `text/template`, as far as log lines need it.
+//!
+//! In: a template text once, the labels of an entry many times. Out: a text, or why there is none,
+//! in Go's words. What the language has and this does not (`define`, `template`, `block`, `call`)
+//! is refused when a template is compiled.
+//!
+//! Invariant: what a template writes is limited to [`OUTPUT_BYTES_MAX`].
+
+mod compare;
+mod exec;
+mod functions;
+mod lex;
+mod numbers;
+mod parse;
+mod printf;
+mod texts;
+mod time;
+mod value;
+
+use self::parse::{Argument, Body, Node, Pipe, Term};
+use crate::logql::names::{Name, Names};
+use crate::logql::row::Row;
+
+/// Bytes that one template may write for one entry.
+pub(crate) const OUTPUT_BYTES_MAX: usize = 1 << 20;
+
+/// Why a template cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Error {
+    /// Right, but not supported.
+    Unsupported(String),
+    /// Wrong, in Go's words.
+    Invalid(String),
+}
+
+impl Error {
+    /// The same with words before it.
+    pub(crate) fn context(self, before: &str) -> Error {
+        match self {
+            Error::Unsupported(construct) => Error::Unsupported(construct),
+            Error::Invalid(text) => Error::Invalid(format!("{before}{text}")),
+        }
+    }
+}
+
+/// A compiled template.
+#[derive(Clone, Debug)]
+pub(crate) struct Template {
+    name: &'static str,
+    text: String,
+    body: Body,
+    /// The labels that are read by name; `None` where all could be.
+    fields: Option<Vec<Name>>,
+    reads_entry: bool,
+}
+
+impl Template {
+    /// Compiles a text; `name` is what error texts call it.
+    pub(crate) fn compile(
+        names: &mut Names,
+        name: &'static str,
+        text: &str,
+    ) -> Result<Template, Error> {
+        let body = parse::parse(text).map_err(|error| match error.unsupported {
+            true => Error::Unsupported(error.text),
+            false => Error::Invalid(format!("template: {name}:{}: {}", error.line, error.text)),
+        })?;
+        let mut reads = Reads { fields: Vec::new(), all: false, entry: false, call: false };
+        reads.body(&body);
+        if reads.call {
+            return Err(Error::Unsupported("template function call".into()));
+        }
+        let fields = reads.fields.iter().map(|field| names.intern(field)).collect();
+        let fields = (!reads.all).then_some(fields);
+        Ok(Template { name, text: text.to_owned(), body, fields, reads_entry: reads.entry })
+    }
+
+    /// The labels that are read by name; `None` where all could be.
+    pub(crate) fn fields(&self) -> Option<&[Name]> {
+        self.fields.as_deref()
+    }
+
+    /// Whether line or time of the entry are read.
+    pub(crate) fn reads_entry(&self) -> bool {
+        self.reads_entry
+    }
+
+    /// Writes what the template makes of an entry.
+    pub(crate) fn render(&self, row: &Row<'_>, now: i64, out: &mut String) -> Result<(), String> {
+        exec::Exec::new(self, row, now, out).run()
+    }
+}
+
+/// What a template reads.
+struct Reads {
+    fields: Vec<String>,
+    all: bool,
+    entry: bool,
+    call: bool,
+}
+
+impl Reads {
+    fn body(&mut self, body: &Body) {
+        for node in body {
+            match node {
+                Node::Text(_) | Node::Break | Node::Continue => {}
+                Node::Print(pipe) => self.pipe(pipe),
+                Node::If(branch) | Node::With(branch) | Node::Range(branch) => {
+                    self.pipe(&branch.pipe);
+                    self.body(&branch.body);
+                    self.body(&branch.otherwise);
+                }
+            }
+        }
+    }
+
+    fn pipe(&mut self, pipe: &Pipe) {
+        for argument in pipe.commands.iter().flat_map(|command| &command.arguments) {
+            self.argument(argument);
+        }
+    }
+
+    fn argument(&mut self, argument: &Argument) {
+        // Inside `with` and `range` the dot is something else: more is read than needed, no less.
+        match (&argument.term, argument.fields.first()) {
+            (Term::Dot | Term::Variable(_), Some(field)) => self.fields.push(field.clone()),
+            (Term::Dot, None) => self.all = true,
+            (Term::Variable(name), None) => self.all |= name.is_empty(),
+            (Term::Pipe(pipe), _) => self.pipe(pipe),
+            (Term::Function(name), _) => {
+                self.entry |= name == "__line__" || name == "__timestamp__";
+                self.call |= name == "call";
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

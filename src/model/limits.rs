@@ -1,0 +1,367 @@
+//! What one tenant may send, under the key names of Loki's `limits_config`.
+//!
+//! In: YAML or JSON with any subset of the keys. Out: [`Limits`], every key with a value. Sizes are
+//! written as `256KB` (binary multiples) or as plain bytes, durations as `1w2d` or `0`. Where a
+//! default is not Loki's, its doc line says why.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::TimeRange;
+
+/// Limits on pushes, of one tenant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Mean bytes a tenant may push in a second, in MiB. 0, the default, is no limit: unlike Loki,
+    /// whose 4 MiB/s surprises everybody, a store should take what its disks can take.
+    pub ingestion_rate_mb: f64,
+    /// Bytes a tenant may push at once on top of the mean rate, in MiB; also the largest push.
+    pub ingestion_burst_size_mb: f64,
+    /// Most bytes of a push once decompressed. 64 MiB, where Loki has 5000 MB: agents send 1 to
+    /// 10 MiB, and a push takes up to three times this size in memory until it is committed.
+    pub max_decompressed_size: ByteSize,
+    /// Longest line, in bytes.
+    pub max_line_size: ByteSize,
+    /// Cut longer lines instead of refusing them.
+    pub max_line_size_truncate: bool,
+    /// What a cut line ends with; it counts as part of the line.
+    pub max_line_size_truncate_identifier: String,
+    /// Most labels of a stream, `service_name` not counted.
+    pub max_label_names_per_series: usize,
+    /// Longest label name, in bytes.
+    pub max_label_name_length: usize,
+    /// Longest label value, in bytes.
+    pub max_label_value_length: usize,
+    /// Refuse entries older than `reject_old_samples_max_age`. Off by default, unlike in Loki:
+    /// any age is welcome here, because late entries cost no more than others.
+    pub reject_old_samples: bool,
+    /// How old an entry may be where `reject_old_samples` is on.
+    pub reject_old_samples_max_age: Span,
+    /// How far ahead of the server's clock an entry may be.
+    pub creation_grace_period: Span,
+    /// Whether entries may carry structured metadata.
+    pub allow_structured_metadata: bool,
+    /// Most bytes of names and values of one entry's structured metadata.
+    pub max_structured_metadata_size: ByteSize,
+    /// Most pairs of one entry's structured metadata.
+    pub max_structured_metadata_entries_count: usize,
+    /// Most active streams of a tenant; known ones always go on. 0 is no limit.
+    pub max_global_streams_per_user: usize,
+    /// Labels whose value becomes `service_name` where that is missing, in order of preference.
+    /// Empty turns the discovery off.
+    pub discover_service_name: Vec<String>,
+    /// Whether each entry gets `detected_level`.
+    pub discover_log_levels: bool,
+    /// How deep in a JSON line a level is looked for; 0 is without bound.
+    pub log_level_from_json_max_depth: usize,
+    /// Most entries that a log query may ask for; 0 is no limit.
+    pub max_entries_limit_per_query: u32,
+    /// Most series that a metric query may come to, on the way and in its answer.
+    pub max_query_series: usize,
+    /// Longest time range of a query; 0 is no limit.
+    pub max_query_length: Span,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            ingestion_rate_mb: 0.0,
+            ingestion_burst_size_mb: 6.0,
+            max_decompressed_size: ByteSize(64 << 20),
+            max_line_size: ByteSize(256 << 10),
+            max_line_size_truncate: false,
+            max_line_size_truncate_identifier: String::new(),
+            max_label_names_per_series: 15,
+            max_label_name_length: 1024,
+            max_label_value_length: 2048,
+            reject_old_samples: false,
+            reject_old_samples_max_age: Span(Duration::from_secs(7 * 86_400)),
+            creation_grace_period: Span(Duration::from_secs(600)),
+            allow_structured_metadata: true,
+            max_structured_metadata_size: ByteSize(64 << 10),
+            max_structured_metadata_entries_count: 128,
+            max_global_streams_per_user: 5000,
+            discover_service_name: SERVICE_NAMES.map(String::from).to_vec(),
+            discover_log_levels: true,
+            log_level_from_json_max_depth: 2,
+            max_entries_limit_per_query: 5000,
+            max_query_series: 500,
+            max_query_length: Span(Duration::from_secs(721 * 3600)),
+        }
+    }
+}
+
+impl Limits {
+    /// Whether a log query may ask for this many entries; why not, in Loki's words.
+    pub fn check_entries(&self, limit: u32) -> Result<(), String> {
+        let most = self.max_entries_limit_per_query;
+        if most == 0 || limit <= most {
+            return Ok(());
+        }
+        Err(format!(
+            "max entries limit per query exceeded, \
+             limit > max_entries_limit_per_query ({limit} > {most})"
+        ))
+    }
+
+    /// Whether a query may span this range; why not, in Loki's words.
+    pub fn check_query_length(&self, range: &TimeRange) -> Result<(), String> {
+        let Span(most) = self.max_query_length;
+        let length = range.end.since(range.start);
+        if most.is_zero() || length <= most {
+            return Ok(());
+        }
+        let seconds = length.as_secs();
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+        Err(format!(
+            "the query time range exceeds the limit \
+             (query length: {hours}h{minutes}m{}s, limit: {})",
+            seconds % 60,
+            self.max_query_length,
+        ))
+    }
+}
+
+/// The default of `discover_service_name`.
+const SERVICE_NAMES: [&str; 13] = [
+    "service",
+    "app",
+    "application",
+    "app_name",
+    "name",
+    "app_kubernetes_io_name",
+    "container",
+    "container_name",
+    "k8s_container_name",
+    "component",
+    "workload",
+    "job",
+    "k8s_job_name",
+];
+
+/// A number of bytes, written `256KB` or `262144`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "String")]
+pub struct ByteSize(pub u64);
+
+/// A length of time, written `1w2d`, `10m`, `500ms` or `0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "String")]
+pub struct Span(pub Duration);
+
+/// A value that is not a size or not a duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not a [`ByteSize`].
+    #[error("not a size in bytes: '{0}' (write 256KB, 1MB or a whole number)")]
+    Size(String),
+    /// Not a [`Span`].
+    #[error("not a valid duration string: '{0}' (write 10m, 1h30m or 7d)")]
+    Duration(String),
+}
+
+/// How both kinds appear in YAML.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Number(u64),
+    Text(String),
+}
+
+impl ByteSize {
+    /// As a length in memory; sizes beyond the address space saturate.
+    pub fn len(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+
+    /// Whether it is nothing.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Largest first, so that a value is written with the largest unit that divides it.
+const SIZE_UNITS: [(&str, u64); 5] =
+    [("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10), ("B", 1)];
+
+impl FromStr for ByteSize {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<ByteSize, Error> {
+        let bad = || Error::Size(text.into());
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let number: u64 = text[..end].parse().map_err(|_| bad())?;
+        let unit = text[end..].trim().to_ascii_uppercase().replace("IB", "B");
+        let factor = match unit.as_str() {
+            "" => 1,
+            unit => SIZE_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(bad)?.1,
+        };
+        number.checked_mul(factor).map(ByteSize).ok_or_else(bad)
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, factor) = SIZE_UNITS
+            .into_iter()
+            .find(|(_, factor)| self.0 > 0 && self.0.is_multiple_of(*factor))
+            .unwrap_or(("B", 1));
+        write!(f, "{}{unit}", self.0 / factor)
+    }
+}
+
+/// Largest first: the order in which they must be written. A year is 365 days.
+const TIME_UNITS: [(&str, u64); 7] = [
+    ("y", 365 * 86_400_000),
+    ("w", 7 * 86_400_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
+];
+
+impl FromStr for Span {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Span, Error> {
+        let bad = || Error::Duration(text.into());
+        if text == "0" {
+            return Ok(Span(Duration::ZERO));
+        }
+        let (mut rest, mut units, mut millis) = (text, &TIME_UNITS[..], 0_u64);
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
+            let number: u64 = rest[..digits].parse().map_err(|_| bad())?;
+            rest = &rest[digits..];
+            let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+            let at = units.iter().position(|(name, _)| *name == &rest[..end]).ok_or_else(bad)?;
+            let part = number.checked_mul(units[at].1).ok_or_else(bad)?;
+            millis = millis.checked_add(part).ok_or_else(bad)?;
+            (rest, units) = (&rest[end..], &units[at + 1..]);
+        }
+        if text.is_empty() { Err(bad()) } else { Ok(Span(Duration::from_millis(millis))) }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
+        if millis == 0 {
+            return f.write_str("0s");
+        }
+        for (unit, factor) in TIME_UNITS {
+            if millis >= factor {
+                write!(f, "{}{unit}", millis / factor)?;
+                millis %= factor;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<Written> for ByteSize {
+    type Error = Error;
+
+    fn try_from(written: Written) -> Result<ByteSize, Error> {
+        match written {
+            Written::Number(bytes) => Ok(ByteSize(bytes)),
+            Written::Text(text) => text.parse(),
+        }
+    }
+}
+
+impl TryFrom<Written> for Span {
+    type Error = Error;
+
+    fn try_from(written: Written) -> Result<Span, Error> {
+        match written {
+            // A bare number has no unit, except that nothing is nothing in every unit.
+            Written::Number(0) => Ok(Span(Duration::ZERO)),
+            Written::Number(number) => Err(Error::Duration(number.to_string())),
+            Written::Text(text) => text.parse(),
+        }
+    }
+}
+
+impl From<ByteSize> for String {
+    fn from(size: ByteSize) -> String {
+        size.to_string()
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> String {
+        span.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        let check = |text: &str, expected: Option<u64>| {
+            assert_eq!(text.parse::<ByteSize>().ok(), expected.map(ByteSize), "{text}");
+        };
+        check("262144", Some(262_144));
+        check("256KB", Some(262_144));
+        check("256kb", Some(262_144));
+        check("1 MiB", Some(1 << 20));
+        check("3GB", Some(3 << 30));
+        check("0", Some(0));
+        check("", None);
+        check("KB", None);
+        check("1.5MB", None);
+        check("-1", None);
+        check("1XB", None);
+        check("99999999999TB", None);
+    }
+
+    #[test]
+    fn durations() {
+        let check = |text: &str, expected: Option<u64>| {
+            let expected = expected.map(|seconds| Span(Duration::from_secs(seconds)));
+            assert_eq!(text.parse::<Span>().ok(), expected, "{text}");
+        };
+        check("0", Some(0));
+        check("0s", Some(0));
+        check("10m", Some(600));
+        check("1h30m", Some(5400));
+        check("1y2w3d4h", Some((365 + 14 + 3) * 86_400 + 4 * 3600));
+        check("2000ms", Some(2));
+        check("", None);
+        check("10", None);
+        check("m", None);
+        check("30m1h", None);
+        check("1h1h", None);
+        check("1.5h", None);
+        check("-1h", None);
+        check("99999999999y", None);
+    }
+
+    #[test]
+    fn written_and_read_back() {
+        let limits = Limits::default();
+        let text = serde_json::to_string(&limits).expect("limits have no map with odd keys");
+        assert!(text.contains(r#""max_line_size":"256KB""#), "{text}");
+        assert!(text.contains(r#""reject_old_samples_max_age":"1w""#), "{text}");
+        assert_eq!(serde_json::from_str::<Limits>(&text).expect("what was written"), limits);
+    }
+
+    #[test]
+    fn a_part_of_the_keys_is_enough_and_an_unknown_key_is_an_error() {
+        let text = r#"{"max_line_size": 1024, "creation_grace_period": "1h", "ingestion_rate_mb": 4}"#;
+        let limits: Limits = serde_json::from_str(text).expect("known keys");
+        assert_eq!(limits.max_line_size, ByteSize(1024));
+        assert_eq!(limits.creation_grace_period, Span(Duration::from_secs(3600)));
+        assert!((limits.ingestion_rate_mb - 4.0).abs() < f64::EPSILON);
+        assert_eq!(limits.max_label_names_per_series, 15);
+        assert!(serde_json::from_str::<Limits>(r#"{"max_line_sise": 1}"#).is_err());
+    }
+}

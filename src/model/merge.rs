@@ -1,0 +1,369 @@
+//! Rows of one stream from several places, in the order of the stream and as a set.
+//!
+//! In: pieces of one stream, in commit order, each in its own order. Out: rows sorted by timestamp
+//! where equal timestamps keep the order of the pieces and, within one, of the rows; of entries
+//! that say the same (timestamp, line, metadata) only the first stays. Invariants:
+//!
+//! - merging is idempotent and associative: what a seal merged may be merged again with what a
+//!   reader or a compaction finds elsewhere;
+//! - the work is `n log n` whatever the input, also for a million entries at one timestamp.
+
+use bytes::{Bytes, BytesMut};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::column::intern::Interner;
+use super::{Lines, Metadata, MetadataColumn, Rows};
+
+/// Entries at one timestamp up to which each is compared with each.
+const COMPARE_EACH_MAX: usize = 8;
+
+/// Where a row comes from. Keys sort by time alone, and stably.
+#[derive(Clone, Copy)]
+struct Key {
+    time: i64,
+    piece: u32,
+    row: u32,
+}
+
+/// Merges pieces of one stream.
+///
+/// All pieces have the same columns. Entries can only be compared where lines and metadata are
+/// there: without either, rows are merged by time and none collapses, which is right only where
+/// the caller knows that no entry is in two pieces ([`meet`] tells).
+///
+/// The lines of all pieces together must stay below 4 GiB.
+pub fn merge(pieces: &[Rows]) -> Rows {
+    let all = pieces;
+    let pieces: Vec<&Rows> = all.iter().filter(|piece| !piece.is_empty()).collect();
+    let Some(first) = pieces.first() else {
+        return all.first().cloned().unwrap_or_default();
+    };
+    let (has_lines, has_metadata) = (first.lines.is_some(), first.metadata.is_some());
+    for piece in &pieces {
+        let columns = (piece.lines.is_some(), piece.metadata.is_some());
+        assert!(columns == (has_lines, has_metadata), "all pieces have the same columns");
+    }
+    let strictly_sorted = |piece: &Rows| piece.timestamps.windows(2).all(|pair| pair[0] < pair[1]);
+    if pieces.len() == 1 && strictly_sorted(first) {
+        return Rows::clone(first);
+    }
+    let mut keys = keys_of(&pieces);
+    // The standard sort finds runs that are sorted already, and most rows are in one.
+    keys.sort_by_key(|key| key.time);
+    let sets = has_metadata.then(|| SetTable::of(&pieces));
+    if let (true, Some(sets)) = (has_lines, &sets) {
+        Collapse { pieces: &pieces, sets }.run(&mut keys);
+    }
+    Rows {
+        timestamps: keys.iter().map(|key| key.time).collect(),
+        lines: has_lines.then(|| gather_lines(&pieces, &keys)),
+        metadata: sets.map(|sets| sets.gather(&pieces, &keys)),
+    }
+}
+
+/// Whether a timestamp occurs in two of the pieces, each of which is sorted: only then can an
+/// entry be in both, and lines must be compared.
+pub fn meet(pieces: &[&[i64]]) -> bool {
+    let of_piece = |(piece, times): (usize, &&[i64])| -> Vec<(i64, usize)> {
+        times.iter().map(|time| (*time, piece)).collect()
+    };
+    let mut all: Vec<(i64, usize)> = pieces.iter().enumerate().flat_map(of_piece).collect();
+    all.sort();
+    all.windows(2).any(|pair| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1)
+}
+
+fn keys_of(pieces: &[&Rows]) -> Vec<Key> {
+    let mut keys = Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
+    for (piece, rows) in (0_u32..).zip(pieces) {
+        let key = |(row, time): (u32, &i64)| Key { time: *time, piece, row };
+        keys.extend((0_u32..).zip(&rows.timestamps).map(key));
+    }
+    keys
+}
+
+/// Finds entries that say the same.
+struct Collapse<'a> {
+    pieces: &'a [&'a Rows],
+    sets: &'a SetTable,
+}
+
+impl Collapse<'_> {
+    /// Keeps the first of equal entries. The keys are sorted.
+    fn run(&self, keys: &mut Vec<Key>) {
+        // Up to `kept`, keys are as they will stay; from `start`, as they were.
+        let (mut kept, mut start) = (0, 0);
+        while start < keys.len() {
+            let time = keys[start].time;
+            let mut end = start + 1;
+            while end < keys.len() && keys[end].time == time {
+                end += 1;
+            }
+            match end - start {
+                1 => {
+                    keys[kept] = keys[start];
+                    kept += 1;
+                }
+                2..=COMPARE_EACH_MAX => {
+                    let run = kept;
+                    for at in start..end {
+                        let key = keys[at];
+                        if !keys[run..kept].iter().any(|own| self.same(own, &key)) {
+                            keys[kept] = key;
+                            kept += 1;
+                        }
+                    }
+                }
+                _ => {
+                    for at in self.firsts(&keys[start..end]) {
+                        keys[kept] = keys[start + at];
+                        kept += 1;
+                    }
+                }
+            }
+            start = end;
+        }
+        keys.truncate(kept);
+    }
+
+    /// Which of many entries at one timestamp say something that none before them says.
+    fn firsts(&self, keys: &[Key]) -> Vec<usize> {
+        let mut by_content: Vec<(u64, usize)> =
+            keys.iter().map(|key| self.hash(key)).zip(0..).collect();
+        // Sorted, not put into a hash table: who makes hashes collide gains a logarithm at most.
+        by_content.sort_unstable_by(|(a_hash, a), (b_hash, b)| {
+            let by_content = || self.says(&keys[*a]).cmp(&self.says(&keys[*b]));
+            a_hash.cmp(b_hash).then_with(by_content).then(a.cmp(b))
+        });
+        by_content.dedup_by(|(later_hash, later), (first_hash, first)| {
+            later_hash == first_hash && self.same(&keys[*later], &keys[*first])
+        });
+        let mut firsts: Vec<usize> = by_content.into_iter().map(|(_, at)| at).collect();
+        firsts.sort_unstable();
+        firsts
+    }
+
+    fn hash(&self, key: &Key) -> u64 {
+        let (set, line) = self.says(key);
+        xxh3_64_with_seed(line, u64::from(set))
+    }
+
+    fn same(&self, a: &Key, b: &Key) -> bool {
+        self.says(a) == self.says(b)
+    }
+
+    /// What an entry says beside its timestamp.
+    fn says(&self, key: &Key) -> (u32, &[u8]) {
+        let rows = self.pieces[key.piece as usize];
+        let lines = rows.lines.as_ref().expect("entries are compared where lines are there");
+        (self.sets.number(self.pieces, key), lines.get(key.row as usize))
+    }
+}
+
+/// The distinct metadata sets of all pieces, and the number of each piece's sets among them.
+struct SetTable {
+    sets: Vec<Metadata>,
+    numbers: Vec<Vec<u32>>,
+}
+
+impl SetTable {
+    fn of(pieces: &[&Rows]) -> SetTable {
+        let mut sets = Vec::new();
+        let mut interner = Interner::new();
+        interner.number(&Metadata::empty(), &mut sets);
+        let mut numbers = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let own = &metadata_of(piece).sets;
+            numbers.push(own.iter().map(|set| interner.number(set, &mut sets)).collect());
+        }
+        SetTable { sets, numbers }
+    }
+
+    fn number(&self, pieces: &[&Rows], key: &Key) -> u32 {
+        let id = metadata_of(pieces[key.piece as usize]).ids[key.row as usize];
+        self.numbers[key.piece as usize][id as usize]
+    }
+
+    fn gather(self, pieces: &[&Rows], keys: &[Key]) -> MetadataColumn {
+        let ids = keys.iter().map(|key| self.number(pieces, key)).collect();
+        MetadataColumn { sets: self.sets, ids }
+    }
+}
+
+fn metadata_of(rows: &Rows) -> &MetadataColumn {
+    rows.metadata.as_ref().expect("sets are numbered where metadata is there")
+}
+
+fn gather_lines(pieces: &[&Rows], keys: &[Key]) -> Lines {
+    let lines: Vec<&Lines> = pieces
+        .iter()
+        .map(|piece| piece.lines.as_ref().expect("lines are gathered where they are there"))
+        .collect();
+    let n_bytes = lines.iter().map(|lines| lines.span().len()).sum();
+    let mut bytes = BytesMut::with_capacity(n_bytes);
+    let mut offsets = Vec::with_capacity(keys.len() + 1);
+    offsets.push(0);
+    let mut end = 0_u64;
+    let mut rest = keys;
+    while let Some(first) = rest.first() {
+        // Rows that stood together and still do are copied in one go.
+        let own = lines[first.piece as usize];
+        let mut row = first.row as usize;
+        let start = own.offsets[row];
+        let mut n = 0;
+        while let Some(key) = rest.get(n) {
+            if key.piece != first.piece || key.row as usize != row {
+                break;
+            }
+            end += u64::from(own.offsets[row + 1] - own.offsets[row]);
+            offsets.push(u32::try_from(end).expect("the lines of a merge stay below 4 GiB"));
+            row += 1;
+            n += 1;
+        }
+        bytes.extend_from_slice(&own.bytes[start as usize..own.offsets[row] as usize]);
+        rest = &rest[n..];
+    }
+    Lines { bytes: Bytes::from(bytes), offsets }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Entry = (i64, String, Metadata);
+
+    /// The naive twin: every entry is compared with every other.
+    fn naive(pieces: &[Vec<Entry>]) -> Vec<Entry> {
+        let mut all: Vec<Entry> = pieces.concat();
+        all.sort_by_key(|entry| entry.0);
+        let mut kept: Vec<Entry> = Vec::new();
+        for entry in all {
+            if !kept.contains(&entry) {
+                kept.push(entry);
+            }
+        }
+        kept
+    }
+
+    /// Rows with offsets that do not start at 0 and sets that no row has, as readers may give.
+    fn rows(entries: &[Entry]) -> Rows {
+        let unused = Metadata::from_pairs([("un", "used")]);
+        let mut sets = vec![Metadata::empty(), unused];
+        let (mut bytes, mut offsets, mut ids) = (b"before".to_vec(), vec![6], Vec::new());
+        for (_, line, metadata) in entries {
+            bytes.extend_from_slice(line.as_bytes());
+            offsets.push(u32::try_from(bytes.len()).expect("short"));
+            let known = sets.iter().position(|set| set == metadata);
+            ids.push(u32::try_from(known.unwrap_or(sets.len())).expect("few"));
+            if known.is_none() {
+                sets.push(metadata.clone());
+            }
+        }
+        bytes.extend_from_slice(b"after");
+        Rows {
+            timestamps: entries.iter().map(|entry| entry.0).collect(),
+            lines: Some(Lines { bytes: bytes.into(), offsets }),
+            metadata: Some(MetadataColumn { sets, ids }),
+        }
+    }
+
+    fn entries(rows: &Rows) -> Vec<Entry> {
+        let (lines, metadata) = (rows.lines.as_ref(), rows.metadata.as_ref());
+        let entry = |row: usize| {
+            let line = lines.map_or("", |lines| lines.text(row));
+            let metadata = metadata.map_or_else(Metadata::empty, |column| column.get(row).clone());
+            (rows.timestamps[row], line.to_owned(), metadata)
+        };
+        (0..rows.len()).map(entry).collect()
+    }
+
+    fn check(pieces: &[&[(i64, &str)]], expected: &[(i64, &str)]) {
+        let entry = |(time, line): &(i64, &str)| (*time, (*line).to_owned(), Metadata::empty());
+        let pieces: Vec<Rows> =
+            pieces.iter().map(|piece| rows(&piece.iter().map(entry).collect::<Vec<_>>())).collect();
+        let expected: Vec<Entry> = expected.iter().map(entry).collect();
+        assert_eq!(entries(&merge(&pieces)), expected);
+    }
+
+    #[test]
+    fn order_and_set() {
+        check(&[], &[]);
+        check(&[&[], &[]], &[]);
+        check(&[&[(1, "a"), (2, "b")]], &[(1, "a"), (2, "b")]);
+        check(&[&[(2, "b"), (1, "a")]], &[(1, "a"), (2, "b")]);
+        check(&[&[(1, "b"), (1, "a")]], &[(1, "b"), (1, "a")]);
+        check(&[&[(1, "b"), (1, "a"), (1, "b")]], &[(1, "b"), (1, "a")]);
+        check(&[&[(1, "b")], &[(1, "a"), (1, "b"), (0, "b")]], &[(0, "b"), (1, "b"), (1, "a")]);
+        check(&[&[(1, "")], &[(1, "")], &[(1, "x")], &[(1, "")]], &[(1, ""), (1, "x")]);
+    }
+
+    #[test]
+    fn metadata_tells_entries_apart() {
+        let entry = |value: &str| (7, "line".to_owned(), Metadata::from_pairs([("k", value)]));
+        let pieces = [rows(&[entry("a"), entry("b")]), rows(&[entry("b"), entry("c"), entry("a")])];
+        assert_eq!(entries(&merge(&pieces)), [entry("a"), entry("b"), entry("c")]);
+    }
+
+    #[test]
+    fn without_lines_rows_are_only_ordered() {
+        let bare = |times: &[i64]| Rows { timestamps: times.to_vec(), lines: None, metadata: None };
+        let merged = merge(&[bare(&[1, 5]), bare(&[5, 3])]);
+        assert_eq!(merged.timestamps, [1, 3, 5, 5]);
+        assert!(merged.lines.is_none() && merged.metadata.is_none());
+    }
+
+    #[test]
+    fn pieces_meet_where_a_time_is_in_two() {
+        let check = |pieces: &[&[i64]], expected: bool| assert_eq!(meet(pieces), expected);
+        check(&[], false);
+        check(&[&[1, 1, 2], &[3]], false);
+        check(&[&[1, 3], &[2, 3]], true);
+        check(&[&[1], &[2], &[1]], true);
+    }
+
+    /// With one comparison of each pair this would take an hour.
+    #[test]
+    fn a_million_entries_at_one_time() {
+        let all: Vec<Entry> =
+            (0..500_000).map(|i| (5, (i % 400_000).to_string(), Metadata::empty())).collect();
+        let merged = merge(&[rows(&all), rows(&all)]);
+        let (expected, last) = (400_000, "399999");
+        assert_eq!(
+            (merged.len(), merged.lines.expect("lines").text(expected - 1)),
+            (expected, last)
+        );
+    }
+
+    fn some_pieces() -> impl Strategy<Value = Vec<Vec<Entry>>> {
+        let set = |value: u8| match value {
+            0 => Metadata::empty(),
+            _ => Metadata::from_pairs([("k", value.to_string())]),
+        };
+        let of = |times: i64, sets: u8| {
+            let entry = (0..times, "[ab]{0,2}", (0..sets).prop_map(set));
+            prop::collection::vec(prop::collection::vec(entry, 0..40), 0..5)
+        };
+        prop_oneof![of(1, 2), of(10, 3), of(1000, 20)]
+    }
+
+    proptest! {
+        #[test]
+        fn like_the_naive_twin(pieces in some_pieces()) {
+            let all: Vec<Rows> = pieces.iter().map(|piece| rows(piece)).collect();
+            let merged = merge(&all);
+            prop_assert_eq!(entries(&merged), naive(&pieces));
+            let again = merge(std::slice::from_ref(&merged));
+            prop_assert_eq!(entries(&again), entries(&merged));
+            for cut in 0..all.len() {
+                let (left, right) = (merge(&all[..cut]), merge(&all[cut..]));
+                prop_assert_eq!(entries(&merge(&[left, right])), entries(&merged));
+            }
+        }
+
+        #[test]
+        fn meeting_is_sharing(a in prop::collection::vec(0..40_i64, 0..9), b in prop::collection::vec(0..40_i64, 0..9)) {
+            prop_assert_eq!(meet(&[&a, &b]), a.iter().any(|time| b.contains(time)));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Object storage: where flushed chunks live. A local directory by default, or a bucket.
+//!
+//! In: names made by `shard` and whole objects. Out: ranges of them.
+//!
+//! Invariants:
+//! * An object is written once, whole, and never changed: [`Objects::put_new`] creates or finds.
+//! * When `put_new` has answered, the object is on stable storage: a WAL may be purged after it.
+
+mod local;
+mod remote;
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// Where objects go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Options {
+    /// Below a directory of this machine.
+    Directory(PathBuf),
+    /// `s3://bucket/prefix`
+    Bucket {
+        /// The URL as the user wrote it.
+        url: String,
+        /// `http://127.0.0.1:9000` for a server that is not Amazon's.
+        endpoint: Option<String>,
+        /// The region to sign for.
+        region: Option<String>,
+    },
+}
+
+/// What went wrong with an object.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is not there.
+    #[error("object {name} is missing")]
+    Missing {
+        /// The object's name.
+        name: String,
+    },
+    /// The storage said no or did not answer: worth another try.
+    #[error("object storage: {name}: {reason}")]
+    Storage {
+        /// The object's name, or the place that was being opened.
+        name: String,
+        /// The storage's own words.
+        reason: String,
+    },
+    /// The place cannot be used as it was configured.
+    #[error("storage.bucket: {0}")]
+    Config(String),
+}
+
+/// What [`Objects::put_new`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The object was not there and is now.
+    Created,
+    /// An object of this name was there and was left as it was.
+    Existed,
+}
+
+/// A handle on the storage. Cheap to clone.
+#[derive(Clone)]
+pub struct Objects(Arc<Storage>);
+
+enum Storage {
+    Local(local::Directory),
+    Remote(remote::Bucket),
+}
+
+impl Objects {
+    /// Opens the storage; a directory is made where it is missing.
+    pub fn open(options: &Options) -> Result<Objects, Error> {
+        let storage = match options {
+            Options::Directory(path) => Storage::Local(local::Directory::open(path)?),
+            Options::Bucket { url, endpoint, region } => {
+                let bucket = remote::Bucket::open(url, endpoint.as_deref(), region.as_deref())?;
+                Storage::Remote(bucket)
+            }
+        };
+        Ok(Objects(Arc::new(storage)))
+    }
+
+    /// Writes an object unless its name is taken.
+    pub async fn put_new(&self, name: &str, bytes: Bytes) -> Result<Put, Error> {
+        match &*self.0 {
+            Storage::Local(directory) => directory.put_new(name, bytes).await,
+            Storage::Remote(bucket) => bucket.put_new(name, bytes).await,
+        }
+    }
+
+    /// Reads ranges of an object, in the order given. A range past the end is an error.
+    pub async fn read(&self, name: &str, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>, Error> {
+        match &*self.0 {
+            Storage::Local(directory) => directory.read(name, ranges).await,
+            Storage::Remote(bucket) => bucket.read(name, ranges).await,
+        }
+    }
+
+    /// Deletes an object; one that is missing is no error.
+    pub async fn delete(&self, name: &str) -> Result<(), Error> {
+        match &*self.0 {
+            Storage::Local(directory) => directory.delete(name).await,
+            Storage::Remote(bucket) => bucket.delete(name).await,
+        }
+    }
+}

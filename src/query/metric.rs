@@ -1,0 +1,189 @@
+//! Metric queries: each range aggregation is one scan, the operators above them are computed at the
+//! end.
+//!
+//! Every task accumulates for itself and the results are merged. Where an aggregation needs neither
+//! lines nor metadata, blocks that fall between two edges of windows are counted by their metadata.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::{Error, PARTIALS_MAX};
+use crate::logql::ast;
+use crate::logql::metric::{self, Accumulator, Evaluated, Leaf, Plan, Steps};
+use crate::model::{Labels, Rows, Tenant, Timestamp};
+use crate::scan::{
+    BlockMeta, Columns, Order, Request, Scanner, Selection, Snapshot, Stats, Visit,
+};
+
+/// Bytes that the samples and series of one aggregation may take.
+const SAMPLE_BYTES_MAX: usize = 256 << 20;
+
+/// When to evaluate, and how much may come of it.
+#[derive(Clone, Debug)]
+pub struct Params {
+    /// The first step.
+    pub start: Timestamp,
+    /// No step is after this.
+    pub end: Timestamp,
+    /// From one step to the next.
+    pub step: Duration,
+    /// One step, answered as a vector.
+    pub instant: bool,
+    /// Series of an answer, and of each aggregation on the way.
+    pub series_max: usize,
+    /// The time of the query, for templates that ask for it.
+    pub now: Timestamp,
+}
+
+/// A series and its values.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Sorted by name.
+    pub labels: Vec<(Box<str>, Box<str>)>,
+    /// In the order of time, at least one.
+    pub points: Vec<(Timestamp, f64)>,
+}
+
+/// Numbers in one of the three shapes of the API.
+#[derive(Clone, Debug)]
+pub enum MetricAnswer {
+    /// A range query.
+    Matrix(Vec<Series>),
+    /// An instant query: one value per series.
+    Vector(Vec<Series>),
+    /// An instant query for a number that needs no data.
+    Scalar(Timestamp, f64),
+}
+
+/// Runs a metric query. Also says what it read.
+pub async fn run(
+    scanner: &Scanner,
+    tenant: &Tenant,
+    query: &ast::Metric,
+    params: &Params,
+) -> Result<(MetricAnswer, Arc<Stats>), Error> {
+    let plan = Plan::compile(query, params.now.nanos());
+    let plan = plan.map_err(|error| Error::BadQuery(error.to_string()))?;
+    let steps = if params.instant {
+        Steps::instant(params.start.nanos())
+    } else {
+        let step = i64::try_from(params.step.as_nanos()).unwrap_or(i64::MAX);
+        Steps::range(params.start.nanos(), params.end.nanos(), step)
+    };
+    let stats = Arc::new(Stats::default());
+    let mut leaves = Vec::with_capacity(plan.leaves().len());
+    if !plan.leaves().is_empty() {
+        // One snapshot for all: both sides of an operator see the same entries.
+        let snapshot = scanner.snapshot(tenant).await?;
+        for leaf in plan.leaves() {
+            let aggregate =
+                Aggregate { leaf: Arc::new(leaf.clone()), steps, series_max: params.series_max };
+            leaves.push(aggregate.run(scanner, &snapshot, &stats).await?);
+        }
+    }
+    let evaluated = plan.evaluate(leaves, steps, params.series_max)?;
+    Ok((answer(evaluated, steps, params), stats))
+}
+
+fn answer(evaluated: Evaluated, steps: Steps, params: &Params) -> MetricAnswer {
+    let series = match evaluated {
+        Evaluated::Scalar(value) if params.instant => {
+            return MetricAnswer::Scalar(params.start, value);
+        }
+        Evaluated::Scalar(value) => {
+            let points = (0..steps.n).map(|step| (Timestamp(steps.time(step)), value));
+            return MetricAnswer::Matrix(vec![Series {
+                labels: Vec::new(),
+                points: points.collect(),
+            }]);
+        }
+        Evaluated::Series { series, .. } => series,
+    };
+    let series = series.into_iter().map(|series| Series {
+        labels: series.labels.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        points: series
+            .points
+            .iter()
+            .map(|(step, value)| (Timestamp(steps.time(step)), value))
+            .collect(),
+    });
+    let series = series.collect();
+    if params.instant { MetricAnswer::Vector(series) } else { MetricAnswer::Matrix(series) }
+}
+
+impl From<metric::Error> for Error {
+    fn from(error: metric::Error) -> Error {
+        Error::BadQuery(error.to_string())
+    }
+}
+
+/// One range aggregation over a scan.
+struct Aggregate {
+    leaf: Arc<Leaf>,
+    steps: Steps,
+    series_max: usize,
+}
+
+impl Aggregate {
+    async fn run(
+        self,
+        scanner: &Scanner,
+        snapshot: &Snapshot,
+        stats: &Arc<Stats>,
+    ) -> Result<Vec<metric::Series>, Error> {
+        let (after, until) = self.leaf.times(self.steps);
+        let request = Request {
+            selection: Selection::Selector(self.leaf.selector.clone()),
+            range: Timestamp(after.saturating_add(1))..Timestamp(until.saturating_add(1)),
+            order: Order::Any,
+        };
+        let mut total = self.start();
+        let (out, mut parts) = mpsc::channel(PARTIALS_MAX);
+        let scan = scanner.run(snapshot, &request, Arc::new(self), stats, out);
+        let join = async {
+            while let Some(part) = parts.recv().await {
+                total.merge(part)?;
+                check_bytes(&total)?;
+            }
+            Ok(total)
+        };
+        let ((), total) = futures::try_join!(scan, join)?;
+        Ok(total.finish())
+    }
+}
+
+fn check_bytes(accumulator: &Accumulator) -> Result<(), Error> {
+    if accumulator.bytes() <= SAMPLE_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Error::BadQuery(format!(
+        "the query needs more than {} MiB for its samples: narrow the selector or the time range",
+        SAMPLE_BYTES_MAX >> 20
+    )))
+}
+
+impl Visit for Aggregate {
+    type Partial = Accumulator;
+    type Error = Error;
+
+    fn start(&self) -> Accumulator {
+        Accumulator::new(Arc::clone(&self.leaf), self.steps, self.series_max)
+    }
+
+    fn columns(&self, stream: &Labels) -> Columns {
+        let needs = self.leaf.needs_for(stream);
+        Columns { lines: needs.lines, metadata: needs.metadata }
+    }
+
+    fn block(&self, total: &mut Accumulator, stream: &Labels, block: &BlockMeta) -> bool {
+        let span = block.min_timestamp..=block.max_timestamp;
+        total.add_block(stream, span, u64::from(block.n_rows))
+    }
+
+    fn rows(&self, total: &mut Accumulator, stream: &Labels, rows: Rows) -> Result<(), Error> {
+        total.add_rows(stream, &rows)?;
+        check_bytes(total)
+    }
+}

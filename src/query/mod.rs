@@ -1,0 +1,33 @@
+//! Languages onto the scan: LogQL and SQL ask the same rows.
+//!
+//! [`logs`] answers log queries, [`metric`] answers queries for numbers, [`sql`] is the table that
+//! the SQL front end reads. All three go through [`crate::scan`], so a row is there for all or for
+//! none.
+
+pub mod logs;
+pub mod metric;
+pub mod sql;
+
+use crate::logql;
+use crate::scan;
+
+/// Why a query has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The query is wrong, or asks for more than its tenant may: the user can change it.
+    #[error("{0}")]
+    BadQuery(String),
+    /// The data cannot be read now.
+    #[error(transparent)]
+    Scan(#[from] scan::Error),
+}
+
+impl From<logql::Error> for Error {
+    fn from(error: logql::Error) -> Error {
+        Error::BadQuery(error.to_string())
+    }
+}
+
+/// Partial results of a scan that may wait to be joined: enough that tasks do not wait, few
+/// enough that they stay small beside what the tasks themselves hold.
+const PARTIALS_MAX: usize = 4;

@@ -1,0 +1,253 @@
+//! Carries a visitor over what a request asks for: shard after shard, units in parallel.
+//!
+//! A task is a few units: their bytes are fetched, then decoded, merged and visited in one job of
+//! the pool. Each task has a partial result of its own, so that nothing is locked while rows are
+//! looked at; they go to a bounded channel, and whoever reads it joins them. A scan draws its memory before it reads and waits while
+//! others hold it; it draws once per shard, so two scans cannot wait for each other for ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::{StreamExt, TryStreamExt};
+use tokio::sync::mpsc;
+
+use super::head::{self, HeadRows};
+use super::prune::{self, Chunk, Plan, Unit};
+use super::{Error, Order, Request, Scanner, Snapshot, read};
+use crate::chunk::{BlockMeta, Columns};
+use crate::model::{Labels, Rows, Timestamp};
+use crate::shard::ShardView;
+
+/// Bytes of lines that one task holds: small where the newest or oldest entries may end the scan.
+const TASK_BYTES: u64 = 16 << 20;
+/// See [`TASK_BYTES`].
+const TASK_BYTES_ORDERED: u64 = 2 << 20;
+/// Units of one task.
+const TASK_UNITS_MAX: usize = 256;
+/// Chunk indexes that are loaded at once.
+const INDEX_LOADS: usize = 8;
+
+/// What a reader does with rows. One value is shared by all tasks.
+pub trait Visit: Send + Sync + 'static {
+    /// What one task gathers.
+    type Partial: Send + 'static;
+    /// What ends the scan.
+    type Error: From<Error> + Send + 'static;
+
+    /// The start of a task's result.
+    fn start(&self) -> Self::Partial;
+
+    /// What it looks at of a stream's rows, beside their timestamps.
+    fn columns(&self, stream: &Labels) -> Columns;
+
+    /// Whether entries of this span of time can still matter.
+    fn wants(&self, _span: (Timestamp, Timestamp)) -> bool {
+        true
+    }
+
+    /// Answers for a block from its metadata alone, where that is enough. `false`: read it.
+    fn block(&self, _partial: &mut Self::Partial, _stream: &Labels, _block: &BlockMeta) -> bool {
+        false
+    }
+
+    /// Rows of one stream: a set, in time order. Units of one stream never overlap in time.
+    fn rows(
+        &self,
+        partial: &mut Self::Partial,
+        stream: &Labels,
+        rows: Rows,
+    ) -> Result<(), Self::Error>;
+}
+
+/// What a scan read: for the `stats` of an answer.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Chunks whose time and tenant fit.
+    pub chunks: AtomicU64,
+    /// Blocks that were answered from metadata.
+    pub blocks_skipped: AtomicU64,
+    /// Blocks that were read.
+    pub blocks_read: AtomicU64,
+    /// Rows that were looked at.
+    pub rows: AtomicU64,
+    /// Bytes of lines that were looked at.
+    pub line_bytes: AtomicU64,
+    /// Bytes that came from object storage.
+    pub object_bytes: AtomicU64,
+    /// Reads of object storage.
+    pub object_reads: AtomicU64,
+    /// Rows that came from the head.
+    pub head_batches: AtomicU64,
+}
+
+impl Stats {
+    fn add(counter: &AtomicU64, n: u64) {
+        counter.fetch_add(n, Ordering::Relaxed);
+    }
+}
+
+impl Scanner {
+    /// Visits everything the request asks for and sends each task's result to `out`. Where nobody
+    /// receives any more, the scan ends early and well.
+    pub async fn run<V: Visit>(
+        &self,
+        snapshot: &Snapshot,
+        request: &Request,
+        visitor: Arc<V>,
+        stats: &Arc<Stats>,
+        out: mpsc::Sender<V::Partial>,
+    ) -> Result<(), V::Error> {
+        for (shard, view) in &snapshot.shards {
+            if out.is_closed() {
+                break;
+            }
+            let chunks = self.chunks(snapshot, view, request, stats).await?;
+            let plan = prune::plan(*shard, view, &snapshot.tenant, chunks, request, |stream| {
+                visitor.columns(stream)
+            });
+            self.run_shard(plan, request.order, &visitor, stats, &out).await?;
+        }
+        Ok(())
+    }
+
+    /// The tenant's visible flushed chunks that overlap the range, in commit order.
+    async fn chunks(
+        &self,
+        snapshot: &Snapshot,
+        view: &ShardView,
+        request: &Request,
+        stats: &Stats,
+    ) -> Result<Vec<Chunk>, Error> {
+        let chunks = view.chunks(&snapshot.tenant, &request.range);
+        Stats::add(&stats.chunks, chunks.len() as u64);
+        let loads = chunks.into_iter().map(|chunk| {
+            let object = chunk.path(view.shard());
+            let bytes = chunk.object().expect("the view gives flushed chunks").bytes;
+            async move {
+                let index = self.indexes.get(&self.objects, &object, bytes).await?;
+                Ok::<_, Error>(Chunk { object, index })
+            }
+        });
+        // All futures first: a closure over borrowed chunks may not live across an await.
+        let loads: Vec<_> = loads.collect();
+        futures::stream::iter(loads).buffered(INDEX_LOADS).try_collect().await
+    }
+
+    async fn run_shard<V: Visit>(
+        &self,
+        mut plan: Plan,
+        order: Order,
+        visitor: &Arc<V>,
+        stats: &Arc<Stats>,
+        out: &mpsc::Sender<V::Partial>,
+    ) -> Result<(), V::Error> {
+        let mut from_metadata = visitor.start();
+        let units = std::mem::take(&mut plan.units);
+        let units = self.answer_from_metadata(&plan, units, visitor, stats, &mut from_metadata);
+        if out.send(from_metadata).await.is_err() || units.is_empty() {
+            return Ok(());
+        }
+        let task_bytes = if order == Order::Any { TASK_BYTES } else { TASK_BYTES_ORDERED };
+        let at_once = self.pool.n_places();
+        let needed = plan.memory_bytes(at_once as u64, task_bytes);
+        let _memory = self.memory.draw(needed).await;
+
+        if !units.iter().any(|unit| unit.head) {
+            plan.head = prune::Head::default();
+        }
+        Stats::add(&stats.head_batches, plan.head.batches.len() as u64);
+        let plan = Arc::new(plan);
+        let head = Arc::new(head::decode(&self.pool, &plan).await?);
+        let tasks = into_tasks(units, task_bytes).into_iter().map(|units| {
+            let (plan, head, visitor) = (Arc::clone(&plan), Arc::clone(&head), visitor.clone());
+            self.task(plan, head, units, visitor, Arc::clone(stats))
+        });
+        let tasks: Vec<_> = tasks.collect();
+        let mut tasks = futures::stream::iter(tasks).buffer_unordered(at_once);
+        while let Some(partial) = tasks.try_next().await? {
+            if out.send(partial).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the visitor answer for whole blocks; what is left must be read.
+    fn answer_from_metadata<V: Visit>(
+        &self,
+        plan: &Plan,
+        units: Vec<Unit>,
+        visitor: &Arc<V>,
+        stats: &Stats,
+        partial: &mut V::Partial,
+    ) -> Vec<Unit> {
+        let mut left = Vec::with_capacity(units.len());
+        for unit in units {
+            let stream = &plan.streams[unit.stream as usize];
+            match plan.whole_block(&unit) {
+                Some(block) if visitor.block(partial, stream, block) => {
+                    Stats::add(&stats.blocks_skipped, 1);
+                }
+                _ => left.push(unit),
+            }
+        }
+        left
+    }
+
+    async fn task<V: Visit>(
+        &self,
+        plan: Arc<Plan>,
+        head: Arc<HeadRows>,
+        mut units: Vec<Unit>,
+        visitor: Arc<V>,
+        stats: Arc<Stats>,
+    ) -> Result<V::Partial, V::Error> {
+        units.retain(|unit| visitor.wants(unit.span()));
+        let fetched = read::fetch(&self.objects, &plan, &units).await?;
+        Stats::add(&stats.object_bytes, fetched.bytes);
+        Stats::add(&stats.object_reads, fetched.reads);
+        self.pool
+            .run(move || {
+                let mut partial = visitor.start();
+                for unit in units {
+                    if !visitor.wants(unit.span()) {
+                        continue;
+                    }
+                    let rows = read::rows_of(&plan, &unit, &fetched, head.of(unit.stream))?;
+                    Stats::add(&stats.blocks_read, unit.blocks.len() as u64);
+                    Stats::add(&stats.rows, rows.len() as u64);
+                    let line_bytes = rows.lines.as_ref().map_or(0, |lines| lines.span().len());
+                    Stats::add(&stats.line_bytes, line_bytes as u64);
+                    visitor.rows(&mut partial, &plan.streams[unit.stream as usize], rows)?;
+                }
+                Ok(partial)
+            })
+            .await
+    }
+}
+
+/// Groups units in their order, up to the bytes of a task.
+fn into_tasks(units: Vec<Unit>, task_bytes: u64) -> Vec<Vec<Unit>> {
+    let mut tasks: Vec<Vec<Unit>> = Vec::new();
+    let mut bytes = 0;
+    for unit in units {
+        let fits = bytes + unit.raw_bytes <= task_bytes
+            && tasks.last().is_some_and(|task| task.len() < TASK_UNITS_MAX);
+        if !fits {
+            tasks.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += unit.raw_bytes;
+        tasks.last_mut().expect("one was just pushed").push(unit);
+    }
+    tasks
+}
+
+impl super::Memory {
+    /// Waits until the memory is free. Who wants more than there is gets all of it, alone.
+    async fn draw(&self, bytes: u64) -> tokio::sync::OwnedSemaphorePermit {
+        let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).clamp(1, self.kib);
+        let draw = Arc::clone(&self.places).acquire_many_owned(kib).await;
+        draw.expect("the memory's places are never closed")
+    }
+}

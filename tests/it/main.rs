@@ -1,0 +1,8 @@
+//! A test per thing that a user can see: the real binary, real sockets, real files, port 0.
+
+mod node;
+
+mod clients;
+mod push;
+mod restart;
+mod sql;

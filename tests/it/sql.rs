@@ -1,0 +1,104 @@
+//! SQL over the Postgres protocol: the same rows, with conditions pushed down.
+
+use serde_json::json;
+
+use crate::node::Node;
+
+const T: i64 = 1_700_000_000_000_000_000;
+
+async fn filled() -> Node {
+    let node = Node::start().await;
+    for pod in 0..10 {
+        let entries: Vec<(i64, String)> = (0..100)
+            .map(|i| {
+                let level = if i % 10 == 0 { "error" } else { "info" };
+                (T + i64::from(pod) * 1000 + i, format!("level={level} n={i} pod={pod}"))
+            })
+            .collect();
+        let entries: Vec<(i64, &str)> =
+            entries.iter().map(|(ts, line)| (*ts, line.as_str())).collect();
+        let labels = json!({"app": "web", "pod": format!("pod-{pod}")});
+        assert_eq!(node.push(&labels, &entries).await.status, 204);
+        if pod == 5 {
+            assert_eq!(node.post("/flush", "text/plain", "").await.status, 204);
+        }
+    }
+    node
+}
+
+#[tokio::test]
+async fn questions_people_ask() {
+    let node = filled().await;
+    let client = node.sql().await;
+    let check = async |sql: &str, expected: &[&[&str]]| {
+        let rows = client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .filter_map(|message| match message {
+                tokio_postgres::SimpleQueryMessage::Row(row) => Some(
+                    (0..row.len()).map(|i| row.get(i).unwrap_or("NULL").to_string()).collect(),
+                ),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(rows, expected, "{sql}");
+    };
+    check("select count(*) from logs", &[&["1000"]]).await;
+    check("select count(*) from logs where pod = 'pod-7'", &[&["100"]]).await;
+    check("select count(*) from logs where line like '%level=error%'", &[&["100"]]).await;
+    check("select count(*) from logs where level = 'error' and pod < 'pod-2'", &[&["20"]]).await;
+    check(
+        "select level, count(*) from logs group by level order by level",
+        &[&["error", "100"], &["info", "900"]],
+    )
+    .await;
+    check(
+        "select line from logs where pod = 'pod-9' order by timestamp desc limit 2",
+        &[&["level=info n=99 pod=9"], &["level=info n=98 pod=9"]],
+    )
+    .await;
+    check("select distinct labels->>'pod' from logs where pod = 'pod-3'", &[&["pod-3"]]).await;
+    check(
+        "select structured_metadata from logs where pod = 'pod-1' and line like '%n=0 %'",
+        &[&[r#"{"detected_level":"error"}"#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn conditions_are_pushed_down() {
+    let node = filled().await;
+    let client = node.sql().await;
+    let explain = async |sql: &str| {
+        let rows = client.query(&format!("explain {sql}"), &[]).await.expect("a plan");
+        let lines: Vec<String> = rows.iter().map(|row| row.get::<_, String>(row.len() - 1)).collect();
+        lines.join("\n")
+    };
+    let plan = explain(
+        "select line from logs where pod = 'pod-1' and line like '%error%' \
+         and timestamp >= '2023-11-14T22:13:20Z'",
+    )
+    .await;
+    assert!(plan.contains("groups=1/10"), "{plan}");
+    assert!(plan.contains("error"), "{plan}");
+    assert!(plan.contains("time="), "{plan}");
+    assert!(!plan.contains("FilterExec"), "{plan}");
+}
+
+#[tokio::test]
+async fn errors_carry_sqlstate_and_the_connection_goes_on() {
+    let node = filled().await;
+    let client = node.sql().await;
+    for (sql, state) in [
+        ("selec 1", "42601"),
+        ("select nope from logs", "42703"),
+        ("select * from nope", "42P01"),
+        ("insert into logs values (1)", "0A000"),
+        ("drop table logs", "0A000"),
+    ] {
+        let error = client.simple_query(sql).await.expect_err(sql);
+        let code = error.code().map(tokio_postgres::error::SqlState::code);
+        assert_eq!(code, Some(state), "{sql}: {error}");
+    }
+    assert_eq!(client.query("select 1", &[]).await.expect("a row").len(), 1);
+}
