@@ -23,10 +23,13 @@ use datafusion::common::{DFSchema, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr,
+};
 use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning,
@@ -37,6 +40,9 @@ use futures::{StreamExt, stream};
 use crate::error::SqlError;
 use crate::pushdown::{ALL_TIME, Push, Roles, classify, intersect};
 use crate::table::{BatchStream, ScanRequest, Table, TextFilter};
+
+/// Rows that a table may be asked for in the order of time. It keeps that many in memory.
+const ORDERED_ROWS_MAX: usize = 100_000;
 
 /// A table under the schema that a statement was planned with.
 pub(crate) struct Provider {
@@ -247,6 +253,16 @@ impl ScanExec {
         ScanExec { table, plan, properties: Arc::new(properties), metrics }
     }
 
+    /// Sorts here what is too much for the table to hand out in order: a sort can spill.
+    fn sort(&self, order: SortOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let index = self.schema().index_of(&self.plan.time_name)?;
+        let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(&self.plan.time_name, index));
+        let ordering = LexOrdering::new([PhysicalSortExpr::new(column, order)]);
+        let ordering = ordering.expect("one expression");
+        let unordered = self.with(|plan| (plan.order, plan.limit) = (None, None));
+        Ok(Arc::new(SortExec::new(ordering, unordered).with_fetch(self.plan.limit)))
+    }
+
     fn with(&self, change: impl FnOnce(&mut Plan)) -> Arc<dyn ExecutionPlan> {
         let mut plan = self.plan.clone();
         change(&mut plan);
@@ -364,10 +380,15 @@ impl ExecutionPlan for ScanExec {
 
     fn execute(
         &self,
-        _partition: usize,
-        _context: Arc<TaskContext>,
+        partition: usize,
+        context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let schema = self.schema();
+        if let Some(order) = self.plan.order
+            && self.plan.limit.is_none_or(|limit| limit > ORDERED_ROWS_MAX)
+        {
+            return self.sort(order)?.execute(partition, context);
+        }
         let batches = match self.plan.is_empty() {
             true => stream::empty().boxed(),
             false => self.table.scan(self.plan.request()).map_err(SqlError::from)?,

@@ -68,7 +68,8 @@ pub struct ScanRequest {
     pub projection: Vec<usize>,
     /// More rows than this will not be looked at. Returning more is allowed.
     pub limit: Option<usize>,
-    /// `Some(true)`: rows must come in descending order of time, `Some(false)`: ascending.
+    /// `Some(true)`: rows must come in descending order of time, `Some(false)`: ascending. Only
+    /// together with a limit.
     pub newest_first: Option<bool>,
 }
 

@@ -1,6 +1,7 @@
 //! `query_range`, `query` and `format_query`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
@@ -12,6 +13,7 @@ use super::error::Error;
 use super::params::Params;
 use super::{Api, encode, tenant};
 use crate::logql::{self, ast};
+use crate::model::{TimeRange, Timestamp};
 use crate::query::{self, logs, metric};
 use crate::scan;
 use crate::telemetry::{self, Stopwatch};
@@ -76,9 +78,10 @@ pub(super) async fn range(
             Ok(encode::streams(&answer, categorize, &cost))
         }
         ast::Query::Metric(expression) => {
+            let (start, end) = align(&range, step);
             let wanted = metric::Params {
-                start: range.start,
-                end: range.end,
+                start,
+                end,
                 step,
                 instant: false,
                 series_max: api.options.limits.max_query_series,
@@ -87,6 +90,16 @@ pub(super) async fn range(
             numbers(&api, &tenant, &expression, &wanted, stopwatch).await
         }
     }
+}
+
+/// Steps at whole multiples of their width, as Loki's frontend asks for them: a dashboard that
+/// refreshes sees the same points again.
+fn align(range: &TimeRange, step: Duration) -> (Timestamp, Timestamp) {
+    let width = i64::try_from(step.as_nanos()).unwrap_or(i64::MAX);
+    let start = range.start.nanos() - range.start.nanos().rem_euclid(width);
+    let over = range.end.nanos().rem_euclid(width);
+    let end = if over == 0 { 0 } else { width - over };
+    (Timestamp(start), Timestamp(range.end.nanos().saturating_add(end)))
 }
 
 pub(super) async fn instant(
@@ -112,7 +125,7 @@ pub(super) async fn instant(
             let wanted = metric::Params {
                 start: time,
                 end: time,
-                step: std::time::Duration::from_secs(1),
+                step: Duration::from_secs(1),
                 instant: true,
                 series_max: api.options.limits.max_query_series,
                 now,

@@ -22,6 +22,8 @@ pub mod row;
 pub mod selection;
 mod stage;
 mod template;
+#[cfg(test)]
+mod worked;
 
 pub use parse::{DEPTH_MAX, Error, REGEXES_MAX, TEXT_BYTES_MAX, parse, parse_selector};
 pub use pretty::format;

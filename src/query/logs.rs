@@ -101,8 +101,6 @@ pub async fn run(
     let hints = Hints { labels: None, now: params.now.nanos() };
     let pipeline = Pipeline::compile(&query.pipeline, &hints);
     let pipeline = pipeline.map_err(|error| Error::BadQuery(error.to_string()))?;
-    // Entries that are thinned out are not known before all are there.
-    let limit = if params.interval.is_zero() { params.limit } else { usize::MAX };
     let (bound, order) = match params.direction {
         Direction::Forward => (i64::MAX, Order::Forward),
         Direction::Backward => (i64::MIN, Order::Backward),
@@ -110,7 +108,7 @@ pub async fn run(
     let collector = Arc::new(Collector {
         pipeline,
         direction: params.direction,
-        limit,
+        limit: params.limit,
         bound: AtomicI64::new(bound),
     });
     let request = Request {
@@ -310,7 +308,8 @@ impl PartialEq for Ranked<'_> {
 
 impl Eq for Ranked<'_> {}
 
-/// Keeps entries that lie at least the interval apart, as Loki does: over all streams together.
+/// Keeps entries that lie at least the interval apart, as Loki does: over all streams together,
+/// and of those that are within the limit.
 fn thin(entries: Vec<LogEntry>, params: &Params) -> Vec<LogEntry> {
     let mut last: Option<Timestamp> = None;
     let mut keep = |entry: &LogEntry| {
@@ -326,7 +325,7 @@ fn thin(entries: Vec<LogEntry>, params: &Params) -> Vec<LogEntry> {
         }
         far
     };
-    entries.into_iter().filter(|entry| keep(entry)).take(params.limit).collect()
+    entries.into_iter().filter(|entry| keep(entry)).collect()
 }
 
 /// Entries by the labels that they are shown under, sorted by these; within one in their order.

@@ -64,10 +64,10 @@ async fn psql_describes_and_asks() {
     let Some(psql) = installed("psql".into(), "psql") else { return };
     let node = with_100_lines().await;
     let (host, port) = node.pg().split_once(':').expect("host and port");
-    let ask = |sql: &str| {
+    let ask = async |sql: &str| {
         let mut command = Command::new(&psql);
         command.args(["-X", "-h", host, "-p", port, "-U", "drave", "-d", "drave", "-c", sql]);
-        run(command)
+        run(command).await
     };
     let described = ask(r"\d logs").await;
     for column in ["timestamp", "line", "stream_id", "level", "app", "labels"] {
@@ -85,8 +85,9 @@ async fn python_logging_loki_pushes() {
     let mut command = Command::new(python);
     command.arg(clients().join("logging_loki_client.py")).arg(node.http());
     assert_eq!(run(command).await.trim(), "ok");
-    let row = node.sql().await.query_one("select count(*) from logs where app = 'python'", &[]);
-    assert_eq!(row.await.expect("a row").get::<_, i64>(0), 10);
+    let sql = "select count(*) from logs where app = 'python'";
+    let row = node.sql().await.query_one(sql, &[]).await.expect("a row");
+    assert_eq!(row.get::<_, i64>(0), 10);
 }
 
 #[tokio::test]

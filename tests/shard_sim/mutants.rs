@@ -169,12 +169,30 @@ const MUTANTS: &[Mutant] = &[
     ),
 ];
 
-/// What the pure core needs, and no more: the rest of the tree takes minutes to build.
-const MANIFEST: &str = r#"
+/// The core alone, since the rest of the tree takes minutes to build.
+const CORE: &str = r#"
 [workspace]
 
 [package]
 name = "drave"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+drave-model = { path = "model" }
+bytes = "1"
+crc32c = "0.6"
+thiserror = "2"
+xxhash-rust = { version = "0.8", features = ["xxh3"] }
+
+[profile.dev]
+debug = false
+"#;
+
+/// The nouns apart: no mutant changes them, so they are built once.
+const MODEL: &str = r#"
+[package]
+name = "drave-model"
 version = "0.0.0"
 edition = "2024"
 
@@ -188,10 +206,6 @@ serde = { version = "1", features = ["derive"] }
 thiserror = "2"
 xxhash-rust = { version = "0.8", features = ["xxh3"] }
 zstd = { version = "0.13", default-features = false }
-
-[profile.dev]
-opt-level = 1
-debug = false
 "#;
 
 fn root() -> PathBuf {
@@ -220,17 +234,17 @@ fn mutants_are_caught() {
         return;
     }
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("mutants");
-    for part in ["src/model", "src/shard", "tests/shard_sim"] {
-        let to = folder.join(part);
-        if to.exists() {
-            fs::remove_dir_all(&to).expect("an old copy can be removed");
-        }
-        copy(&root().join(part), &to);
-    }
-    let modules = "pub mod model;\npub mod shard;\n";
-    fs::write(folder.join("src/lib.rs"), modules).expect("a file in the target directory");
-    fs::write(folder.join("Cargo.toml"), MANIFEST).expect("a file in the target directory");
-    fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).expect("the lock file");
+    let write = |path: &str, text: &str| {
+        fs::write(folder.join(path), text).expect("a file in the target directory");
+    };
+    copy(&root().join("src/model"), &folder.join("model/src/model"));
+    copy(&root().join("src/shard"), &folder.join("src/shard"));
+    copy(&root().join("tests/shard_sim"), &folder.join("tests/shard_sim"));
+    write("model/src/lib.rs", "pub mod model;\n");
+    write("model/Cargo.toml", MODEL);
+    write("src/lib.rs", "pub use drave_model::model;\npub mod shard;\n");
+    write("Cargo.toml", CORE);
+    write("Cargo.lock", &read(&root().join("Cargo.lock")));
 
     assert!(simulate(&folder), "the core itself passes");
     let mut survivors = Vec::new();
@@ -263,7 +277,11 @@ fn simulate(folder: &Path) -> bool {
     cargo(&["every_acknowledged_entry_is_read_exactly_once"]).status.success()
 }
 
+/// Makes `to` the same as `source`.
 fn copy(source: &Path, to: &Path) {
+    if to.exists() {
+        fs::remove_dir_all(to).expect("an old copy can be removed");
+    }
     fs::create_dir_all(to).expect("a folder in the target directory");
     for entry in fs::read_dir(source).expect("a folder of the tree") {
         let entry = entry.expect("an entry of a folder").path();

@@ -1,3 +1,5 @@
+//! Tables for the lexer.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tables for the parser.
+
 use super::*;
 use crate::logql::ast::{LabelFilter, Metric, Stage};
 

@@ -1,3 +1,5 @@
+//! Tables for the printer of long queries.
+
 use crate::logql::{format, parse};
 
 /// Formats, and formats what came out: it must stay, and mean the same.

@@ -67,7 +67,8 @@ proptest! {
                 naive.set(i, count as f64);
             }
         }
-        let naive = if naive.is_empty() { vec![] } else { vec![Series { labels, points: naive }] };
+        let naive = Series { labels: labels.clone(), points: naive };
+        let naive = if naive.points.is_empty() { vec![] } else { vec![naive] };
         let mut blocks = Accumulator::new(sum.clone(), steps, 10);
         for block in timestamps.chunks(3).filter(|block| block.is_sorted()) {
             let n_rows = block.len() as u64;

@@ -8,28 +8,24 @@
 //! on them choose streams before anything is read. `labels` and `structured_metadata` are JSON
 //! text: `labels->>'pod'` reads what has no column of its own.
 
+mod ordered;
+mod rows;
+
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
-    TimestampNanosecondArray,
-};
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use arrow::error::ArrowError;
-use drave_sql::{BatchStream, ScanRequest, Source, SourceError, Table, TextFilter, async_trait};
+use drave_sql::{BatchStream, ScanRequest, Source, SourceError, Table, async_trait};
 use futures::StreamExt;
-use memchr::memmem;
 use tokio::sync::mpsc;
 
 use super::PARTIALS_MAX;
-use crate::model::level::DETECTED_LEVEL;
-use crate::model::{Labels, Lines, Metadata, Rows, Selector, Tenant, Timestamp};
-use crate::scan::{
-    self, BlockMeta, Columns, Order, Request, Scanner, Selection, Snapshot, Stats, Visit,
-};
+use crate::model::{Labels, Selector, Tenant, Timestamp};
+use crate::scan::{self, Order, Request, Scanner, Selection, Snapshot, Stats};
+use ordered::First;
+use rows::{Reader, ReaderError, labels_json, stream_id};
 
 /// Labels that get a column of their own; the rest are read from `labels`.
 const LABEL_COLUMNS_MAX: usize = 64;
@@ -195,16 +191,20 @@ impl Table for LogsTable {
             ),
         };
         let reader = Reader { columns, schema, text: request.text };
-        let wanted = Request {
-            selection,
-            range: time_range(&request.time),
-            order: match request.newest_first {
-                None => Order::Any,
-                Some(true) => Order::Backward,
-                Some(false) => Order::Forward,
-            },
-        };
-        Ok(self.stream(wanted, reader))
+        let range = time_range(&request.time);
+        Ok(match (request.newest_first, request.limit) {
+            (Some(newest_first), Some(limit)) => {
+                let order = if newest_first { Order::Backward } else { Order::Forward };
+                let wanted = Request { selection, range, order };
+                self.first(wanted, First::new(reader, newest_first, limit))
+            }
+            // Who asks for an order without a limit sorts by itself: it can spill.
+            (Some(_), None) => {
+                let text = "an order without a limit is not for the table".to_string();
+                return Err(SourceError::Internal(text));
+            }
+            (None, _) => self.stream(Request { selection, range, order: Order::Any }, reader),
+        })
     }
 }
 
@@ -227,31 +227,26 @@ impl LogsTable {
         });
         futures::stream::select(scan, batches.flatten()).boxed()
     }
-}
 
-/// An end of `i64::MAX` means no bound, and that last nanosecond belongs in.
-fn time_range(time: &Range<i64>) -> Range<Timestamp> {
-    Timestamp(time.start)..Timestamp(time.end)
-}
-
-/// Makes record batches of rows.
-struct Reader {
-    columns: Vec<Column>,
-    schema: SchemaRef,
-    text: Vec<TextFilter>,
-}
-
-struct ReaderError(SourceError);
-
-impl From<scan::Error> for ReaderError {
-    fn from(error: scan::Error) -> ReaderError {
-        ReaderError(explain(error))
-    }
-}
-
-impl From<ArrowError> for ReaderError {
-    fn from(error: ArrowError) -> ReaderError {
-        ReaderError(SourceError::Internal(error.to_string()))
+    /// Reads from one end of time until the limit is full, then answers in order.
+    fn first(&self, request: Request, first: First) -> BatchStream {
+        let (scanner, snapshot) = (self.scanner.clone(), Arc::clone(&self.snapshot));
+        let read = async move {
+            let stats = Arc::new(Stats::default());
+            let first = Arc::new(first);
+            let (out, mut found) = mpsc::channel(PARTIALS_MAX);
+            let scan = scanner.run(&snapshot, &request, Arc::clone(&first), &stats, out);
+            let join = async {
+                let mut best = ordered::Best::default();
+                while let Some(pieces) = found.recv().await {
+                    best.add(pieces, &first)?;
+                }
+                best.finish(&first)
+            };
+            futures::try_join!(scan, join).map(|((), batch)| batch)
+        };
+        let batch = futures::stream::once(read);
+        batch.map(|result| result.map_err(|ReaderError(error)| error)).boxed()
     }
 }
 
@@ -266,187 +261,14 @@ fn explain(error: scan::Error) -> SourceError {
     }
 }
 
-impl Reader {
-    fn count_only(&self, n_rows: usize) -> Result<RecordBatch, ArrowError> {
-        let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), Vec::new(), &options)
-    }
-
-    fn batch(&self, stream: &Labels, rows: &Rows) -> Result<RecordBatch, ArrowError> {
-        if self.columns.is_empty() {
-            return self.count_only(rows.len());
-        }
-        let arrays: Result<Vec<ArrayRef>, ArrowError> =
-            self.columns.iter().map(|column| array(column, stream, rows)).collect();
-        RecordBatch::try_new(Arc::clone(&self.schema), arrays?)
-    }
-}
-
-impl Visit for Reader {
-    type Partial = Vec<RecordBatch>;
-    type Error = ReaderError;
-
-    fn start(&self) -> Vec<RecordBatch> {
-        Vec::new()
-    }
-
-    fn columns(&self, _stream: &Labels) -> Columns {
-        let has = |column: &Column| self.columns.contains(column);
-        Columns {
-            lines: has(&Column::Line) || !self.text.is_empty(),
-            metadata: has(&Column::Level) || has(&Column::Metadata),
-        }
-    }
-
-    fn block(&self, partial: &mut Vec<RecordBatch>, _: &Labels, block: &BlockMeta) -> bool {
-        let counts = self.columns.is_empty() && self.text.is_empty();
-        match self.count_only(block.n_rows as usize) {
-            Ok(batch) if counts => {
-                partial.push(batch);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn rows(
-        &self,
-        partial: &mut Vec<RecordBatch>,
-        stream: &Labels,
-        rows: Rows,
-    ) -> Result<(), ReaderError> {
-        let rows = filter(rows, &self.text);
-        if !rows.is_empty() {
-            partial.push(self.batch(stream, &rows)?);
-        }
-        Ok(())
-    }
-}
-
-fn filter(rows: Rows, filters: &[TextFilter]) -> Rows {
-    let Some(lines) = rows.lines.as_ref().filter(|_| !filters.is_empty()) else { return rows };
-    let mut keep = vec![true; lines.len()];
-    for filter in filters {
-        let (needle, wanted) = match filter {
-            TextFilter::Contains(needle) => (needle, true),
-            TextFilter::NotContains(needle) => (needle, false),
-        };
-        let found = containing(lines, needle.as_bytes());
-        keep.iter_mut().zip(found).for_each(|(keep, found)| *keep &= found == wanted);
-    }
-    let keep: Vec<usize> = (0..keep.len()).filter(|row| keep[*row]).collect();
-    if keep.len() == lines.len() { rows } else { rows.select(&keep) }
-}
-
-/// Which lines hold the needle: one search over the whole buffer, hits mapped to rows.
-fn containing(lines: &Lines, needle: &[u8]) -> Vec<bool> {
-    if needle.is_empty() {
-        return vec![true; lines.len()];
-    }
-    let mut found = vec![false; lines.len()];
-    let finder = memmem::Finder::new(needle);
-    let base = lines.offsets[0] as usize;
-    let span = lines.span();
-    let mut at = 0;
-    while let Some(hit) = finder.find(&span[at..]) {
-        let hit = at + hit;
-        let row = lines.offsets.partition_point(|offset| *offset as usize - base <= hit) - 1;
-        let end = lines.offsets[row + 1] as usize - base;
-        // A hit that runs into the next line is none.
-        let inside = hit + needle.len() <= end;
-        found[row] |= inside;
-        at = if inside { end } else { hit + 1 };
-    }
-    found
-}
-
-fn array(column: &Column, stream: &Labels, rows: &Rows) -> Result<ArrayRef, ArrowError> {
-    let n = rows.len();
-    Ok(match column {
-        Column::Timestamp => {
-            let values = TimestampNanosecondArray::from(rows.timestamps.clone());
-            Arc::new(values.with_timezone("UTC"))
-        }
-        Column::Line => Arc::new(lines_array(rows.lines.as_ref().expect("lines were asked for"))?),
-        Column::StreamId => Arc::new(Int64Array::from_value(stream_id(stream), n)),
-        Column::Label(name) => Arc::new(repeated(stream.get(name), n)),
-        Column::Labels => Arc::new(repeated(Some(&labels_json(stream)), n)),
-        Column::Level => Arc::new(by_set(rows, |set| set.get(DETECTED_LEVEL).map(String::from))),
-        Column::Metadata => Arc::new(by_set(rows, |set| Some(metadata_json(set)))),
-    })
-}
-
-/// Lines without a copy: Arrow's layout is ours.
-fn lines_array(lines: &Lines) -> Result<StringArray, ArrowError> {
-    let offsets: Result<Vec<i32>, _> =
-        lines.offsets.iter().map(|offset| i32::try_from(*offset)).collect();
-    match offsets {
-        Ok(offsets) => StringArray::try_new(
-            OffsetBuffer::new(ScalarBuffer::from(offsets)),
-            Buffer::from(lines.bytes.clone()),
-            None,
-        ),
-        // A buffer of more than 2 GiB: only this unit's part of it is copied.
-        Err(_) => Ok(StringArray::from_iter_values((0..lines.len()).map(|row| lines.text(row)))),
-    }
-}
-
-fn repeated(value: Option<&str>, n: usize) -> StringArray {
-    match value {
-        None => StringArray::new_null(n),
-        Some(value) => StringArray::from_iter_values(std::iter::repeat_n(value, n)),
-    }
-}
-
-/// A text that depends on the metadata set alone: made once per set.
-fn by_set(rows: &Rows, text_of: impl Fn(&Metadata) -> Option<String>) -> StringArray {
-    let metadata = rows.metadata.as_ref().expect("metadata was asked for");
-    let texts: Vec<Option<String>> = metadata.sets.iter().map(text_of).collect();
-    let mut builder = StringBuilder::with_capacity(rows.len(), rows.len() * 8);
-    for id in &metadata.ids {
-        builder.append_option(texts[*id as usize].as_deref());
-    }
-    builder.finish()
-}
-
-/// Stable over restarts and nodes; the same for equal labels.
-fn stream_id(labels: &Labels) -> i64 {
-    i64::try_from(labels.hash64() >> 1).expect("63 bits fit")
-}
-
-fn labels_json(labels: &Labels) -> String {
-    json(labels.iter())
-}
-
-fn metadata_json(set: &Metadata) -> String {
-    json(set.iter())
-}
-
-fn json<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let map: BTreeMap<&str, &str> = pairs.collect();
-    serde_json::to_string(&map).expect("texts are JSON")
+/// An end of `i64::MAX` means no bound, and that last nanosecond belongs in.
+fn time_range(time: &Range<i64>) -> Range<Timestamp> {
+    Timestamp(time.start)..Timestamp(time.end)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn needles_do_not_cross_lines() {
-        let check = |lines: &[&str], needle: &str, expected: &[bool]| {
-            let mut offsets = vec![0];
-            for line in lines {
-                offsets.push(offsets.last().expect("not empty") + line.len() as u32);
-            }
-            let lines = Lines { bytes: lines.concat().into(), offsets };
-            assert_eq!(containing(&lines, needle.as_bytes()), expected, "{needle}");
-        };
-        check(&["abc", "def", "bcd"], "bc", &[true, false, true]);
-        check(&["ab", "cd"], "bc", &[false, false]);
-        check(&["ab", "", "bab", ""], "b", &[true, false, true, false]);
-        check(&["aab", "ab"], "aba", &[false, false]);
-        check(&["x", ""], "", &[true, true]);
-    }
 
     #[test]
     fn labels_get_columns_and_fixed_names_a_prefix() {

@@ -1,0 +1,132 @@
+//! The newest or oldest rows, in order: `order by timestamp desc limit n` without reading all.
+//!
+//! As for log queries, the last of the rows that are in so far is a bound in time that all tasks
+//! share; what lies beyond it is not read.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use arrow::array::{RecordBatch, UInt64Array};
+use arrow::compute::{concat_batches, take_record_batch};
+
+use super::rows::{Reader, ReaderError, filter};
+use crate::model::{Labels, Rows, Timestamp};
+use crate::scan::{Columns, Visit};
+
+/// Rows that wait to be sorted: some multiple of the limit, so that sorting is rare.
+const WAITING_FACTOR: usize = 4;
+
+/// Reads the first rows from one end of time.
+pub(super) struct First {
+    reader: Reader,
+    newest_first: bool,
+    limit: usize,
+    bound: AtomicI64,
+}
+
+/// Rows of one stream, in the order that is wanted, and their timestamps.
+pub(super) struct Piece {
+    timestamps: Vec<i64>,
+    batch: RecordBatch,
+}
+
+impl First {
+    pub(super) fn new(reader: Reader, newest_first: bool, limit: usize) -> First {
+        let bound = if newest_first { i64::MIN } else { i64::MAX };
+        First { reader, newest_first, limit, bound: AtomicI64::new(bound) }
+    }
+
+    fn is_beyond(&self, timestamp: i64) -> bool {
+        let bound = self.bound.load(Ordering::Relaxed);
+        if self.newest_first { timestamp < bound } else { timestamp > bound }
+    }
+}
+
+impl Visit for First {
+    type Partial = Vec<Piece>;
+    type Error = ReaderError;
+
+    fn start(&self) -> Vec<Piece> {
+        Vec::new()
+    }
+
+    fn columns(&self, stream: &Labels) -> Columns {
+        self.reader.columns(stream)
+    }
+
+    fn wants(&self, span: (Timestamp, Timestamp)) -> bool {
+        let nearest = if self.newest_first { span.1 } else { span.0 };
+        !self.is_beyond(nearest.nanos())
+    }
+
+    fn rows(
+        &self,
+        found: &mut Vec<Piece>,
+        stream: &Labels,
+        rows: Rows,
+    ) -> Result<(), ReaderError> {
+        let rows = filter(rows, &self.reader.text);
+        let mut keep: Vec<usize> =
+            (0..rows.len()).filter(|row| !self.is_beyond(rows.timestamps[*row])).collect();
+        if self.newest_first {
+            keep.reverse();
+        }
+        keep.truncate(self.limit);
+        if !keep.is_empty() {
+            let rows = rows.select(&keep);
+            let batch = self.reader.batch(stream, &rows)?;
+            found.push(Piece { timestamps: rows.timestamps, batch });
+        }
+        Ok(())
+    }
+}
+
+/// The first rows so far.
+#[derive(Default)]
+pub(super) struct Best {
+    pieces: Vec<Piece>,
+    n_rows: usize,
+}
+
+impl Best {
+    pub(super) fn add(&mut self, pieces: Vec<Piece>, first: &First) -> Result<(), ReaderError> {
+        self.n_rows += pieces.iter().map(|piece| piece.timestamps.len()).sum::<usize>();
+        self.pieces.extend(pieces);
+        if self.n_rows > first.limit.saturating_mul(WAITING_FACTOR) {
+            self.sort(first)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self, first: &First) -> Result<RecordBatch, ReaderError> {
+        self.sort(first)?;
+        let empty = || RecordBatch::new_empty(first.reader.schema.clone());
+        Ok(self.pieces.pop().map_or_else(empty, |piece| piece.batch))
+    }
+
+    /// Makes one sorted piece of all and cuts it at the limit. Stable: rows with one timestamp keep
+    /// the order in which they came.
+    fn sort(&mut self, first: &First) -> Result<(), ReaderError> {
+        let pieces = std::mem::take(&mut self.pieces);
+        let timestamps: Vec<i64> =
+            pieces.iter().flat_map(|piece| piece.timestamps.iter().copied()).collect();
+        let mut order: Vec<usize> = (0..timestamps.len()).collect();
+        if first.newest_first {
+            order.sort_by_key(|row| std::cmp::Reverse(timestamps[*row]));
+        } else {
+            order.sort_by_key(|row| timestamps[*row]);
+        }
+        order.truncate(first.limit);
+        if let Some(last) = order.get(first.limit.saturating_sub(1)) {
+            first.bound.store(timestamps[*last], Ordering::Relaxed);
+        }
+        let batch =
+            concat_batches(&first.reader.schema, pieces.iter().map(|piece| &piece.batch))?;
+        let indices = UInt64Array::from_iter_values(order.iter().map(|row| *row as u64));
+        let batch = take_record_batch(&batch, &indices)?;
+        debug_assert_eq!(batch.num_rows(), indices.len());
+        self.n_rows = order.len();
+        let timestamps = order.into_iter().map(|row| timestamps[row]).collect();
+        self.pieces = vec![Piece { timestamps, batch }];
+        Ok(())
+    }
+}
