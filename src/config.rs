@@ -16,12 +16,79 @@ use crate::objects;
 
 /// Blocks of a Loki file that have no meaning here. Accepted, so that people can bring their file.
 const UNUSED_BLOCKS: &[&str] = &[
-    "target", "common", "distributor", "ingester", "ingester_client", "querier", "query_range",
-    "frontend", "frontend_worker", "query_scheduler", "ruler", "ruler_storage", "compactor",
-    "schema_config", "storage_config", "chunk_store_config", "index_gateway", "bloom_build",
-    "bloom_gateway", "memberlist", "pattern_ingester", "ui", "usage_report", "analytics",
-    "tracing", "ingest_limits", "kafka_config", "runtime_config", "table_manager",
-    "no_auth_tenant", "ballast_bytes", "shutdown_delay",
+    "target",
+    "common",
+    "distributor",
+    "ingester",
+    "ingester_client",
+    "querier",
+    "query_range",
+    "frontend",
+    "frontend_worker",
+    "query_scheduler",
+    "ruler",
+    "ruler_storage",
+    "compactor",
+    "schema_config",
+    "storage_config",
+    "chunk_store_config",
+    "index_gateway",
+    "bloom_build",
+    "bloom_gateway",
+    "memberlist",
+    "pattern_ingester",
+    "ui",
+    "usage_report",
+    "analytics",
+    "tracing",
+    "ingest_limits",
+    "kafka_config",
+    "runtime_config",
+    "table_manager",
+    "no_auth_tenant",
+    "ballast_bytes",
+    "shutdown_delay",
+];
+
+/// Keys of Loki's `limits_config` that this version does not act on. Accepted and named, like the
+/// blocks above: a limit that does nothing must not look as if it did.
+const UNUSED_LIMITS: &[&str] = &[
+    "ingestion_rate_strategy",
+    "per_stream_rate_limit",
+    "per_stream_rate_limit_burst",
+    "max_streams_per_user",
+    "use_owned_stream_count",
+    "increment_duplicate_timestamp",
+    "max_concurrent_tail_requests",
+    "max_query_range",
+    "max_query_lookback",
+    "query_timeout",
+    "required_labels",
+    "minimum_labels_number",
+    "blocked_queries",
+    "max_query_bytes_read",
+    "max_querier_bytes_read",
+    "max_query_parallelism",
+    "tsdb_max_query_parallelism",
+    "split_queries_by_interval",
+    "split_metadata_queries_by_interval",
+    "cardinality_limit",
+    "max_chunks_per_query",
+    "max_streams_matchers_per_query",
+    "max_cache_freshness_per_query",
+    "volume_enabled",
+    "volume_max_series",
+    "retention_period",
+    "retention_stream",
+    "deletion_mode",
+    "shard_streams",
+    "policy_stream_mapping",
+    "enforced_labels",
+    "block_ingestion_until",
+    "otlp_config",
+    "log_level_fields",
+    "ruler_max_rules_per_rule_group",
+    "ruler_max_rule_groups_per_tenant",
 ];
 
 /// The whole configuration of a node. Every field has a default that needs no file.
@@ -206,7 +273,7 @@ impl Default for Shard {
 impl Default for Seal {
     fn default() -> Seal {
         Seal {
-            raw_bytes: ByteSize(128 * MIB),
+            raw_bytes: ByteSize(64 * MIB),
             age: Span(Duration::from_secs(30 * 60)),
             memory: ByteSize(256 * MIB),
         }
@@ -277,6 +344,14 @@ impl Config {
                 for name in UNUSED_BLOCKS {
                     if blocks.remove(*name).is_some() {
                         unused.push((*name).to_string());
+                    }
+                }
+                if let Some(serde_norway::Value::Mapping(limits)) = blocks.get_mut("limits_config")
+                {
+                    for name in UNUSED_LIMITS {
+                        if limits.remove(*name).is_some() {
+                            unused.push(format!("limits_config.{name}"));
+                        }
                     }
                 }
             }
@@ -398,12 +473,12 @@ mod tests {
     #[test]
     fn files_that_people_bring() {
         let text = "auth_enabled: true\nserver:\n  http_listen_port: 80\nschema_config:\n  x: 1\n\
-                    limits_config:\n  reject_old_samples: false\nseal:\n  age: 1h30m\n";
+                    limits_config:\n  reject_old_samples: false\n  retention_period: 24h\nseal:\n  age: 1h30m\n";
         let (config, unused) = Config::parse(text).expect("a good file");
         assert!(config.auth_enabled);
         assert_eq!(config.server.http_listen_port, 80);
         assert_eq!(config.seal.age, Span(Duration::from_secs(5400)));
-        assert_eq!(unused, ["schema_config"]);
+        assert_eq!(unused, ["schema_config", "limits_config.retention_period"]);
         assert!(Config::parse("").is_ok(), "an empty file is the default");
     }
 

@@ -9,10 +9,6 @@ use drave::server::{self, Running};
 use drave::{cli, telemetry};
 use tracing::warn;
 
-/// Less memory is kept than by the system's allocator when many threads decode and compress.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A Raft-replicated, consistent log store with LogQL and SQL.
 #[derive(Parser)]
 #[command(name = "drave", version, args_conflicts_with_subcommands = true)]

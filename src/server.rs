@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::chunk::{Codec, WriteOptions};
 use crate::cluster::{Cluster, peer};
 use crate::config::{self, Config};
+use crate::http;
 use crate::lifecycle::{self, Lifecycle};
 use crate::model::limits::ByteSize;
 use crate::objects::Objects;
@@ -23,7 +24,6 @@ use crate::query::sql::LogsSource;
 use crate::scan::{Indexes, Scanner};
 use crate::shard::Policy;
 use crate::telemetry::{Metrics, Stopwatch};
-use crate::http;
 
 /// How long all parts together may take to stop; what is left then is cut off.
 const STOP_TIME_MAX: Duration = Duration::from_secs(9);
@@ -56,7 +56,7 @@ pub enum Error {
     #[error(transparent)]
     Objects(#[from] crate::objects::Error),
     /// The addresses in use could not be written down.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}: {source}; free some space or make it writable and start again")]
     Addresses {
         /// The file.
         path: String,

@@ -35,12 +35,11 @@ impl Stopwatch {
 /// Starts logging to stderr. `level` is `error` to `trace`; `RUST_LOG` wins over it. A text with
 /// control characters from outside cannot forge a line: the formatter escapes them.
 pub fn start_logging(level: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| {
-            // What the libraries below say at `info` is of interest to their authors.
-            let own = ["drave", "drave_raft", "drave_sql"].map(|name| format!("{name}={level}"));
-            tracing_subscriber::EnvFilter::new(format!("warn,{}", own.join(",")))
-        });
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        // What the libraries below say at `info` is of interest to their authors.
+        let own = ["drave", "drave_raft", "drave_sql"].map(|name| format!("{name}={level}"));
+        tracing_subscriber::EnvFilter::new(format!("warn,{}", own.join(",")))
+    });
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -101,9 +101,9 @@ fn purity(path: &Path, text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]").next().unwrap_or(text);
     let is_test = path.file_stem().is_some_and(|stem| stem == "tests")
         || path.iter().any(|part| part == "tests");
-    let found = IMPURE.iter().filter(|impure| {
-        !is_test && code_lines(code).any(|line| line.contains(**impure))
-    });
+    let found = IMPURE
+        .iter()
+        .filter(|impure| !is_test && code_lines(code).any(|line| line.contains(**impure)));
     found.map(|impure| format!("`{impure}` in pure module `{module}`")).collect()
 }
 

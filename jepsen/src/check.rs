@@ -76,8 +76,7 @@ pub(crate) async fn check(node: &Node, history: &History) -> anyhow::Result<Foun
     found.read = seen.values().sum();
     let time = ((T / 1_000_000_000) + 3600).to_string();
     let query = r#"sum(count_over_time({app="jepsen"}[2h]))"#;
-    let counted =
-        node.get("/loki/api/v1/query", &[("query", query), ("time", &time)]).await?;
+    let counted = node.get("/loki/api/v1/query", &[("query", query), ("time", &time)]).await?;
     let value = counted["data"]["result"][0]["value"][1].as_str().context("a count")?;
     found.counted_by_logql = value.parse()?;
     let row = node.sql().await?.query_one("select count(*) from logs", &[]).await?;

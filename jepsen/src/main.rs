@@ -71,7 +71,10 @@ async fn run(args: Args) -> anyhow::Result<Verdict> {
     let data = args.data.clone().unwrap_or_else(|| temporary.path().join("data"));
     let config = temporary.path().join("drave.yaml");
     // Small heads, so that seals, uploads and purges are always under way when the kill comes.
-    std::fs::write(&config, "seal:\n  raw_bytes: 1MB\n  age: 1s\nlimits_config:\n  max_entries_limit_per_query: 10000000\n")?;
+    std::fs::write(
+        &config,
+        "seal:\n  raw_bytes: 1MB\n  age: 1s\nlimits_config:\n  max_entries_limit_per_query: 10000000\n",
+    )?;
     let mut random = Random::new(args.seed);
     let history = History::default();
     let mut ready_times = Vec::new();

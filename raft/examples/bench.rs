@@ -1,4 +1,5 @@
-//! Measures a single node on the disk of a directory: `bench DIR [SECONDS]`.
+//! Measures a single node on the disk of a directory: `bench DIR [SECONDS [BYTES]]`, where BYTES
+//! picks the load with proposals of that size.
 //!
 //! Prints how long starts take, how fast single small proposals and many large ones are, and what
 //! they cost in CPU time; the last line of each names the unit.
@@ -153,20 +154,33 @@ async fn main() {
     let time = Duration::from_secs(time);
 
     let (node, groups) = open(&dir.join("steady"), 16 << 20).await;
-    load(&node, &groups, 1, 1, 4 << 10, time).await;
-    load(&node, &groups, 8, 1, 4 << 10, time).await;
-    load(&node, &groups, 8, 16, 4 << 10, time).await;
-    load(&node, &groups, 8, 4, 64 << 10, time).await;
-    load(&node, &groups, 8, 4, 256 << 10, time).await;
-    load(&node, &groups, 8, 2, 1 << 20, time).await;
+    let only: Option<usize> = args.next().and_then(|n| n.parse().ok());
+    let loads = [
+        (1, 1, 4 << 10),
+        (8, 1, 4 << 10),
+        (8, 16, 4 << 10),
+        (8, 4, 64 << 10),
+        (8, 4, 256 << 10),
+        (8, 2, 1 << 20),
+    ];
+    for (n, depth, len) in loads {
+        if only.is_none_or(|only| only == len) {
+            load(&node, &groups, n, depth, len, time).await;
+        }
+    }
     let log = std::fs::metadata(dir.join("steady/log.redb")).map_or(0, |file| file.len());
     println!("log.redb has {} MiB", log >> 20);
     let idle = cpu();
     tokio::time::sleep(time).await;
     println!("idle: {} of a core", used(idle, time.as_secs_f64()));
     node.shutdown().await.expect("it stops");
+    if only.is_none() {
+        restart(&dir).await;
+    }
+}
 
-    // 256 MiB that a restart needs.
+/// How long starts take with 256 MiB of log that is needed.
+async fn restart(dir: &Path) {
     let killed = dir.join("killed");
     let (node, groups) = open(&killed, usize::MAX).await;
     for n in 0..2048u64 {

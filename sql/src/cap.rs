@@ -42,9 +42,7 @@ const CAPPED: &[(&str, Estimate)] = &[
         let places = args[0].bytes(row) / args[1].bytes(row).max(1) + 1;
         places.saturating_mul(args[2].bytes(row)).saturating_add(args[0].bytes(row))
     }),
-    ("regexp_replace", |args, row| {
-        (args[0].bytes(row) + 1).saturating_mul(args[2].bytes(row) + 1)
-    }),
+    ("regexp_replace", |args, row| (args[0].bytes(row) + 1).saturating_mul(args[2].bytes(row) + 1)),
     ("concat", sum),
     ("concat_ws", |args, row| {
         let separators = args[0].bytes(row).saturating_mul(args.len() as u64);
@@ -157,7 +155,10 @@ struct Capped {
 impl Capped {
     fn too_large(&self) -> SqlError {
         let name = self.inner.name();
-        SqlError::new("54000", format!("result of {name}() is larger than {RESULT_BYTES_MAX} bytes"))
+        SqlError::new(
+            "54000",
+            format!("result of {name}() is larger than {RESULT_BYTES_MAX} bytes"),
+        )
     }
 
     /// Runs of rows whose results together are within bounds.
@@ -263,8 +264,7 @@ impl ExprPlanner for ConcatPlanner {
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
         let text = |expr: &Expr| expr.get_type(schema).is_ok_and(|kind| kind.is_string());
-        let plain =
-            |expr: &Expr| expr.get_type(schema).is_ok_and(|kind| !kind.is_nested());
+        let plain = |expr: &Expr| expr.get_type(schema).is_ok_and(|kind| !kind.is_nested());
         let (left, right) = (&expr.left, &expr.right);
         let is_text = text(left) && plain(right) || plain(left) && text(right);
         if expr.op != BinaryOperator::StringConcat || !is_text {
@@ -299,7 +299,9 @@ impl ScalarUDFImpl for TextCat {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        let side = |value: &ColumnarValue| cast(&value.to_array(rows)?, &DataType::Utf8).map_err(Into::into);
+        let side = |value: &ColumnarValue| {
+            cast(&value.to_array(rows)?, &DataType::Utf8).map_err(Into::into)
+        };
         let sides = args.args.iter().map(side).collect::<Result<Vec<ArrayRef>>>()?;
         let (left, right) = (sides[0].as_string::<i32>(), sides[1].as_string::<i32>());
         let bytes = (left.value_data().len() + right.value_data().len()) as u64;

@@ -16,6 +16,7 @@ use datafusion::common::Result;
 use datafusion_pg_catalog::pg_catalog::context::{PgCatalogContextProvider, Role};
 use datafusion_pg_catalog::pg_catalog::{PgCatalogSchemaProvider, PgCatalogStaticTables};
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 use crate::error::SqlError;
 use crate::scan::Provider;
@@ -63,10 +64,12 @@ impl Tables {
             return Ok(provider.clone());
         }
         let (source, tenant) = (self.source.clone(), self.tenant.clone());
-        let opened = self.runtime.spawn(async move { source.open(&tenant).await });
-        let table = match opened.await {
-            Ok(table) => table.map_err(SqlError::from)?,
-            Err(_) => return Err(SqlError::panicked().into()),
+        // A set, so that opening does not outlive a statement that was cancelled meanwhile.
+        let mut opening = JoinSet::new();
+        opening.spawn_on(async move { source.open(&tenant).await }, &self.runtime);
+        let table = match opening.join_next().await {
+            Some(Ok(table)) => table.map_err(SqlError::from)?,
+            Some(Err(_)) | None => return Err(SqlError::panicked().into()),
         };
         let name = self.source.table_name();
         let provider = Arc::new(Provider::new(name, table, current.pinned.clone()));

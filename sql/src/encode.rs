@@ -12,13 +12,14 @@ use arrow_pg::encoder::encode_value;
 use bytes::{BufMut, Bytes, BytesMut};
 use chrono::{DateTime, Datelike, Timelike};
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, LargeStringArray, RecordBatch,
-    StringArray, StringViewArray,
+    Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array,
+    LargeStringArray, RecordBatch, StringArray, StringViewArray,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Field, Int32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    DataType, Field, Float32Type, Float64Type, Int32Type, Int64Type, Schema, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
 };
 use pgwire::api::Type;
 use pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo};
@@ -138,6 +139,8 @@ enum Column {
     Bool(BooleanArray),
     Int4(Int32Array),
     Int8(Int64Array),
+    Float4(Float32Array),
+    Float8(Float64Array),
     Text(StringArray),
     LargeText(LargeStringArray),
     TextView(StringViewArray),
@@ -155,6 +158,8 @@ impl Column {
             DataType::Boolean => Column::Bool(array.as_boolean().clone()),
             DataType::Int32 => Column::Int4(array.as_primitive::<Int32Type>().clone()),
             DataType::Int64 => Column::Int8(array.as_primitive::<Int64Type>().clone()),
+            DataType::Float32 => Column::Float4(array.as_primitive::<Float32Type>().clone()),
+            DataType::Float64 => Column::Float8(array.as_primitive::<Float64Type>().clone()),
             DataType::Utf8 => Column::Text(array.as_string::<i32>().clone()),
             DataType::LargeUtf8 => Column::LargeText(array.as_string::<i64>().clone()),
             DataType::Utf8View => Column::TextView(array.as_string_view().clone()),
@@ -175,6 +180,8 @@ impl Column {
             Column::Bool(array) => array.is_null(row),
             Column::Int4(array) => array.is_null(row),
             Column::Int8(array) | Column::Time(array, _) => array.is_null(row),
+            Column::Float4(array) => array.is_null(row),
+            Column::Float8(array) => array.is_null(row),
             Column::Text(array) => array.is_null(row),
             Column::LargeText(array) => array.is_null(row),
             Column::TextView(array) => array.is_null(row),
@@ -201,6 +208,16 @@ impl Column {
             Column::Int4(array) => put(out, &array.value(row).to_be_bytes()),
             Column::Int8(array) if text => put_display(out, array.value(row)),
             Column::Int8(array) => put(out, &array.value(row).to_be_bytes()),
+            Column::Float4(array) if text => {
+                let value = array.value(row);
+                put_float(out, f64::from(value), &format!("{value:e}"), 6);
+            }
+            Column::Float4(array) => put(out, &array.value(row).to_be_bytes()),
+            Column::Float8(array) if text => {
+                let value = array.value(row);
+                put_float(out, value, &format!("{value:e}"), 15);
+            }
+            Column::Float8(array) => put(out, &array.value(row).to_be_bytes()),
             Column::Text(array) => put(out, array.value(row).as_bytes()),
             Column::LargeText(array) => put(out, array.value(row).as_bytes()),
             Column::TextView(array) => put(out, array.value(row).as_bytes()),
@@ -250,6 +267,54 @@ fn put_with(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> std::fmt::R
     out[at..at + 4].copy_from_slice(&length.to_be_bytes());
 }
 
+/// As Postgres writes it: the fewest digits that are read back as the same number, with an exponent
+/// if it is below -4 or not below `exponent_max`. `scientific` is the number in Rust's notation.
+fn put_float(out: &mut BytesMut, value: f64, scientific: &str, exponent_max: i32) {
+    put_with(out, |out| {
+        if value.is_nan() {
+            return out.write_str("NaN");
+        }
+        if value.is_infinite() {
+            return out.write_str(if value > 0.0 { "Infinity" } else { "-Infinity" });
+        }
+        let (mantissa, exponent) =
+            scientific.split_once('e').expect("the notation has an exponent");
+        let exponent: i32 = exponent.parse().expect("the exponent is a small number");
+        if (-4..exponent_max).contains(&exponent) {
+            return write!(out, "{}", Positional { mantissa, exponent });
+        }
+        let sign = if exponent < 0 { '-' } else { '+' };
+        write!(out, "{mantissa}e{sign}{:02}", exponent.unsigned_abs())
+    });
+}
+
+/// A number written without its exponent.
+struct Positional<'a> {
+    mantissa: &'a str,
+    exponent: i32,
+}
+
+impl std::fmt::Display for Positional<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (sign, digits) = match self.mantissa.strip_prefix('-') {
+            Some(digits) => ("-", digits),
+            None => ("", self.mantissa),
+        };
+        let digits = digits.replace('.', "");
+        f.write_str(sign)?;
+        match usize::try_from(self.exponent) {
+            Ok(whole) if digits.len() <= whole + 1 => {
+                write!(f, "{digits}{:0<1$}", "", whole + 1 - digits.len())
+            }
+            Ok(whole) => write!(f, "{}.{}", &digits[..=whole], &digits[whole + 1..]),
+            Err(_) => {
+                let zeros = self.exponent.unsigned_abs() as usize - 1;
+                write!(f, "0.{:0<zeros$}{digits}", "")
+            }
+        }
+    }
+}
+
 /// As Postgres writes it: microseconds without trailing zeros, `+00` if there is a time zone.
 fn put_time(out: &mut BytesMut, at: i64, zone: bool) {
     put_with(out, |out| {
@@ -288,6 +353,29 @@ fn from_pgwire(error: PgWireError) -> SqlError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn floats() {
+        let check = |value: f64, expected: &str| {
+            let mut out = BytesMut::new();
+            put_float(&mut out, value, &format!("{value:e}"), 15);
+            assert_eq!(std::str::from_utf8(&out[4..]).unwrap(), expected);
+        };
+        check(0.0, "0");
+        check(-0.0, "-0");
+        check(1.0, "1");
+        check(-2.5, "-2.5");
+        check(100.0, "100");
+        check(1234.5678, "1234.5678");
+        check(0.1, "0.1");
+        check(0.0001, "0.0001");
+        check(0.00001, "1e-05");
+        check(1e14, "100000000000000");
+        check(1e15, "1e+15");
+        check(1.5e300, "1.5e+300");
+        check(f64::NAN, "NaN");
+        check(f64::NEG_INFINITY, "-Infinity");
+    }
 
     #[test]
     fn times() {

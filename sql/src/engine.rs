@@ -17,12 +17,13 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
@@ -38,6 +39,7 @@ use crate::catalog::{self, Identity, SCHEMA, Tables};
 use crate::encode::{Chunk, Columns, Encoder, fields};
 use crate::error::{Error, SqlError};
 use crate::functions;
+use crate::order::TimeOrder;
 use crate::params::ParamType;
 use crate::settings::Settings;
 use crate::statement::{Rows, Statement, parse};
@@ -47,6 +49,8 @@ use crate::table::Source;
 const STACK_BYTES: usize = 64 << 20;
 /// Encoded chunks that wait for a slow client, per statement.
 const CHUNKS_AHEAD: usize = 4;
+/// Statements that run at once, at least: one whose client reads slowly holds its turn.
+const TURNS_MIN: usize = 32;
 /// How long a statement waits for its turn.
 const TURN_MAX: Duration = Duration::from_secs(10);
 
@@ -87,7 +91,7 @@ impl Engine {
             base: base_state(memory, threads, server_version)?,
             fixed: Arc::new(PgCatalogStaticTables::try_new()?),
             parser: PostgresCompatibilityParser::new(),
-            turns: Arc::new(Semaphore::new(threads * 4)),
+            turns: Arc::new(Semaphore::new(TURNS_MIN.max(threads * 8))),
             caller: Handle::current(),
             runtime: Some(runtime),
             source,
@@ -122,8 +126,7 @@ impl Engine {
         run(self.handle(), async move {
             let fixed = engine.fixed.clone();
             let caller = engine.caller.clone();
-            let (list, tables) =
-                catalog::catalog(engine.source.clone(), &identity, caller, fixed)?;
+            let (list, tables) = catalog::catalog(engine.source.clone(), &identity, caller, fixed)?;
             let config = engine.base.config().clone();
             let config = config.with_default_catalog_and_schema(&identity.database, SCHEMA);
             let state = SessionStateBuilder::new_from_existing(engine.base.clone())
@@ -162,7 +165,12 @@ fn base_state(
     options.set("datafusion.execution.time_zone", "UTC")?;
     options.set("datafusion.explain.physical_plan_only", "true")?;
     options.set("datafusion.explain.show_sizes", "false")?;
+    options.set("datafusion.explain.analyze_level", "summary")?;
+    let mut rules = PhysicalOptimizer::default().rules;
+    let last = rules.iter().position(|rule| rule.name() == "EnsureCooperative");
+    rules.insert(last.unwrap_or(rules.len()), Arc::new(TimeOrder));
     let state = SessionStateBuilder::new()
+        .with_physical_optimizer_rules(rules)
         .with_config(config)
         .with_runtime_env(memory)
         .with_default_features()
@@ -271,7 +279,10 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) async fn parse(self: &Arc<Session>, text: String) -> Result<Vec<Statement>, SqlError> {
+    pub(crate) async fn parse(
+        self: &Arc<Session>,
+        text: String,
+    ) -> Result<Vec<Statement>, SqlError> {
         let session = self.clone();
         run(self.engine.handle(), async move { parse(&session.engine.parser, &text) }).await
     }
@@ -376,8 +387,7 @@ fn shown(rows: &Rows, schema: &Schema) -> (SchemaRef, Arc<Vec<String>>) {
         let schema = Schema::new(vec![Field::new(&name, DataType::Utf8, false)]);
         return (Arc::new(schema), Arc::new(vec![name]));
     }
-    let mut names: Vec<String> =
-        schema.fields().iter().map(|field| field.name().clone()).collect();
+    let mut names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     if names.len() == rows.names.len() {
         for (name, chosen) in names.iter_mut().zip(&rows.names) {
             if let Some(chosen) = chosen {

@@ -11,6 +11,9 @@ use sqlparser::parser::ParserError;
 
 use crate::table::SourceError;
 
+/// The JSON column that has the keys without columns of their own, by convention.
+const KEYS_COLUMN: &str = "labels";
+
 /// What the server as a whole can die of.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -101,7 +104,11 @@ impl From<ArrowError> for SqlError {
             ArrowError::MemoryError(_) => "53200",
             _ => "XX000",
         };
-        SqlError::new(code, error.to_string())
+        let error = SqlError::new(code, error.to_string());
+        match code {
+            "22007" => error.hint("times are written as 2026-01-02 03:04:05, or with a zone"),
+            _ => error,
+        }
     }
 }
 
@@ -152,6 +159,12 @@ fn from_datafusion(error: &DataFusionError) -> SqlError {
             SqlError::new("53200", format!("out of memory for this statement: {text}"))
         }
         DataFusionError::ExecutionJoin(inner) if inner.is_panic() => SqlError::panicked(),
+        // Some errors of kernels are reported as a bug, with a request to report it.
+        DataFusionError::Internal(text) => {
+            let text = text.lines().next().unwrap_or_default();
+            let regex = text.contains("Regular expression did not compile");
+            SqlError::new(if regex { "2201B" } else { "XX000" }, text)
+        }
         other => SqlError::new("XX000", other.strip_backtrace()),
     }
 }
@@ -166,7 +179,9 @@ fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Sql
     } else if let Some(error) = error.downcast_ref::<ArrowError>() {
         from_arrow(error)
     } else {
-        SqlError::new("XX000", error.to_string())
+        let text = error.to_string();
+        let regex = text.contains("regex parse error") || text.contains("exceeds size limit");
+        SqlError::new(if regex { "2201B" } else { "XX000" }, text)
     }
 }
 
@@ -190,12 +205,15 @@ fn from_arrow(error: &ArrowError) -> SqlError {
 
 fn from_schema(error: &SchemaError) -> SqlError {
     match error {
-        SchemaError::FieldNotFound { field, .. } => {
+        SchemaError::FieldNotFound { field, valid_fields } => {
             let name = &field.name;
-            SqlError::new("42703", format!("column \"{name}\" does not exist")).hint(format!(
-                "a label without a column of its own is read as labels->>'{}'",
-                name.replace('\'', "''")
-            ))
+            let error = SqlError::new("42703", format!("column \"{name}\" does not exist"));
+            // Tables with more keys than columns have them all in a column of JSON.
+            if valid_fields.iter().all(|field| field.name != KEYS_COLUMN) {
+                return error;
+            }
+            let key = name.replace('\'', "''");
+            error.hint(format!("a key without a column of its own is {KEYS_COLUMN}->>'{key}'"))
         }
         SchemaError::AmbiguousReference { field } => {
             SqlError::new("42702", format!("column reference \"{}\" is ambiguous", field.name))
@@ -207,51 +225,40 @@ fn from_schema(error: &SchemaError) -> SqlError {
     }
 }
 
+/// Texts by what they contain, in lower case, and the SQLSTATE they mean. The first that fits.
+const TEXTS: &[(&str, &str)] = &[
+    ("invalid function", "42883"),
+    ("table function", "42883"),
+    ("no function matches", "42883"),
+    ("failed to coerce arguments", "42883"),
+    ("ddl not supported", "0A000"),
+    ("dml not supported", "0A000"),
+    ("statement not supported", "0A000"),
+    ("divide by zero", "22012"),
+    ("regular expression", "2201B"),
+    ("regex", "2201B"),
+    ("placeholder", "42P02"),
+    ("unique expression names", "42701"),
+    ("must appear in the group by clause", "42803"),
+    ("must be part of the group by clause", "42803"),
+    ("cannot coerce", "42804"),
+    ("cannot infer common argument type", "42804"),
+    ("type mismatch", "42804"),
+    ("error parsing timestamp", "22007"),
+    ("overflow", "22003"),
+    ("out of range", "22003"),
+    ("recursion limit", "54001"),
+];
+
 fn from_text(default: &'static str, text: &str) -> SqlError {
     let text = text.split("\n\nbacktrace:").next().unwrap_or(text);
     let lower = text.to_lowercase();
-    let code = if lower.starts_with("table ") && lower.contains("not found") {
+    if lower.starts_with("table ") && lower.contains("not found") {
         let name = text.split('\'').nth(1).unwrap_or_default();
         // The catalog and the schema are ours to add, so we take them away again.
         let name = name.rsplit('.').next().unwrap_or(name);
         return SqlError::new("42P01", format!("relation \"{name}\" does not exist"));
-    } else if lower.starts_with("invalid function") || lower.contains("table function") {
-        "42883"
-    } else if lower.contains("no function matches") || lower.contains("failed to coerce arguments")
-    {
-        "42883"
-    } else if lower.contains("does not support") && lower.contains("not supported") {
-        "0A000"
-    } else if lower.contains("ddl not supported")
-        || lower.contains("dml not supported")
-        || lower.contains("statement not supported")
-    {
-        "0A000"
-    } else if lower.contains("divide by zero") {
-        "22012"
-    } else if lower.contains("regular expression") || lower.contains("regex") {
-        "2201B"
-    } else if lower.contains("placeholder") || lower.contains("parameter") {
-        "42P02"
-    } else if lower.contains("unique expression names") {
-        "42701"
-    } else if lower.contains("must appear in the group by clause")
-        || lower.contains("must be part of the group by clause")
-    {
-        "42803"
-    } else if lower.contains("cannot coerce")
-        || lower.contains("cannot infer common argument type")
-        || lower.contains("type mismatch")
-    {
-        "42804"
-    } else if lower.contains("error parsing timestamp") {
-        "22007"
-    } else if lower.contains("overflow") || lower.contains("out of range") {
-        "22003"
-    } else if lower.contains("recursion limit") {
-        "54001"
-    } else {
-        default
-    };
-    SqlError::new(code, text)
+    }
+    let known = TEXTS.iter().find(|(part, _)| lower.contains(part));
+    SqlError::new(known.map_or(default, |(_, code)| code), text)
 }

@@ -21,12 +21,13 @@ use datafusion_functions_json::udfs::json_union_to_text_udf;
 use crate::cap::{ConcatPlanner, capped};
 use crate::error::SqlError;
 use crate::settings::Settings;
+use crate::time;
 
 /// Registers what is the same for all connections.
 pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result<()> {
     let all: Vec<_> = context.state().scalar_functions().values().cloned().collect();
     for function in all.iter().filter_map(capped) {
-        context.register_udf(function);
+        replace(context, function);
     }
     context.state_ref().write().register_expr_planner(Arc::new(ConcatPlanner))?;
     let null = || ScalarValue::Utf8(None);
@@ -40,6 +41,7 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
         ("shobj_description", null()),
         ("pg_get_viewdef", null()),
         ("pg_get_indexdef", null()),
+        ("pg_get_functiondef", null()),
         ("pg_get_function_result", null()),
         ("pg_get_function_arguments", null()),
         ("pg_get_function_identity_arguments", null()),
@@ -59,12 +61,20 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
         ("pg_advisory_unlock_all", null()),
         ("txid_current_if_assigned", ScalarValue::Int64(None)),
     ];
-    for (name, value) in stubs {
-        context.register_udf(constant(name, value));
+    let sizes = ["pg_table_size", "pg_indexes_size", "pg_database_size", "pg_tablespace_size"];
+    let sizes = sizes.map(|name| (name, ScalarValue::Int64(None)));
+    for (name, value) in stubs.into_iter().chain(sizes) {
+        replace(context, constant(name, value));
     }
-    context.register_udf(ScalarUDF::new_from_impl(SizePretty {
-        signature: Signature::any(1, Volatility::Immutable),
-    }));
+    for function in time::functions() {
+        replace(context, function);
+    }
+    replace(
+        context,
+        ScalarUDF::new_from_impl(SizePretty {
+            signature: Signature::any(1, Volatility::Immutable),
+        }),
+    );
     Ok(())
 }
 
@@ -91,6 +101,16 @@ pub(crate) fn register_session(
             settings: Shared(settings.clone()),
         }));
     }
+}
+
+/// Registers a function in the place of another of its name. That one's aliases must go, too: a
+/// session is built from all functions that can still be found, and would find it again.
+fn replace(context: &SessionContext, function: ScalarUDF) {
+    let old = context.state().scalar_functions().get(function.name()).cloned();
+    for alias in old.iter().flat_map(|old| old.aliases()) {
+        context.deregister_udf(alias);
+    }
+    context.register_udf(function);
 }
 
 fn text(value: &str) -> ScalarValue {

@@ -27,7 +27,10 @@ pub(crate) fn parameters(
         found.insert(number(&name)?, kind);
     }
     if found.is_empty() {
-        return Ok(declared.iter().map(|kind| kind.clone().unwrap_or_else(ParamType::text)).collect());
+        return Ok(declared
+            .iter()
+            .map(|kind| kind.clone().unwrap_or_else(ParamType::text))
+            .collect());
     }
     let mut hints = BTreeMap::<usize, DataType>::new();
     plan.apply_with_subqueries(|node| {

@@ -21,6 +21,8 @@ mod engine;
 mod error;
 mod functions;
 mod infer;
+mod local;
+mod order;
 mod params;
 mod pushdown;
 mod scan;
@@ -29,6 +31,7 @@ mod session;
 mod settings;
 mod statement;
 mod table;
+mod time;
 mod wire;
 
 /// For whoever implements [`Source`].

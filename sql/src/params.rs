@@ -59,7 +59,11 @@ impl ParamType {
     }
 
     /// Decodes a bound value.
-    pub(crate) fn decode(&self, value: Option<Bytes>, binary: bool) -> Result<ScalarValue, SqlError> {
+    pub(crate) fn decode(
+        &self,
+        value: Option<Bytes>,
+        binary: bool,
+    ) -> Result<ScalarValue, SqlError> {
         match value {
             None => self.null(),
             Some(value) if binary => binary_value(&self.arrow, &self.pg, value),
@@ -290,9 +294,7 @@ impl Binary {
             }
         }
         match self.0.is_empty() {
-            true => {
-                Ok(ScalarValue::List(ScalarValue::new_list_nullable(&items, item.data_type())))
-            }
+            true => Ok(ScalarValue::List(ScalarValue::new_list_nullable(&items, item.data_type()))),
             false => Err(bad_binary()),
         }
     }

@@ -222,7 +222,7 @@ impl Plan {
 }
 
 /// The leaf of a plan: one stream of rows from the table.
-struct ScanExec {
+pub(crate) struct ScanExec {
     table: Arc<dyn Table>,
     plan: Plan,
     properties: Arc<PlanProperties>,
@@ -437,7 +437,11 @@ impl Rows {
 }
 
 /// Puts nulls where the table has no column, and checks what it returned.
-fn shape(batch: &RecordBatch, schema: &SchemaRef, sources: &[Option<usize>]) -> Result<RecordBatch> {
+fn shape(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+    sources: &[Option<usize>],
+) -> Result<RecordBatch> {
     let mut returned = batch.columns().iter();
     let columns = schema.fields().iter().zip(sources).map(|(field, source)| match source {
         None => Ok(new_null_array(field.data_type(), batch.num_rows())),

@@ -99,10 +99,8 @@ pub async fn serve(
     }
     // Nobody listens any more if there are no clients.
     let _ = stopper.send(true);
-    let _ = tokio::time::timeout(STOP_MAX, async {
-        while clients.join_next().await.is_some() {}
-    })
-    .await;
+    let _ = tokio::time::timeout(STOP_MAX, async { while clients.join_next().await.is_some() {} })
+        .await;
     clients.shutdown().await;
     Ok(())
 }
@@ -196,7 +194,8 @@ impl Server {
         let user = named("user").filter(|user| !user.is_empty()).ok_or_else(|| {
             SqlError::new("28000", "no PostgreSQL user name specified in startup packet")
         })?;
-        if named("replication").is_some_and(|value| !matches!(value, "false" | "off" | "no" | "0")) {
+        if named("replication").is_some_and(|value| !matches!(value, "false" | "off" | "no" | "0"))
+        {
             return Err(SqlError::unsupported("replication"));
         }
         let database = named("database").filter(|name| !name.is_empty()).unwrap_or(user);
@@ -381,7 +380,7 @@ fn parameters(packet: &[u8]) -> Result<Vec<(String, String)>, SqlError> {
     let texts: Vec<String> = texts
         .collect::<Result<_, _>>()
         .map_err(|_| SqlError::new("22021", "invalid byte sequence for encoding \"UTF8\""))?;
-    if texts.len() % 2 != 0 || texts.iter().step_by(2).any(String::is_empty) {
+    if !texts.len().is_multiple_of(2) || texts.iter().step_by(2).any(String::is_empty) {
         return Err(invalid());
     }
     let mut texts = texts.into_iter();
@@ -424,7 +423,10 @@ mod tests {
             assert_eq!(got, expected, "{text}");
         };
         check("", &[]);
-        check(r"-c a=b --search-path=x\ y -cd=e", &[("a", "b"), ("search_path", "x y"), ("d", "e")]);
+        check(
+            r"-c a=b --search-path=x\ y -cd=e",
+            &[("a", "b"), ("search_path", "x y"), ("d", "e")],
+        );
         assert!(command_line("-c").is_err());
         assert!(command_line("-x a=b").is_err());
     }

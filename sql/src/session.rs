@@ -13,8 +13,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use pgwire::api::results::FieldInfo;
 use pgwire::messages::PgWireBackendMessage as Message;
@@ -32,13 +30,14 @@ use tokio::time::Instant;
 use crate::encode::{Chunk, Columns, Encoder, fields};
 use crate::engine::{Described, Event, Job, Running, Session};
 use crate::error::SqlError;
+use crate::local::{Answer, Saved, Transaction, shown};
 use crate::params::ParamType;
 use crate::settings::{REPORTED, Settings};
 use crate::statement::{self, Local, Rows, Statement};
 use crate::wire::{Bind, Connection, Frontend, Target};
 
 /// The most prepared statements, and portals, of a connection.
-const NAMED_MAX: usize = 1_000;
+const NAMED_MAX: usize = 512;
 /// The most text of prepared statements, in bytes.
 const PREPARED_BYTES_MAX: usize = 4 << 20;
 /// The most parameter values of portals, in bytes.
@@ -107,7 +106,7 @@ pub(crate) fn stopping() -> SqlError {
 }
 
 /// A prepared statement.
-struct Prepared {
+pub(crate) struct Prepared {
     what: What,
     bytes: usize,
 }
@@ -120,7 +119,7 @@ enum What {
 }
 
 /// A bound statement.
-struct Portal {
+pub(crate) struct Portal {
     prepared: Arc<Prepared>,
     params: Vec<ScalarValue>,
     formats: Vec<i16>,
@@ -143,25 +142,6 @@ struct Active {
     tag: &'static str,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Transaction {
-    Idle,
-    Open,
-    Failed,
-}
-
-/// The settings that a transaction's end goes back to.
-struct Saved {
-    rollback: Settings,
-    commit: Settings,
-}
-
-/// What answers a statement about the session.
-enum Answer {
-    Tag(String),
-    Rows(RecordBatch, &'static str),
-}
-
 /// One connection.
 pub(crate) struct Client {
     pub(crate) connection: Connection,
@@ -170,15 +150,15 @@ pub(crate) struct Client {
     pub(crate) cancel: Arc<Cancel>,
     pub(crate) stopped: watch::Receiver<bool>,
     pub(crate) timeout: Duration,
-    state: State,
+    pub(crate) state: State,
 }
 
 /// What a client has built up.
-struct State {
-    statements: HashMap<String, Arc<Prepared>>,
-    portals: HashMap<String, Portal>,
-    transaction: Transaction,
-    saved: Option<Saved>,
+pub(crate) struct State {
+    pub(crate) statements: HashMap<String, Arc<Prepared>>,
+    pub(crate) portals: HashMap<String, Portal>,
+    pub(crate) transaction: Transaction,
+    pub(crate) saved: Option<Saved>,
     reported: Vec<String>,
     /// Set by an error in the extended protocol, cleared by Sync.
     skipping: bool,
@@ -211,8 +191,7 @@ impl Client {
         loop {
             match self.step().await {
                 Ok(true) => {}
-                Ok(false) => break,
-                Err(Failure::Gone) => return,
+                Ok(false) | Err(Failure::Gone) => break,
                 Err(Failure::Statement(error) | Failure::Fatal(error)) => {
                     self.connection.put_error("FATAL", &error);
                     break;
@@ -295,7 +274,7 @@ impl Client {
         }
     }
 
-    fn settings(&self) -> MutexGuard<'_, Settings> {
+    pub(crate) fn settings(&self) -> MutexGuard<'_, Settings> {
         self.settings.lock().expect("no code panics while it holds settings")
     }
 
@@ -446,117 +425,6 @@ impl Client {
         Ok(())
     }
 
-    // Statements about the session.
-
-    fn local(&mut self, local: Local) -> Result<Answer, SqlError> {
-        let tag = |tag: &str| Ok(Answer::Tag(tag.to_owned()));
-        match local {
-            Local::Set { name, value, local } => self.set(&name, value.as_deref(), local),
-            Local::ResetAll => {
-                self.settings().reset_all();
-                tag("RESET")
-            }
-            Local::Show(name) => {
-                let value = self.settings().get(&name)?;
-                let schema = show_schema(Settings::canonical(&name)?);
-                Ok(Answer::Rows(texts(schema, vec![vec![value]])?, "SHOW"))
-            }
-            Local::ShowAll => {
-                let (names, values) = self
-                    .settings()
-                    .all()
-                    .map(|(name, value)| (name.to_owned(), value))
-                    .unzip::<_, _, Vec<_>, Vec<_>>();
-                let descriptions = vec![String::new(); names.len()];
-                let columns = vec![names, values, descriptions];
-                Ok(Answer::Rows(texts(show_all_schema(), columns)?, "SHOW"))
-            }
-            Local::Deallocate(Some(name)) => match self.state.statements.remove(&name) {
-                Some(_) => tag("DEALLOCATE"),
-                None => Err(no_statement(&name)),
-            },
-            Local::Deallocate(None) => {
-                self.state.statements.clear();
-                tag("DEALLOCATE ALL")
-            }
-            Local::DiscardAll => {
-                if self.state.transaction != Transaction::Idle {
-                    let text = "DISCARD ALL cannot run inside a transaction block";
-                    return Err(SqlError::new("25001", text));
-                }
-                self.state.statements.clear();
-                self.settings().reset_all();
-                tag("DISCARD ALL")
-            }
-            Local::Nothing(name) => tag(name),
-            other => tag(self.transaction(&other)?),
-        }
-    }
-
-    fn set(&mut self, name: &str, value: Option<&str>, local: bool) -> Result<Answer, SqlError> {
-        let in_transaction = self.state.transaction != Transaction::Idle;
-        if local && !in_transaction {
-            let text = "SET LOCAL can only be used in transaction blocks";
-            self.connection.put_warning(&SqlError::new("25P01", text));
-            return Ok(Answer::Tag("SET".to_owned()));
-        }
-        self.settings().set(name, value)?;
-        if let Some(saved) = self.state.saved.as_mut().filter(|_| !local) {
-            saved.commit.set(name, value)?;
-        }
-        Ok(Answer::Tag(if value.is_some() { "SET" } else { "RESET" }.to_owned()))
-    }
-
-    fn transaction(&mut self, local: &Local) -> Result<&'static str, SqlError> {
-        use Transaction::{Failed, Idle, Open};
-        let warn = |text: &str| SqlError::new("25P01", text);
-        Ok(match (local, self.state.transaction) {
-            (Local::Begin, Idle) => {
-                self.state.transaction = Open;
-                let (rollback, commit) = (self.settings().clone(), self.settings().clone());
-                self.state.saved = Some(Saved { rollback, commit });
-                "BEGIN"
-            }
-            (Local::Begin, _) => {
-                let text = "there is already a transaction in progress";
-                self.connection.put_warning(&SqlError::new("25001", text));
-                "BEGIN"
-            }
-            (Local::Commit, Idle) => {
-                self.connection.put_warning(&warn("there is no transaction in progress"));
-                "COMMIT"
-            }
-            (Local::Rollback, Idle) => {
-                self.connection.put_warning(&warn("there is no transaction in progress"));
-                "ROLLBACK"
-            }
-            (Local::Commit, Open) => {
-                self.end_transaction(true);
-                "COMMIT"
-            }
-            (Local::Commit | Local::Rollback, _) => {
-                self.end_transaction(false);
-                "ROLLBACK"
-            }
-            (Local::Savepoint, Open) => "SAVEPOINT",
-            (Local::Release, Open) => "RELEASE",
-            // Nothing was written, so there is nothing to go back to.
-            (Local::RollbackTo, Open | Failed) => {
-                self.state.transaction = Open;
-                "ROLLBACK"
-            }
-            _ => return Err(warn("savepoints can only be used in transaction blocks")),
-        })
-    }
-
-    fn end_transaction(&mut self, commit: bool) {
-        self.state.transaction = Transaction::Idle;
-        self.state.portals.clear();
-        if let Some(saved) = self.state.saved.take() {
-            *self.settings() = if commit { saved.commit } else { saved.rollback };
-        }
-    }
-
     // The extended protocol.
 
     async fn extended(&mut self, message: Frontend) -> Result<(), Failure> {
@@ -657,13 +525,8 @@ impl Client {
             kind.decode(value, format_of(&parameter_formats, index) == 1)
         });
         let params = params.collect::<Result<Vec<_>, _>>()?;
-        let bound = Portal {
-            prepared,
-            params,
-            formats: result_formats,
-            bytes,
-            progress: Progress::Fresh,
-        };
+        let bound =
+            Portal { prepared, params, formats: result_formats, bytes, progress: Progress::Fresh };
         self.state.portals.insert(portal, bound);
         self.connection.put(Message::BindComplete(BindComplete::new()));
         Ok(())
@@ -787,7 +650,7 @@ fn tag(rows: &Rows) -> &'static str {
     if rows.explain { "EXPLAIN" } else { "SELECT" }
 }
 
-fn no_statement(name: &str) -> SqlError {
+pub(crate) fn no_statement(name: &str) -> SqlError {
     SqlError::new("26000", format!("prepared statement \"{name}\" does not exist"))
 }
 
@@ -813,27 +676,4 @@ fn format_of(formats: &[i16], index: usize) -> i16 {
         [one] => *one,
         many => many[index],
     }
-}
-
-/// The columns of a SHOW.
-fn shown(local: &Local) -> Result<Option<SchemaRef>, SqlError> {
-    Ok(match local {
-        Local::Show(name) => Some(show_schema(Settings::canonical(name)?)),
-        Local::ShowAll => Some(show_all_schema()),
-        _ => None,
-    })
-}
-
-fn show_schema(name: &str) -> SchemaRef {
-    Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, false)]))
-}
-
-fn show_all_schema() -> SchemaRef {
-    let field = |name| Field::new(name, DataType::Utf8, false);
-    Arc::new(Schema::new(["name", "setting", "description"].map(field).to_vec()))
-}
-
-fn texts(schema: SchemaRef, columns: Vec<Vec<String>>) -> Result<RecordBatch, SqlError> {
-    let columns = columns.into_iter().map(|column| Arc::new(StringArray::from(column)) as ArrayRef);
-    Ok(RecordBatch::try_new(schema, columns.collect())?)
 }

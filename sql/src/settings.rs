@@ -133,11 +133,14 @@ impl Settings {
         settings
     }
 
-    /// Sets a value from the startup message. Drivers send the time zone of their machine there:
-    /// what we use instead is reported back, as for any other value we do not take.
+    /// Sets a value from the startup message. Drivers send the time zone and the encoding of their
+    /// machine there: what we use instead is reported back to them.
     pub(crate) fn set_at_start(&mut self, name: &str, value: &str) -> Result<(), SqlError> {
+        const SENT_BY_DRIVERS: &[&str] =
+            &["client_encoding", "DateStyle", "IntervalStyle", "TimeZone"];
+        let sent = SENT_BY_DRIVERS.iter().any(|known| known.eq_ignore_ascii_case(name));
         match self.set(name, Some(value)) {
-            Err(error) if error.code == "22023" => {}
+            Err(error) if sent && error.code == "22023" => {}
             result => result?,
         }
         self.start = self.values.clone();
@@ -157,8 +160,12 @@ impl Settings {
         };
         let value = value.trim();
         let shown = || value.chars().take(64).collect::<String>();
-        let invalid =
-            || SqlError::new("22023", format!("invalid value for parameter \"{name}\": \"{}\"", shown()));
+        let invalid = || {
+            SqlError::new(
+                "22023",
+                format!("invalid value for parameter \"{name}\": \"{}\"", shown()),
+            )
+        };
         let valid = match kind {
             Free => value.len() <= VALUE_BYTES_MAX,
             Fixed => {
@@ -172,9 +179,8 @@ impl Settings {
             OneOf(words) => words.iter().any(|word| word.eq_ignore_ascii_case(value)),
             Utc if is_utc(value) || ["0", "+00", "utc"].contains(&value) => true,
             Utc => {
-                return Err(invalid().hint(
-                    "times are shown in UTC; convert them with AT TIME ZONE where needed",
-                ));
+                return Err(invalid()
+                    .hint("times are shown in UTC; convert them with AT TIME ZONE where needed"));
             }
         };
         if !valid {
@@ -295,6 +301,7 @@ mod tests {
         settings.reset_all();
         assert_eq!(settings.statement_timeout(), None);
         assert_eq!(settings.get("server_version_num").unwrap(), "160000");
+        assert!(settings.set_at_start("role", "admin").is_err());
         assert!(settings.set_at_start("role2", "x").is_err());
     }
 }

@@ -9,15 +9,18 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use sqlparser::ast::{
-    self, DiscardObject, Expr, Ident, Reset, SelectItem, SetExpr, TableFactor, Visit, Visitor,
+    self, DiscardObject, Expr, Ident, Reset, SelectItem, SetExpr, TableFactor, Visit, VisitMut,
+    Visitor, VisitorMut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
+use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
-use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 
 use crate::error::SqlError;
+use crate::time::chrono_pattern;
 
 /// The longest text of a query message.
 pub(crate) const TEXT_BYTES_MAX: usize = 256 << 10;
@@ -50,7 +53,11 @@ pub(crate) struct Rows {
 /// A statement about the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Local {
-    Set { name: String, value: Option<String>, local: bool },
+    Set {
+        name: String,
+        value: Option<String>,
+        local: bool,
+    },
     ResetAll,
     Show(String),
     ShowAll,
@@ -252,8 +259,10 @@ fn refuse(statement: &ast::Statement) -> SqlError {
 }
 
 fn rows(mut statement: ast::Statement, explain: bool) -> Result<Statement, SqlError> {
-    let mut check = Check { relations: 0 };
-    if let ControlFlow::Break(error) = statement.visit(&mut check) {
+    if let ControlFlow::Break(error) = statement.visit(&mut Check { relations: 0 }) {
+        return Err(error);
+    }
+    if let ControlFlow::Break(error) = VisitMut::visit(&mut statement, &mut Rewrite) {
         return Err(error);
     }
     let names = match &mut statement {
@@ -290,6 +299,45 @@ impl Visitor for Check {
             }
             _ => ControlFlow::Continue(()),
         }
+    }
+}
+
+/// Rewrites what DataFusion reads differently from Postgres.
+struct Rewrite;
+
+impl VisitorMut for Rewrite {
+    type Break = SqlError;
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+        match expr {
+            Expr::AtTimeZone { timestamp, time_zone } => {
+                let call = format!("timezone({time_zone}, {timestamp})");
+                let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&call);
+                match parser.and_then(|mut parser| parser.parse_expr()) {
+                    Ok(call) => *expr = call,
+                    Err(error) => return ControlFlow::Break(error.into()),
+                }
+            }
+            Expr::Function(call) if call.name.to_string().eq_ignore_ascii_case("to_timestamp") => {
+                if let ast::FunctionArguments::List(list) = &mut call.args
+                    && let [_, ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(pattern))] =
+                        list.args.as_mut_slice()
+                    && let Expr::Value(value) = pattern
+                    && let ast::Value::SingleQuotedString(text) = &mut value.value
+                    && !text.contains('%')
+                {
+                    match chrono_pattern(text) {
+                        Some(pattern) => *text = pattern,
+                        None => {
+                            let what = format_args!("the to_timestamp pattern \"{text}\"");
+                            return ControlFlow::Break(SqlError::unsupported(what));
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
     }
 }
 

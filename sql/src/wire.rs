@@ -7,6 +7,8 @@
 //! - A decoder sees the body of its own message and nothing else.
 //! - Text is UTF-8 or the message is refused.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes, BytesMut};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
@@ -23,6 +25,8 @@ const TEXT_MESSAGE_BYTES_MAX: usize = 1 << 20;
 const SMALL_MESSAGE_BYTES_MAX: usize = 10_000;
 /// Output is written out when it has grown to this.
 const OUTPUT_BYTES: usize = 64 << 10;
+/// How long a statement goes on for a client that has closed its sending side.
+const HALF_CLOSED_MAX: Duration = Duration::from_secs(2);
 /// What a client may send ahead while a statement runs before we stop reading.
 const AHEAD_BYTES_MAX: usize = 256 << 10;
 
@@ -37,16 +41,25 @@ pub(crate) enum Target {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frontend {
     Query(String),
-    Parse { name: String, text: String, types: Vec<u32> },
+    Parse {
+        name: String,
+        text: String,
+        types: Vec<u32>,
+    },
     Bind(Bind),
     Describe(Target, String),
-    Execute { portal: String, rows_max: usize },
+    Execute {
+        portal: String,
+        rows_max: usize,
+    },
     Close(Target, String),
     Flush,
     Sync,
     Terminate,
     /// A Query (`true`) or Parse message longer than we read; its body is skipped.
-    TooLong { query: bool },
+    TooLong {
+        query: bool,
+    },
 }
 
 /// The body of a Bind message.
@@ -234,7 +247,9 @@ impl Connection {
             }
             match self.read().await {
                 Ok(true) => {}
-                Ok(false) | Err(_) => return,
+                // Some clients close their sending side and still wait for a quick answer.
+                Ok(false) => return tokio::time::sleep(HALF_CLOSED_MAX).await,
+                Err(_) => return,
             }
         }
     }

@@ -6,8 +6,8 @@
 //! A write tells its caller what is known of it: done, [`WriteError::NotDone`] (safe to drop) or
 //! [`WriteError::Unknown`] (safe to send again, since entries are a set).
 
-pub mod placement;
 pub mod peer;
+pub mod placement;
 mod replica;
 mod writer;
 

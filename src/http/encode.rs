@@ -81,10 +81,8 @@ fn entry(out: &mut String, entry: &LogEntry, categorize: bool) {
     text(out, &entry.line);
     if categorize {
         out.push_str(",{");
-        let parts = [
-            ("structuredMetadata", &entry.labels.metadata),
-            ("parsed", &entry.labels.parsed),
-        ];
+        let parts =
+            [("structuredMetadata", &entry.labels.metadata), ("parsed", &entry.labels.parsed)];
         let present = parts.into_iter().filter(|(_, pairs)| !pairs.is_empty());
         separated(out, present, |out, (name, pairs)| {
             text(out, name);
@@ -222,7 +220,8 @@ fn separated<T>(
 fn text(out: &mut String, value: &str) {
     out.push('"');
     let mut rest = value;
-    let special = |c: char| c < ' ' || matches!(c, '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
+    let special =
+        |c: char| c < ' ' || matches!(c, '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
     while let Some(at) = rest.find(special) {
         out.push_str(&rest[..at]);
         let c = rest[at..].chars().next().expect("it was just found");

@@ -56,10 +56,8 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
     let _ = tokio::time::timeout(DRAIN_TIME_MAX, graceful.shutdown()).await;
 }
 
-type Connection = hyper::server::conn::http1::Connection<
-    TokioIo<TcpStream>,
-    TowerToHyperService<Router>,
->;
+type Connection =
+    hyper::server::conn::http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
 
 fn speak(stream: TcpStream, router: Router) -> Connection {
     // Answers are written whole: waiting to fill a packet only delays them.

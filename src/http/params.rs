@@ -171,8 +171,7 @@ fn from_float_seconds(seconds: f64) -> i64 {
 /// Nanoseconds from float seconds or a Prometheus duration.
 #[expect(clippy::cast_possible_truncation, reason = "bounds are checked before")]
 fn seconds_or_duration(text: &str) -> Result<i64, Error> {
-    let cannot =
-        || Error::bad_request(format!("cannot parse {text:?} to a valid duration"));
+    let cannot = || Error::bad_request(format!("cannot parse {text:?} to a valid duration"));
     if let Ok(seconds) = text.parse::<f64>() {
         let nanos = seconds * 1e9;
         if !nanos.is_finite() || nanos.abs() >= 9.2e18 {
@@ -240,9 +239,9 @@ mod tests {
     #[test]
     fn ranges() {
         let seconds = |text: &str| {
-            params(text).range(NOW).map(|range| {
-                (range.start.0 / 1_000_000_000, range.end.0 / 1_000_000_000)
-            })
+            params(text)
+                .range(NOW)
+                .map(|range| (range.start.0 / 1_000_000_000, range.end.0 / 1_000_000_000))
         };
         assert_eq!(seconds("").ok(), Some((1_799_996_400, 1_800_000_000)));
         assert_eq!(seconds("since=30m&end=1700003600").ok(), Some((1_700_001_800, 1_700_003_600)));

@@ -141,9 +141,9 @@ fn too_large(length: usize, limit: usize) -> Error {
 
 async fn commit(api: &Api, accepted: Accepted) -> Result<Response, Error> {
     let Accepted { shards, refused, n_entries, line_bytes, .. } = accepted;
-    let appends = shards.into_iter().map(|(shard, batch)| async move {
-        (shard, api.cluster.append(shard, batch).await)
-    });
+    let appends = shards
+        .into_iter()
+        .map(|(shard, batch)| async move { (shard, api.cluster.append(shard, batch).await) });
     let results = join_all(appends).await;
     let commits = all_committed(&results)?;
     api.push_metrics.entries.inc_by(n_entries as u64);
@@ -166,9 +166,9 @@ async fn commit(api: &Api, accepted: Accepted) -> Result<Response, Error> {
 /// `shard:index,...` where every shard committed; else what is known of each, and a 503 so that
 /// the client sends again: what is stored already will not be stored twice.
 fn all_committed(results: &[(ShardId, Result<Index, WriteError>)]) -> Result<String, Error> {
-    let commits = results.iter().filter_map(|(shard, result)| {
-        result.as_ref().ok().map(|index| format!("{shard}:{index}"))
-    });
+    let commits = results
+        .iter()
+        .filter_map(|(shard, result)| result.as_ref().ok().map(|index| format!("{shard}:{index}")));
     let commits: Vec<String> = commits.collect();
     let reasons: Vec<String> = results
         .iter()

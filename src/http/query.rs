@@ -64,8 +64,7 @@ pub(super) async fn range(
     match parse(&params)? {
         ast::Query::Log(log) => {
             api.options.limits.check_entries(limit).map_err(Error::bad_request)?;
-            let wanted =
-                logs::Params { range, limit: limit as usize, direction, interval, now };
+            let wanted = logs::Params { range, limit: limit as usize, direction, interval, now };
             let answer = logs::run(&api.scanner, &tenant, &log, &wanted).await.map_err(explain)?;
             let flags = headers.get_all(FLAGS_HEADER).iter();
             let categorize =
@@ -158,8 +157,7 @@ pub(super) async fn format(
     match logql::parse(params.get("query").unwrap_or("")) {
         Ok(query) => Ok(encode::formatted(&logql::format(&query))),
         Err(error) => {
-            let body =
-                serde_json::json!({"status": "invalid-query", "error": error.to_string()});
+            let body = serde_json::json!({"status": "invalid-query", "error": error.to_string()});
             let kind = [(header::CONTENT_TYPE, "application/json")];
             Ok((StatusCode::BAD_REQUEST, kind, format!("{body}\n")).into_response())
         }

@@ -9,9 +9,14 @@ use axum::response::{IntoResponse, Response};
 use super::Api;
 use super::error::Error;
 
-/// The server is listening only once every shard is open, so whoever reaches it finds it ready.
-pub(super) async fn ready() -> &'static str {
-    "ready\n"
+/// The server is listening only once every shard is open, so whoever reaches it finds it ready,
+/// unless a disk has failed since: then it takes no more pushes until it is started again.
+pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<&'static str, Error> {
+    let mut shards = api.cluster.shard_ids();
+    match shards.find_map(|shard| api.cluster.status(shard).failed) {
+        None => Ok("ready\n"),
+        Some(reason) => Err(Error::unavailable(format!("not ready: {reason}"))),
+    }
 }
 
 pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Response {

@@ -22,8 +22,8 @@ pub(super) fn of(headers: &HeaderMap, auth_enabled: bool) -> Result<Tenant, Erro
     };
     Tenant::parse(text).map_err(|error| match error {
         tenant::Error::Missing => Error::new(StatusCode::UNAUTHORIZED, error.to_string()),
-        tenant::Error::TooLong
-        | tenant::Error::UnsafePath
-        | tenant::Error::Character { .. } => Error::bad_request(error.to_string()),
+        tenant::Error::TooLong | tenant::Error::UnsafePath | tenant::Error::Character { .. } => {
+            Error::bad_request(error.to_string())
+        }
     })
 }

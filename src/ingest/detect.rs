@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::pairs::Pair;
 use crate::model::level::DETECTED_LEVEL;
 use crate::model::{Labels, Level};
 
@@ -29,9 +30,6 @@ pub(super) const LEVEL_NAMES: [&str; 14] = [
 ];
 /// The OpenTelemetry severity, 1 to 24, as structured metadata.
 const SEVERITY_NUMBER: &str = "severity_number";
-
-/// One pair of structured metadata, as it came.
-pub(super) type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// Adds `service_name` where it is missing, from the first of `names` that the stream has.
 pub(super) fn with_service_name(labels: Labels, names: &[String]) -> Labels {

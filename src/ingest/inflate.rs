@@ -83,9 +83,7 @@ pub(super) fn inflate(
         }
     };
     match format {
-        Format::Json if outer.len() > bytes_max => {
-            Err(Refused::too_large(outer.len(), bytes_max))
-        }
+        Format::Json if outer.len() > bytes_max => Err(Refused::too_large(outer.len(), bytes_max)),
         Format::Json => Ok(outer),
         Format::Protobuf => unsnap(&outer, bytes_max),
     }
@@ -260,7 +258,7 @@ mod tests {
                 let plain: Vec<u8> = (0..n).map(|i| (i * i % 251) as u8).collect();
                 assert_eq!(json(encode(&plain), encoding), Ok(plain), "{encoding} {n}");
             }
-            for n in [MAX + 1, 50 * MAX] {
+            for n in [MAX + 1, 5 * MAX] {
                 let (status, text) = json(encode(&vec![0; n]), encoding).expect_err("a bomb");
                 assert_eq!(status, 413, "{encoding} {n}: {text}");
             }
@@ -269,7 +267,7 @@ mod tests {
 
     #[test]
     fn cut_and_broken_bodies() {
-        let plain: Vec<u8> = (0..2000_u32).flat_map(|i| (i * 77).to_le_bytes()).collect();
+        let plain: Vec<u8> = (0..200_u32).flat_map(|i| (i * 77).to_le_bytes()).collect();
         for (encoding, body) in [
             ("gzip", gzipped(&plain)),
             ("deflate", deflated(&plain)),
@@ -283,7 +281,8 @@ mod tests {
             long.extend_from_slice(b"tail");
             assert!(json(long, encoding).is_err(), "{encoding} with a tail");
         }
-        for (encode, encoding) in [(gzipped as fn(&[u8]) -> Vec<u8>, "gzip"), (zlibbed, "deflate")] {
+        for (encode, encoding) in [(gzipped as fn(&[u8]) -> Vec<u8>, "gzip"), (zlibbed, "deflate")]
+        {
             let mut body = encode(&plain);
             let at = body.len() - 3;
             body[at - if encoding == "gzip" { 4 } else { 0 }] ^= 1;
@@ -319,8 +318,9 @@ mod tests {
             let body = Bytes::copy_from_slice(body);
             let found = inflate(body, Some(encoding), Format::Protobuf, MAX)
                 .map_err(|refused| (refused.status, refused.message));
-            let expected =
-                expected.map(Bytes::copy_from_slice).map_err(|(status, text)| (status, text.into()));
+            let expected = expected
+                .map(Bytes::copy_from_slice)
+                .map_err(|(status, text)| (status, text.into()));
             assert_eq!(found, expected);
         };
         let corrupt = Err((400, "snappy: corrupt input"));

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::detect::{self, Pair};
+use super::detect;
 use super::line_level::level_of;
+use super::pairs::{Pair, Pairs};
 use super::refusal::{Reason, Report};
 use super::streams::{Account, Scope, Stream, lock};
 use super::validate::{self, Rules, Time, Violation};
@@ -27,6 +28,10 @@ use crate::model::{BatchBuilder, Labels, Level, Metadata, ShardId};
 const LINE_MAX: usize = LINE_BYTES_MAX / 3;
 /// Most metadata that the limits can allow. The detected level may repeat the longest value.
 const METADATA_MAX: usize = METADATA_BYTES_MAX / 4;
+/// Longest text that names a stream (Loki's bound).
+const LABELS_BYTES_MAX: usize = 16 << 20;
+/// Most labels that are read at all, far above any limit: each takes twenty times its text.
+pub(super) const LABELS_MAX: usize = 4096;
 /// Room in a batch for what is neither lines nor metadata.
 const BATCH_BYTES_SPARE: usize = BATCH_BYTES_MAX / 8;
 /// Metadata sets whose numbers are remembered for each shard of a push.
@@ -93,6 +98,9 @@ impl<'a> Intake<'a> {
         text: &[u8],
         parse: impl FnOnce() -> Result<LabelPairs, Refused>,
     ) -> Result<(), Refused> {
+        if text.len() > LABELS_BYTES_MAX {
+            return Err(Refused::labels_too_large(text.len(), LABELS_BYTES_MAX));
+        }
         let stream = match self.context.cache.get(&self.scope, text) {
             Some(stream) => stream,
             None => match self.judge(parse()?) {
@@ -135,9 +143,8 @@ impl<'a> Intake<'a> {
         if pairs.is_empty() && !self.scope.json {
             return Err(validate::missing_labels());
         }
-        let labels = Labels::from_pairs(pairs.iter().cloned()).map_err(|duplicate| {
-            validate::duplicate_name(&written(&pairs), &duplicate.name)
-        })?;
+        let labels = Labels::from_pairs(pairs.iter().cloned())
+            .map_err(|duplicate| validate::duplicate_name(&written(&pairs), &duplicate.name))?;
         let labels = detect::with_service_name(labels, &limits.discover_service_name);
         validate::stream(&labels, limits)?;
         Ok(Stream {
@@ -148,21 +155,22 @@ impl<'a> Intake<'a> {
         })
     }
 
+    /// A buffer for structured metadata as large as the limits allow.
+    pub(super) fn pairs<'p>(&self) -> Pairs<'p> {
+        Pairs::new(self.context.limits.max_structured_metadata_entries_count)
+    }
+
     /// Takes one entry of the current stream. `pairs` is its structured metadata; it is left in
     /// any state.
-    pub(super) fn entry(&mut self, time: Time, line: &[u8], pairs: &mut Vec<Pair<'_>>) {
+    pub(super) fn entry(&mut self, time: Time, line: &[u8], pairs: &mut Pairs<'_>) {
         self.report.see_entry();
         let Some(current) = &mut self.current else {
             let reason = self.report.whole().expect("a stream is open or refused");
             self.report.refuse_with_stream(reason, line.len());
             return;
         };
-        let metadata_bytes = match pairs.is_empty() {
-            true => 0,
-            false => pairs.iter().map(|(name, value)| name.len() + value.len()).sum(),
-        };
         let verdict = self.rules.time(time).and_then(|at| {
-            self.rules.metadata(pairs.len(), metadata_bytes, self.metadata_max)?;
+            self.rules.metadata(pairs.n(), pairs.bytes(), self.metadata_max)?;
             let too_long = line.len() > self.line_max;
             if too_long && !self.context.limits.max_line_size_truncate {
                 return Err(Violation::LineTooLong(line.len()));
@@ -172,7 +180,7 @@ impl<'a> Intake<'a> {
         let (at, too_long) = match verdict {
             Ok(good) => good,
             Err(violation) => {
-                let bytes = line.len() + metadata_bytes;
+                let bytes = line.len() + pairs.bytes();
                 let labels = &current.stream.labels;
                 self.report.refuse_entry(violation.reason(), bytes, time.known(), || {
                     self.rules.text(violation, labels)
@@ -191,11 +199,11 @@ impl<'a> Intake<'a> {
             current.started = true;
             slot.builder.segment(self.context.tenant, &current.stream.labels);
         }
-        let set = slot.set(&current.stream, &line, pairs, self.context);
+        let set = slot.set(&current.stream, &line, pairs.kept(), self.context);
         slot.builder.push(at.nanos(), &line, set);
         self.totals.n_entries += 1;
         self.totals.line_bytes += line.len();
-        self.totals.metadata_bytes += metadata_bytes;
+        self.totals.metadata_bytes += pairs.bytes();
     }
 
     /// Ends a stream object, begun or not.
@@ -269,11 +277,13 @@ impl Slot {
         let declared = match (limits.discover_log_levels, pairs.is_empty()) {
             (false, true) => return 0,
             (false, false) => None,
-            (true, true) => match stream.level.as_deref().map(|text| (text, Level::from_normal(text))) {
-                Some((_, Some(level))) => return self.level_set(level),
-                Some((text, None)) => Some(Cow::Borrowed(text)),
-                None => None,
-            },
+            (true, true) => {
+                match stream.level.as_deref().map(|text| (text, Level::from_normal(text))) {
+                    Some((_, Some(level))) => return self.level_set(level),
+                    Some((text, None)) => Some(Cow::Borrowed(text)),
+                    None => None,
+                }
+            }
             (true, false) => detect::level_stated(pairs)
                 .or(stream.level.as_deref())
                 .or_else(|| detect::level_implied(pairs))
@@ -321,9 +331,8 @@ impl Slot {
             hasher.update(&[0xff]);
         }
         let hash = hasher.digest();
-        let same = |set: &Metadata| {
-            set.iter().eq(pairs.iter().map(|(name, value)| (&**name, &**value)))
-        };
+        let same =
+            |set: &Metadata| set.iter().eq(pairs.iter().map(|(name, value)| (&**name, &**value)));
         if let Some((set, number)) = self.sets.get(&hash)
             && same(set)
         {

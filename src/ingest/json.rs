@@ -12,16 +12,15 @@
 //! in an entry, and anything after the document.
 
 use super::Refused;
-use super::detect::Pair;
-use super::intake::{Intake, LabelPairs};
+use super::intake::{Intake, LABELS_MAX, LabelPairs};
 use super::json_text::{Malformed, Reader, Written};
+use super::pairs::Pairs;
 use super::validate::Time;
 use crate::model::{Timestamp, labels, labels_text};
 
 /// Buffers that are used again for every entry.
-#[derive(Default)]
 struct Scratch<'t> {
-    pairs: Vec<Pair<'t>>,
+    pairs: Pairs<'t>,
     line: Vec<u8>,
 }
 
@@ -31,7 +30,7 @@ pub(super) fn decode(text: &[u8], intake: &mut Intake<'_>) -> Result<(), Refused
     if reader.peek().is_none() {
         return Err(Refused::undecodable("EOF"));
     }
-    let mut scratch = Scratch::default();
+    let mut scratch = Scratch { pairs: intake.pairs(), line: Vec::new() };
     if !reader.eat_null() {
         reader.expect(b'{', "expected an object with streams")?;
         let mut first = true;
@@ -134,6 +133,9 @@ fn labels_of(text: &[u8], start: usize) -> Result<LabelPairs, Refused> {
                 _ => String::from_utf8_lossy(reader.scalar()?).into_owned(),
             };
             pairs.push((name, value));
+            if pairs.len() > LABELS_MAX {
+                return Err(reader.error("too many labels"));
+            }
         }
         Ok(pairs)
     };
@@ -149,7 +151,7 @@ fn bad_name(mut pairs: LabelPairs) -> Refused {
     pairs.sort();
     let members: Vec<String> =
         pairs.iter().map(|(name, value)| format!("{name}={}", labels::Quoted(value))).collect();
-    let problem = match labels_text::parse(&format!("{{{}}}", members.join(", "))) {
+    let problem = match labels_text::parse(&format!("{{{}}}", members.join(", ")), LABELS_MAX) {
         Err(error) => error.to_string(),
         // A name that is text of its own, with quotes and commas.
         Ok(_) => "a label name is not [a-zA-Z_][a-zA-Z0-9_]*".into(),
@@ -208,13 +210,13 @@ fn time(written: Written<'_>) -> Result<Time, Malformed> {
     Ok(Time::At(Timestamp(nanos)))
 }
 
-fn metadata<'t>(reader: &mut Reader<'t>, pairs: &mut Vec<Pair<'t>>) -> Result<(), Malformed> {
+fn metadata<'t>(reader: &mut Reader<'t>, pairs: &mut Pairs<'t>) -> Result<(), Malformed> {
     reader.expect(b'{', "expected structured metadata as an object")?;
     let mut first = true;
     while reader.another(b'}', &mut first)? {
         let name = reader.key()?.text()?;
         let value = reader.string("expected a structured metadata value as a string")?.text()?;
-        pairs.push((name, value));
+        pairs.push(name, value);
     }
     Ok(())
 }

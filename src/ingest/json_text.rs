@@ -212,7 +212,8 @@ fn is_number(text: &[u8]) -> bool {
         }
     }
     if let [b'e' | b'E', exponent @ ..] = rest {
-        let exponent = exponent.strip_prefix(b"+").or(exponent.strip_prefix(b"-")).unwrap_or(exponent);
+        let exponent =
+            exponent.strip_prefix(b"+").or(exponent.strip_prefix(b"-")).unwrap_or(exponent);
         return !exponent.is_empty() && digits(exponent) == exponent.len();
     }
     rest.is_empty()
@@ -232,7 +233,11 @@ impl<'a> Written<'a> {
     /// The bytes that are meant.
     #[inline]
     pub(super) fn bytes(self) -> Result<Cow<'a, [u8]>, Malformed> {
-        if self.has_escapes { Ok(Cow::Owned(self.unescape()?)) } else { Ok(Cow::Borrowed(self.raw)) }
+        if self.has_escapes {
+            Ok(Cow::Owned(self.unescape()?))
+        } else {
+            Ok(Cow::Borrowed(self.raw))
+        }
     }
 
     /// Appends the bytes that are meant, or says where an escape is wrong.
@@ -321,7 +326,9 @@ fn unicode(text: &[u8]) -> Option<(char, usize)> {
 }
 
 fn hex4(text: &[u8]) -> Option<u32> {
-    text.get(..4)?.iter().try_fold(0, |code, byte| Some(code << 4 | char::from(*byte).to_digit(16)?))
+    text.get(..4)?
+        .iter()
+        .try_fold(0, |code, byte| Some(code << 4 | char::from(*byte).to_digit(16)?))
 }
 
 #[cfg(test)]

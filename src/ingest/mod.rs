@@ -9,6 +9,10 @@
 //!      --intake: parse labels, validate, detect the level--> the builder of the stream's shard
 //! ```
 //!
+//! What refuses a whole push: a body that cannot be read to its end, labels that are not labels
+//! (both as in Loki), no stream at all, the tenant's rate, and `atomic` with anything refused.
+//! Everything else refuses one stream or one entry and stores the others.
+//!
 //! Invariants:
 //! - A body is never inflated past `max_decompressed_size`, whatever it claims.
 //! - What cannot be decoded to its end stores nothing: builders leave here only with the last byte.
@@ -20,6 +24,7 @@ mod intake;
 mod json;
 mod json_text;
 mod line_level;
+mod pairs;
 mod protobuf;
 mod rate;
 mod refusal;

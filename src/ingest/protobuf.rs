@@ -8,11 +8,11 @@
 //! Entry { 1: Timestamp { 1: seconds, 2: nanos }, 2: line, 3: LabelPair { 1: name, 2: value } * }
 //! ```
 
-use super::detect::Pair;
-use super::intake::Intake;
+use super::Refused;
+use super::intake::{Intake, LABELS_MAX};
+use super::pairs::Pairs;
 use super::validate::Time;
 use super::wire::{Fields, Malformed, Value};
-use super::Refused;
 use crate::model::{Timestamp, labels_text};
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -20,7 +20,7 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 /// Reads a whole push.
 pub(super) fn decode(message: &[u8], intake: &mut Intake<'_>) -> Result<(), Refused> {
     let mut fields = Fields::of(message);
-    let mut pairs = Vec::new();
+    let mut pairs = intake.pairs();
     while let Some((field, value)) = fields.next()? {
         match (field, value) {
             (1, Value::Bytes(message)) => stream(message, &mut pairs, intake)?,
@@ -33,13 +33,13 @@ pub(super) fn decode(message: &[u8], intake: &mut Intake<'_>) -> Result<(), Refu
 
 fn stream<'m>(
     message: &'m [u8],
-    pairs: &mut Vec<Pair<'m>>,
+    pairs: &mut Pairs<'m>,
     intake: &mut Intake<'_>,
 ) -> Result<(), Refused> {
     let labels = labels_of(message)?;
     intake.begin(labels, || {
         let text = std::str::from_utf8(labels).map_err(|_| Malformed::LabelsText)?;
-        labels_text::parse(text)
+        labels_text::parse(text, LABELS_MAX)
             .map_err(|error| Refused::undecodable(format!("couldn't parse labels: {error}")))
     })?;
     let mut fields = Fields::of(message);
@@ -72,7 +72,7 @@ fn labels_of(message: &[u8]) -> Result<&[u8], Malformed> {
 
 fn entry<'m>(
     message: &'m [u8],
-    pairs: &mut Vec<Pair<'m>>,
+    pairs: &mut Pairs<'m>,
     intake: &mut Intake<'_>,
 ) -> Result<(), Malformed> {
     let mut fields = Fields::of(message);
@@ -82,7 +82,7 @@ fn entry<'m>(
         match (field, value) {
             (1, Value::Bytes(message)) => time = timestamp(message)?,
             (2, Value::Bytes(text)) => line = text,
-            (3, Value::Bytes(message)) => pairs.push(pair(message)?),
+            (3, Value::Bytes(message)) => pair(message, pairs)?,
             (1, _) => return Err(Malformed::Unexpected("Timestamp")),
             (2, _) => return Err(Malformed::Unexpected("Line")),
             (3, _) => return Err(Malformed::Unexpected("StructuredMetadata")),
@@ -112,7 +112,7 @@ fn timestamp(message: &[u8]) -> Result<Time, Malformed> {
     Ok(Time::At(Timestamp(whole.saturating_add(nanos))))
 }
 
-fn pair(message: &[u8]) -> Result<Pair<'_>, Malformed> {
+fn pair<'m>(message: &'m [u8], pairs: &mut Pairs<'m>) -> Result<(), Malformed> {
     let mut fields = Fields::of(message);
     let (mut name, mut text) = (&b""[..], &b""[..]);
     while let Some((field, value)) = fields.next()? {
@@ -124,5 +124,6 @@ fn pair(message: &[u8]) -> Result<Pair<'_>, Malformed> {
             _ => {}
         }
     }
-    Ok((String::from_utf8_lossy(name), String::from_utf8_lossy(text)))
+    pairs.push(String::from_utf8_lossy(name), String::from_utf8_lossy(text));
+    Ok(())
 }

@@ -54,6 +54,15 @@ impl Refused {
         }
     }
 
+    /// What names a stream is too long to be looked at.
+    pub(super) fn labels_too_large(bytes: usize, bytes_max: usize) -> Refused {
+        Refused {
+            status: 413,
+            message: format!("stream labels too large: {bytes} bytes, limit: {bytes_max} bytes"),
+            reason: "labels_too_large",
+        }
+    }
+
     /// The body is larger than allowed.
     pub(super) fn too_large(bytes: usize, bytes_max: usize) -> Refused {
         Refused {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use prost::Message;
 use proptest::prelude::*;
+use prost::Message;
 
 use super::*;
 use crate::cluster::placement::shard_of;
@@ -120,7 +120,8 @@ fn stored(accepted: Accepted, n_shards: u32) -> Vec<String> {
             for row in 0..rows.len() {
                 let line = rows.lines.as_ref().expect("all columns").text(row).to_owned();
                 let set = rows.metadata.as_ref().expect("all columns").get(row).clone();
-                entries.push(format!("{} {} {line:?} {set:?}", segment.labels, rows.timestamps[row]));
+                entries
+                    .push(format!("{} {} {line:?} {set:?}", segment.labels, rows.timestamps[row]));
             }
         }
     }
@@ -135,8 +136,7 @@ fn one(labels: &str, values: &str) -> String {
 /// Pushes a JSON text with `@NS@` for a good time, and compares status, text and entries.
 fn check(push: &Push<'_>, body: &str, status: u16, text: &str, entries: &[&str]) {
     let outcome = push.outcome(push.json(&body.replace("@NS@", NS)));
-    let entries: Vec<String> =
-        entries.iter().map(|entry| entry.replace("@NS@", NS)).collect();
+    let entries: Vec<String> = entries.iter().map(|entry| entry.replace("@NS@", NS)).collect();
     assert_eq!(outcome, (status, text.replace("@NS@", NS), entries), "{body}");
 }
 
@@ -153,7 +153,10 @@ fn json_that_is_taken() {
     check(&one(r#"{"app":"a"}"#, r#"[["@NS@","x"]]"#), &[x]);
     check(&one(r#" { "app" : "a" , "b":"" } "#, r#" [ [ "@NS@" , "x" , { } ] ] "#), &[x]);
     check(r#"{"streams":[{"values":[["@NS@","x"]],"stream":{"app":"a"}}]}"#, &[x]);
-    check(r#"{"streams":[{"stream":{"app":"a"},"values":[["@NS@","x"]],"k":[{}]}],"extra":1}"#, &[x]);
+    check(
+        r#"{"streams":[{"stream":{"app":"a"},"values":[["@NS@","x"]],"k":[{}]}],"extra":1}"#,
+        &[x],
+    );
     check(r#"{"streams":[],"streams":[{"stream":{"app":"a"},"values":[["@NS@","x"]]}]}"#, &[x]);
     check(&one(r#"{"app":"a"}"#, "[]"), &[]);
     check(&one(r#"{"app":"a"}"#, "null"), &[]);
@@ -171,10 +174,15 @@ fn json_that_is_taken() {
     );
     check(
         &one(r#"{"app":"a"}"#, r#"[["@NS@","x",{"k.1":"v","detected_level":"WARN","1a":""}]]"#),
-        &[r#"{app="a", service_name="a"} @NS@ "x" {"detected_level": "warn", "k_1": "v", "key_1a": ""}"#],
+        &[
+            r#"{app="a", service_name="a"} @NS@ "x" {"detected_level": "warn", "k_1": "v", "key_1a": ""}"#,
+        ],
     );
     check(
-        &one(r#"{"app":"a","level":"odd"}"#, r#"[["@NS@","error"],["@NS@","error",{"level":"trc"}]]"#),
+        &one(
+            r#"{"app":"a","level":"odd"}"#,
+            r#"[["@NS@","error"],["@NS@","error",{"level":"trc"}]]"#,
+        ),
         &[
             r#"{app="a", level="odd", service_name="a"} @NS@ "error" {"detected_level": "odd", "level": "trc"}"#,
             r#"{app="a", level="odd", service_name="a"} @NS@ "error" {"detected_level": "odd"}"#,
@@ -222,10 +230,13 @@ fn json_that_is_refused_whole() {
     check_undecodable(twice, &offset("a stream named twice", 41));
     // A good stream before the bad byte is not stored either.
     let good = one(r#"{"app":"a"}"#, r#"[["@NS@","x"]]"#);
-    check_undecodable(&good[..good.len() - 1], &offset(
-        "expected a comma or the end of an array or object",
-        good.len() - 1 - "@NS@".len() + NS.len(),
-    ));
+    check_undecodable(
+        &good[..good.len() - 1],
+        &offset(
+            "expected a comma or the end of an array or object",
+            good.len() - 1 - "@NS@".len() + NS.len(),
+        ),
+    );
     let none = "error at least one valid stream is required for ingestion";
     for body in ["{}", "null", r#"{"streams":[]}"#, r#"{"streams":null}"#] {
         super::tests::check(&Push::default(), body, 422, none, &[]);
@@ -263,15 +274,21 @@ fn limits_on_streams_and_entries() {
     let stream = r#"{app="a", service_name="a"}"#;
     entry(
         r#"["@NS@","12345678901"]"#,
-        &format!("max entry size '10' bytes exceeded for stream '{stream}' while adding an entry with length '11' bytes"),
+        &format!(
+            "max entry size '10' bytes exceeded for stream '{stream}' while adding an entry with length '11' bytes"
+        ),
     );
     entry(
         r#"["0","x"]"#,
-        &format!("entry for stream '{stream}' has timestamp too old: 1970-01-01T00:00:00Z, oldest acceptable timestamp is: 1980-01-01T00:00:00Z"),
+        &format!(
+            "entry for stream '{stream}' has timestamp too old: 1970-01-01T00:00:00Z, oldest acceptable timestamp is: 1980-01-01T00:00:00Z"
+        ),
     );
     entry(
         r#"["-1","x"]"#,
-        &format!("entry for stream '{stream}' has timestamp too old: 1969-12-31T23:59:59Z, oldest acceptable timestamp is: 1980-01-01T00:00:00Z"),
+        &format!(
+            "entry for stream '{stream}' has timestamp too old: 1969-12-31T23:59:59Z, oldest acceptable timestamp is: 1980-01-01T00:00:00Z"
+        ),
     );
     entry(
         r#"["1795133400000000001","x"]"#,
@@ -279,17 +296,27 @@ fn limits_on_streams_and_entries() {
     );
     entry(
         r#"["@NS@","x",{"a":"123456","b":"123456"}]"#,
-        &format!("stream '{stream}' has structured metadata too large: '14' bytes, limit: '12' bytes. Please see `limits_config.max_structured_metadata_size` or contact your Loki administrator to increase it"),
+        &format!(
+            "stream '{stream}' has structured metadata too large: '14' bytes, limit: '12' bytes. Please see `limits_config.max_structured_metadata_size` or contact your Loki administrator to increase it"
+        ),
     );
     entry(
         r#"["@NS@","x",{"a":"","b":"","c":""}]"#,
-        &format!("stream '{stream}' has too many structured metadata labels: '3', limit: '2'. Please see `limits_config.max_structured_metadata_entries_count` or contact your Loki administrator to increase it"),
+        &format!(
+            "stream '{stream}' has too many structured metadata labels: '3', limit: '2'. Please see `limits_config.max_structured_metadata_entries_count` or contact your Loki administrator to increase it"
+        ),
     );
     let boundary = r#"[["1795133400000000000","1234567890"],["315532800000000000","2005"]]"#;
-    check(&push, &one(r#"{"app":"a"}"#, boundary), 204, "", &[
-        r#"{app="a", service_name="a"} 1795133400000000000 "1234567890" {}"#,
-        r#"{app="a", service_name="a"} 315532800000000000 "2005" {}"#,
-    ]);
+    check(
+        &push,
+        &one(r#"{"app":"a"}"#, boundary),
+        204,
+        "",
+        &[
+            r#"{app="a", service_name="a"} 1795133400000000000 "1234567890" {}"#,
+            r#"{app="a", service_name="a"} 315532800000000000 "2005" {}"#,
+        ],
+    );
 }
 
 #[test]
@@ -303,7 +330,13 @@ fn missing_and_reserved_labels() {
     check(&Push::default(), nameless, 400, missing, &[]);
     check(&Push::default(), &one("null", r#"[["@NS@","x"]]"#), 400, missing, &[]);
     let reserved = r#"stream '{__backfill__="true", service_name="unknown_service"}' has reserved label name: '__backfill__'"#;
-    check(&Push::default(), &one(r#"{"__backfill__":"true"}"#, r#"[["@NS@","x"]]"#), 400, reserved, &[]);
+    check(
+        &Push::default(),
+        &one(r#"{"__backfill__":"true"}"#, r#"[["@NS@","x"]]"#),
+        400,
+        reserved,
+        &[],
+    );
 }
 
 #[test]
@@ -343,19 +376,28 @@ fn good_entries_of_a_partly_bad_push_are_stored_and_the_bad_ones_named() {
         r#"user 'fake', total ignored: 1 out of 2 for stream: {app="a", service_name="a"}"#,
         r#"stream '{a="1", a="2"}' has duplicate label name: 'a'"#,
     ];
-    check(&Push::default(), body, 400, &text.join("\n"), &[
-        &format!(r#"{{app="a", service_name="a"}} @NS@ "good" {unknown}"#),
-        &format!(r#"{{app="b", service_name="b"}} @NS@ "fine" {unknown}"#),
-    ]);
+    check(
+        &Push::default(),
+        body,
+        400,
+        &text.join("\n"),
+        &[
+            &format!(r#"{{app="a", service_name="a"}} @NS@ "good" {unknown}"#),
+            &format!(r#"{{app="b", service_name="b"}} @NS@ "fine" {unknown}"#),
+        ],
+    );
     let atomic = Push { atomic: true, ..Push::default() };
     check(&atomic, body, 400, &text.join("\n"), &[]);
     let accepted = Push::default().json(&body.replace("@NS@", NS)).expect("partly good");
     assert_eq!((accepted.n_entries, accepted.line_bytes), (2, 8));
     assert_eq!(accepted.refused.n_entries(), 3);
-    assert_eq!(accepted.discarded, [
-        Discarded { reason: Reason::GreaterThanMaxSampleAge, n_entries: 1, bytes: 7 },
-        Discarded { reason: Reason::DuplicateLabelNames, n_entries: 2, bytes: 2 },
-    ]);
+    assert_eq!(
+        accepted.discarded,
+        [
+            Discarded { reason: Reason::GreaterThanMaxSampleAge, n_entries: 1, bytes: 7 },
+            Discarded { reason: Reason::DuplicateLabelNames, n_entries: 2, bytes: 2 },
+        ]
+    );
 }
 
 #[test]
@@ -368,11 +410,17 @@ fn long_lines_are_cut_where_that_is_asked_for() {
         ..Limits::default()
     };
     let push = Push { limits, ..Push::default() };
-    check(&push, &one(r#"{"app":"a"}"#, r#"[["@NS@","1234567"],["@NS@","123éé"],["@NS@","123456"]]"#), 204, "", &[
-        r#"{app="a", service_name="a"} @NS@ "123.." {}"#,
-        r#"{app="a", service_name="a"} @NS@ "1234.." {}"#,
-        r#"{app="a", service_name="a"} @NS@ "123456" {}"#,
-    ]);
+    check(
+        &push,
+        &one(r#"{"app":"a"}"#, r#"[["@NS@","1234567"],["@NS@","123éé"],["@NS@","123456"]]"#),
+        204,
+        "",
+        &[
+            r#"{app="a", service_name="a"} @NS@ "123.." {}"#,
+            r#"{app="a", service_name="a"} @NS@ "1234.." {}"#,
+            r#"{app="a", service_name="a"} @NS@ "123456" {}"#,
+        ],
+    );
 }
 
 #[test]
@@ -483,17 +531,45 @@ fn protobuf_pushes() {
 }
 
 #[test]
-fn a_million_empty_entries_are_counted_not_kept() {
+fn many_empty_entries_are_counted_not_kept() {
     let mut stream = b"\x0a\x07{a='b'}".to_vec();
-    stream.extend(b"\x12\x00".repeat(1_000_000));
-    let message = [&[0x0a, 0x89, 0x89, 0x7a][..], &stream].concat();
+    stream.extend(b"\x12\x00".repeat(100_000));
+    let message = [&[0x0a, 0xc9, 0x9a, 0x0c][..], &stream].concat();
     let accepted = Push::default().protobuf(&message).expect("well-formed");
-    assert_eq!((accepted.n_entries, accepted.refused.n_entries()), (0, 1_000_000));
+    assert_eq!((accepted.n_entries, accepted.refused.n_entries()), (0, 100_000));
     assert!(accepted.shards.is_empty());
     let (status, text) = accepted.refused.answer().expect("all is refused");
     assert_eq!((status, text.lines().count()), (400, 11));
-    let total = r#"user 'fake', total ignored: 1000000 out of 1000000 for stream: {a="b", service_name="unknown_service"}"#;
+    let total = r#"user 'fake', total ignored: 100000 out of 100000 for stream: {a="b", service_name="unknown_service"}"#;
     assert_eq!(text.lines().last(), Some(total));
+}
+
+#[test]
+fn what_would_grow_in_memory_is_refused_early() {
+    let push = Push::default();
+    let outcome = |labels: String, metadata: Vec<LabelPair>| {
+        let timestamp = Some(Time { seconds: NOW.nanos() / 1_000_000_000, nanos: 0 });
+        let entry = EntryAdapter { timestamp, line: b"x".to_vec(), metadata };
+        let stream = StreamAdapter { labels, entries: vec![entry], hash: 0 };
+        let (status, text, entries) =
+            push.outcome(push.protobuf(&PushRequest { streams: vec![stream] }.encode_to_vec()));
+        assert!(entries.is_empty());
+        (status, text)
+    };
+    let empty = LabelPair { name: Vec::new(), value: Vec::new() };
+    let (status, text) = outcome(r#"{app="a"}"#.into(), vec![empty; 100_000]);
+    assert_eq!(status, 400);
+    assert!(text.contains("too many structured metadata labels: '100000', limit: '128'"), "{text}");
+    let many = format!("{{{}}}", r#"a="","#.repeat(5000));
+    let many = outcome(many, Vec::new());
+    let expected = "couldn't parse labels: 1:20482: parse error: more than 4096 labels";
+    assert_eq!(many, (400, expected.into()));
+    let many = one(&format!(r#"{{{}"a":""}}"#, r#""a":"","#.repeat(5000)), "[]");
+    let (status, text, _) = push.outcome(push.json(&many));
+    assert!(status == 400 && text.starts_with("invalid JSON push: too many labels"), "{text}");
+    let long = outcome(format!(r#"{{a="{}"}}"#, "x".repeat(16 << 20)), Vec::new());
+    let expected = "stream labels too large: 16777222 bytes, limit: 16777216 bytes";
+    assert_eq!(long, (413, expected.into()));
 }
 
 /// One stream: labels, then entries of seconds after 2026-11-19, line and metadata.

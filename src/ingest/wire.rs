@@ -215,7 +215,10 @@ mod tests {
         check(b"", Ok(&[]));
         check(b"\x08\x96\x01", Ok(&[(1, Value::Varint(150))]));
         check(b"\x12\x02ab", Ok(&[(2, Value::Bytes(b"ab"))]));
-        check(b"\x0d1234\x11\x31\x32\x33\x34\x35\x36\x37\x38", Ok(&[(1, Value::Other), (2, Value::Other)]));
+        check(
+            b"\x0d1234\x11\x31\x32\x33\x34\x35\x36\x37\x38",
+            Ok(&[(1, Value::Other), (2, Value::Other)]),
+        );
         let most = b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
         check(most, Ok(&[(1, Value::Varint(u64::MAX))]));
         check(b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", Err(Malformed::Varint));

@@ -127,9 +127,9 @@ impl Lifecycle {
             options,
         };
         let lifecycle = Lifecycle(Arc::new(inner));
-        let tasks = shards.into_iter().map(|shard| {
-            tokio::spawn(Arc::clone(&lifecycle.0).look_after(shard, stop.clone()))
-        });
+        let tasks = shards
+            .into_iter()
+            .map(|shard| tokio::spawn(Arc::clone(&lifecycle.0).look_after(shard, stop.clone())));
         let tasks = tasks.collect();
         (lifecycle, tasks)
     }

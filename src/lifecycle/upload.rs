@@ -12,7 +12,9 @@ use crate::chunk::{ChunkWriter, WriteOptions};
 use crate::model::{Batch, Rows, merge};
 use crate::objects::{Objects, Put};
 use crate::pool::Pool;
-use crate::shard::{ChunkInput, ChunkKey, Flushed, ObjectInfo, SealedHead, ShardView, chunk_inputs};
+use crate::shard::{
+    ChunkInput, ChunkKey, Flushed, ObjectInfo, SealedHead, ShardView, chunk_inputs,
+};
 
 /// Why a head's chunks are not in object storage.
 #[derive(Debug, thiserror::Error)]
@@ -76,11 +78,8 @@ fn write(
 ) -> (Bytes, crate::chunk::ChunkSummary) {
     let mut writer = ChunkWriter::new(&input.tenant, options);
     for stream in &input.streams {
-        let pieces: Vec<Rows> = stream
-            .pieces
-            .iter()
-            .map(|piece| decoded[piece.batch][piece.segment].clone())
-            .collect();
+        let pieces: Vec<Rows> =
+            stream.pieces.iter().map(|piece| decoded[piece.batch][piece.segment].clone()).collect();
         writer.stream(&stream.labels, &merge::merge(&pieces));
     }
     writer.finish()

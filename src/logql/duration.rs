@@ -285,7 +285,8 @@ mod tests {
         fn written_durations_read_back(nanos: i64, ms in 0..9_000_000_000_000i64) {
             proptest::prop_assert_eq!(parse_go(&format_go(nanos)), Ok(nanos));
             let nanos = ms * MS as i64;
-            proptest::prop_assert_eq!(parse_prometheus(&format_prometheus(nanos as u64)), Ok(nanos));
+            let text = format_prometheus(nanos as u64);
+            proptest::prop_assert_eq!(parse_prometheus(&text), Ok(nanos));
         }
 
         #[test]

@@ -3,7 +3,8 @@
 //! ```text
 //! text -> lex -> parse -> ast -> check -> (query executes it over a scan)
 //!                          |-> print -> text
-//! stage/*  one pipeline stage per file        metric/*  windows, groups, operators
+//! ast::LogQuery -> pipeline -> rows in, entries out       stage/*  one stage per file
+//! ast::Metric   -> metric::Plan -> rows in, series out    metric/* windows, groups, operators
 //! ```
 
 pub mod ast;
@@ -12,6 +13,8 @@ mod check;
 pub mod duration;
 mod lex;
 pub mod metric;
+#[cfg(test)]
+mod naive;
 mod names;
 pub mod number;
 mod parse;

@@ -41,7 +41,8 @@ impl Names {
         if let Some(name) = self.by_text.get(text) {
             return *name;
         }
-        let name = Name(u32::try_from(self.texts.len()).expect("the table is cut back long before"));
+        let name =
+            Name(u32::try_from(self.texts.len()).expect("the table is cut back long before"));
         let text: Arc<str> = Arc::from(text);
         self.by_text.insert(text.clone(), name);
         self.texts.push(text);

@@ -5,8 +5,8 @@
 //! be read on (at its place in the text), what is well-formed but means nothing (the outermost
 //! one, see [`check`]), and stages that cannot be built.
 //!
-//! - No text overflows the stack: it is followed [`NESTING_MAX`] deep at most, and no tree is deeper
-//!   than [`DEPTH_MAX`], so trees can be dropped, printed and executed by recursion.
+//! - No text overflows the stack: it is followed [`NESTING_MAX`] deep at most, and no tree is
+//!   deeper than [`DEPTH_MAX`], so trees can be dropped, printed and executed by recursion.
 //! - Time is linear in the text, and what is compiled for it is bounded by [`REGEXES_MAX`].
 
 mod condition;

@@ -106,10 +106,8 @@ impl Pipeline {
             compiled.retain(|stage| !stage.is_parser() || stage.rewrites_line());
         }
         let n_pure = compiled.iter().take_while(|stage| stage.looks_at_labels_only()).count();
-        let steps = (0..compiled.len()).map(|at| Step {
-            stage: compiled[at].clone(),
-            filters: filters_behind(&compiled, at),
-        });
+        let steps = (0..compiled.len())
+            .map(|at| Step { stage: compiled[at].clone(), filters: filters_behind(&compiled, at) });
         let steps = steps.collect();
         let filters = LineFilters::new(filters);
         Ok(Pipeline { filters, steps, n_pure, wanted, now: hints.now, names })

@@ -236,7 +236,8 @@ impl<'r> Row<'r> {
 
     /// The line as it was stored, if no stage rewrote it. It outlives changes of the row.
     pub(crate) fn stored_line(&self) -> Option<&'r str> {
-        (!self.line.0.made).then_some(&self.stored[self.line.0.start as usize..self.line.0.end as usize])
+        let Span { start, end, made } = self.line.0;
+        (!made).then(|| &self.stored[start as usize..end as usize])
     }
 
     /// Replaces the line.
@@ -280,8 +281,7 @@ impl<'r> Row<'r> {
         if origin & 2 != 0 {
             let at = self.metadata.iter().position(|(own, _)| *own == name);
             let at = at.expect("the origin says so");
-            return (!self.metadata_gone[at])
-                .then_some((Category::Metadata, self.metadata[at].1));
+            return (!self.metadata_gone[at]).then_some((Category::Metadata, self.metadata[at].1));
         }
         if origin & 1 != 0 {
             let at = self.stream.iter().position(|(own, _)| *own == name);
@@ -405,8 +405,11 @@ impl<'r> Row<'r> {
         let fields = self.fields.iter();
         let fields = fields.map(|field| (field.name, field.category, self.text(field.value)));
         let error = self.error.map(|text| (ERROR, Category::Parsed, text));
-        let details = (!self.details.is_empty())
-            .then_some((ERROR_DETAILS, Category::Parsed, self.details.as_str()));
+        let details = (!self.details.is_empty()).then_some((
+            ERROR_DETAILS,
+            Category::Parsed,
+            self.details.as_str(),
+        ));
         stream.chain(metadata).chain(fields).chain(error).chain(details)
     }
 

@@ -79,7 +79,10 @@ impl Selection {
 
     /// The selected rows, first to last.
     pub fn rows(&self) -> impl Iterator<Item = usize> {
-        self.words.iter().enumerate().flat_map(|(at, word)| Bits(*word).map(move |bit| at * 64 + bit))
+        self.words
+            .iter()
+            .enumerate()
+            .flat_map(|(at, word)| Bits(*word).map(move |bit| at * 64 + bit))
     }
 
     /// The selected rows, last to first.

@@ -210,7 +210,12 @@ fn formats() {
     check(
         r#"{app="web"} | logfmt | keep status,level="info""#,
         &["*"],
-        &["10 level=info status=200", "20 status=500", "30 level=info status=200", "40 status=oops"],
+        &[
+            "10 level=info status=200",
+            "20 status=500",
+            "30 level=info status=200",
+            "40 status=oops",
+        ],
     );
     check(
         r#"{app="web"} | line_format "{{.app}}" |= "web""#,
@@ -318,7 +323,8 @@ fn range_aggregations() {
 
 #[test]
 fn unwrapped_samples() {
-    let ctr = |before: &str, after: &str| format!(r#"{before}{{app="ctr"}} | logfmt | unwrap v {after}"#);
+    let ctr =
+        |before: &str, after: &str| format!(r#"{before}{{app="ctr"}} | logfmt | unwrap v {after}"#);
     at_40(
         r#"sum by (status) (sum_over_time({app="web"} | logfmt | unwrap status [40s]))"#,
         concat!(
@@ -400,11 +406,7 @@ fn steps_and_offsets() {
     };
     check(r#"sum(count_over_time({app="web"}[20s]))"#, 10, "{} 10:1 20:2 30:2 40:2");
     check(r#"sum(count_over_time({app="web"}[20s] offset 10s))"#, 10, "{} 20:1 30:2 40:2");
-    check(
-        r#"sum(count_over_time({app="nope"}[20s])) or vector(0)"#,
-        10,
-        "{} 10:0 20:0 30:0 40:0",
-    );
+    check(r#"sum(count_over_time({app="nope"}[20s])) or vector(0)"#, 10, "{} 10:0 20:0 30:0 40:0");
     check("vector(2)", 15, "{} 10:2 25:2 40:2");
 }
 

@@ -17,8 +17,9 @@ pub struct Error {
 }
 
 /// Reads `{name="value", ...}`. A metric name before the brace becomes `__name__`; a trailing comma
-/// is fine; values are Go strings in double or single quotes or raw in backticks.
-pub fn parse(text: &str) -> Result<Vec<(String, String)>, Error> {
+/// is fine; values are Go strings in double or single quotes or raw in backticks. More than `n_max`
+/// pairs are an error, because each takes many times the memory of its text.
+pub fn parse(text: &str, n_max: usize) -> Result<Vec<(String, String)>, Error> {
     let mut reader = Reader { text, at: 0 };
     let mut pairs = Vec::new();
     reader.space();
@@ -34,6 +35,9 @@ pub fn parse(text: &str) -> Result<Vec<(String, String)>, Error> {
     }
     reader.space();
     while reader.peek() != Some('}') {
+        if pairs.len() == n_max {
+            return Err(reader.error(format!("more than {n_max} labels")));
+        }
         pairs.push(reader.pair()?);
         reader.space();
         match reader.peek() {
@@ -173,9 +177,10 @@ impl<'a> Reader<'a> {
         radix: u32,
         value: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let written = self.rest().get(skip..skip + digits).filter(|written| {
-            written.chars().all(|c| c.is_digit(radix))
-        });
+        let written = self
+            .rest()
+            .get(skip..skip + digits)
+            .filter(|written| written.chars().all(|c| c.is_digit(radix)));
         let Some(written) = written else {
             return Err(self.error("escape sequence not terminated".into()));
         };
@@ -211,7 +216,9 @@ impl<'a> Reader<'a> {
             }
             ('=' | ',' | '}', _) => format!("\"{c}\""),
             ('"' | '\'' | '`', _) => "string".to_owned(),
-            ('{', _) if !context.is_empty() => return self.error("unexpected left brace '{'".into()),
+            ('{', _) if !context.is_empty() => {
+                return self.error("unexpected left brace '{'".into());
+            }
             _ if context.is_empty() => return self.error(format!("unexpected character: {c:?}")),
             _ => return self.error(format!("unexpected character inside braces: {c:?}")),
         };
@@ -234,7 +241,7 @@ mod tests {
     use crate::model::Labels;
 
     fn check(text: &str, expected: Result<&[(&str, &str)], &str>) {
-        let found = parse(text);
+        let found = parse(text, 3);
         match (&found, expected) {
             (Ok(pairs), Ok(expected)) => {
                 let pairs: Vec<(&str, &str)> =
@@ -261,7 +268,10 @@ mod tests {
 
     #[test]
     fn errors_in_prometheus_words() {
-        check(r#"{bad-name="x"}"#, Err("1:5: parse error: unexpected character inside braces: '-'"));
+        check(
+            r#"{bad-name="x"}"#,
+            Err("1:5: parse error: unexpected character inside braces: '-'"),
+        );
         check(r#"{1app="x"}"#, Err("1:2: parse error: unexpected character inside braces: '1'"));
         check(r#"{a.b="x"}"#, Err("1:3: parse error: unexpected character inside braces: '.'"));
         check("{a=", Err("1:4: parse error: unexpected end of input inside braces"));
@@ -293,6 +303,7 @@ mod tests {
             r#"{a="\ud800"}"#,
             Err("1:5: parse error: escape sequence is an invalid Unicode code point"),
         );
+        check(r#"{a="1", a="2", a="3", a="4"}"#, Err("1:23: parse error: more than 3 labels"));
         check(r#"{a="b"}}"#, Err(r#"1:8: parse error: unexpected "}""#));
         check("not labels", Err(r#"1:5: parse error: unexpected identifier "labels""#));
     }
@@ -317,13 +328,13 @@ mod tests {
             pairs in proptest::collection::btree_map("[a-zA-Z_][a-zA-Z0-9_]{0,8}", ".{1,12}", 0..5)
         ) {
             let labels = Labels::from_pairs(pairs).expect("a map has each name once");
-            let read = parse(&labels.to_string()).expect("our own text");
+            let read = parse(&labels.to_string(), 5).expect("our own text");
             prop_assert_eq!(Labels::from_pairs(read).expect("unique"), labels);
         }
 
         #[test]
         fn any_text_gives_an_answer(text in r#"[{}=~!",'\\`a-c0-9 \n#é]{0,24}"#) {
-            if let Err(error) = parse(&text) {
+            if let Err(error) = parse(&text, 5) {
                 prop_assert!(!error.reason.is_empty());
             }
         }

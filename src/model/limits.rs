@@ -62,7 +62,8 @@ pub struct Limits {
     pub max_entries_limit_per_query: u32,
     /// Most series that a metric query may come to, on the way and in its answer.
     pub max_query_series: usize,
-    /// Longest time range of a query; 0 is no limit.
+    /// Longest time range of a query. 0, the default, is no limit: unlike in Loki, a long range
+    /// costs no more than what it matches, and people bring old logs.
     pub max_query_length: Span,
 }
 
@@ -90,7 +91,7 @@ impl Default for Limits {
             log_level_from_json_max_depth: 2,
             max_entries_limit_per_query: 5000,
             max_query_series: 500,
-            max_query_length: Span(Duration::from_secs(721 * 3600)),
+            max_query_length: Span(Duration::ZERO),
         }
     }
 }
@@ -255,7 +256,9 @@ impl fmt::Display for Span {
             return f.write_str("0s");
         }
         for (unit, factor) in TIME_UNITS {
-            if millis >= factor {
+            // Years and weeks only where nothing is left over: 30d1h reads better than 4w2d1h.
+            let is_odd = matches!(unit, "y" | "w") && millis % factor != 0;
+            if millis >= factor && !is_odd {
                 write!(f, "{}{unit}", millis / factor)?;
                 millis %= factor;
             }
@@ -356,7 +359,8 @@ mod tests {
 
     #[test]
     fn a_part_of_the_keys_is_enough_and_an_unknown_key_is_an_error() {
-        let text = r#"{"max_line_size": 1024, "creation_grace_period": "1h", "ingestion_rate_mb": 4}"#;
+        let text =
+            r#"{"max_line_size": 1024, "creation_grace_period": "1h", "ingestion_rate_mb": 4}"#;
         let limits: Limits = serde_json::from_str(text).expect("known keys");
         assert_eq!(limits.max_line_size, ByteSize(1024));
         assert_eq!(limits.creation_grace_period, Span(Duration::from_secs(3600)));

@@ -46,26 +46,82 @@ fn build(pattern: &str, program: &str) -> Result<Regex, Error> {
     parse(program).map_err(|error| explain(pattern, &error))
 }
 
-/// What Go accepts and the `regex` crate writes otherwise.
+/// What Go writes and the `regex` crate reads otherwise: `\Q...\E`, Perl classes and word borders,
+/// which are ASCII in Go, and `[`, `&&`, `~~`, `--` inside brackets, which are plain text in Go.
 fn translate(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len());
     let mut rest = pattern;
-    while let Some(at) = rest.find('\\') {
-        let (before, after) = rest.split_at(at);
-        out.push_str(before);
-        // `\Q...\E` quotes; a missing `\E` quotes to the end.
-        if let Some(quoted) = after.strip_prefix("\\Q") {
-            let end = quoted.find("\\E").unwrap_or(quoted.len());
-            out.push_str(&regex::escape(&quoted[..end]));
-            rest = quoted.get(end + 2..).unwrap_or("");
+    let mut in_class = false;
+    while let Some(c) = rest.chars().next() {
+        if c == '\\' {
+            rest = escape(rest, in_class, &mut out);
             continue;
         }
-        let escape = after.chars().nth(1).map_or(1, |c| 1 + c.len_utf8());
-        out.push_str(&after[..escape]);
-        rest = &after[escape..];
+        let after = &rest[c.len_utf8()..];
+        match c {
+            '[' if !in_class => {
+                in_class = true;
+                out.push('[');
+                // A bracket that closes at once is a plain one, also behind a `^`.
+                let caret = after.strip_prefix('^');
+                out.push_str(if caret.is_some() { "^" } else { "" });
+                rest = caret.unwrap_or(after);
+                if let Some(closed) = rest.strip_prefix(']') {
+                    out.push_str("\\]");
+                    rest = closed;
+                }
+                continue;
+            }
+            '[' if !after.starts_with(':') => out.push_str("\\["),
+            '[' => {
+                // `[:alpha:]` as it is, with its own closing bracket.
+                let end = after.find(":]").map_or(0, |end| end + 2);
+                out.push_str(&rest[..=end]);
+                rest = &after[end..];
+                continue;
+            }
+            ']' if in_class => {
+                in_class = false;
+                out.push(']');
+            }
+            '&' | '~' if in_class && after.starts_with(c) => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+        rest = after;
     }
-    out.push_str(rest);
     out
+}
+
+/// Writes one escape in our words and answers what follows it.
+fn escape<'a>(rest: &'a str, in_class: bool, out: &mut String) -> &'a str {
+    if let Some(quoted) = rest.strip_prefix("\\Q").filter(|_| !in_class) {
+        // A missing `\E` quotes to the end.
+        let end = quoted.find("\\E").unwrap_or(quoted.len());
+        out.push_str(&regex::escape(&quoted[..end]));
+        return quoted.get(end + 2..).unwrap_or("");
+    }
+    let Some(escaped) = rest.chars().nth(1) else {
+        out.push('\\');
+        return "";
+    };
+    match escaped {
+        'd' => out.push_str("[0-9]"),
+        'D' => out.push_str("[^0-9]"),
+        'w' => out.push_str("[0-9A-Za-z_]"),
+        'W' => out.push_str("[^0-9A-Za-z_]"),
+        's' => out.push_str("[\\t\\n\\f\\r ]"),
+        'S' => out.push_str("[^\\t\\n\\f\\r ]"),
+        'b' if !in_class => out.push_str("(?-u:\\b)"),
+        'B' if !in_class => out.push_str("(?-u:\\B)"),
+        other => {
+            out.push('\\');
+            out.push(other);
+        }
+    }
+    &rest[1 + escaped.len_utf8()..]
 }
 
 /// Go's wording for the mistakes people make most.
@@ -107,6 +163,14 @@ mod tests {
         check("a.c", "a\nc", true);
         check(r"\Qa.b\E+", "a.bb", true);
         check(r"(?P<x>a)(?<y>b)", "ab", true);
+        check(r"\d+", "٣", false);
+        check(r"\w\W\s", "a- ", true);
+        check(r"[^\d\s]x", "ax", true);
+        check(r"[[a]b", "[b", true);
+        check(r"[]a]b", "]b", true);
+        check(r"[a&&b]", "&", true);
+        check(r"[[:digit:]_]+", "1_2", true);
+        check(r"é\b.*", "é x", false);
     }
 
     #[test]

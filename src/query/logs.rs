@@ -19,7 +19,7 @@ use super::{Error, PARTIALS_MAX};
 use crate::logql::ast;
 use crate::logql::pipeline::{self, Hints, Pipeline, Runner};
 use crate::logql::row::Category;
-use crate::model::{Labels, Rows, Tenant, TimeRange, Timestamp};
+use crate::model::{Labels, Lines, Rows, Tenant, TimeRange, Timestamp};
 use crate::scan::{Columns, Order, Request, Scanner, Selection, Stats, Visit};
 
 /// Bytes of lines and labels that one answer may hold.
@@ -179,12 +179,12 @@ impl Visit for Collector {
         !self.is_beyond(nearest.nanos())
     }
 
-    fn rows(
-        &self,
-        found: &mut Vec<LogEntry>,
-        stream: &Labels,
-        rows: Rows,
-    ) -> Result<(), Error> {
+    fn matches(&self, lines: &Lines) -> bool {
+        let filters = self.pipeline.line_filters();
+        filters.is_empty() || !filters.select(lines).is_empty()
+    }
+
+    fn rows(&self, found: &mut Vec<LogEntry>, stream: &Labels, rows: Rows) -> Result<(), Error> {
         let order = match self.direction {
             Direction::Forward => pipeline::Order::Forward,
             Direction::Backward => pipeline::Order::Backward,
@@ -330,16 +330,12 @@ fn thin(entries: Vec<LogEntry>, params: &Params) -> Vec<LogEntry> {
 
 /// Entries by the labels that they are shown under, sorted by these; within one in their order.
 /// `merged`: all labels of the entry; else only those of its stream.
-pub fn by_labels<'e>(
-    entries: &'e [LogEntry],
-    merged: bool,
-) -> BTreeMap<Pairs, Vec<&'e LogEntry>> {
+pub fn by_labels<'e>(entries: &'e [LogEntry], merged: bool) -> BTreeMap<Pairs, Vec<&'e LogEntry>> {
     let mut known: HashMap<*const EntryLabels, Pairs> = HashMap::new();
     let mut streams: BTreeMap<Pairs, Vec<&'e LogEntry>> = BTreeMap::new();
     for entry in entries {
-        let pairs = known
-            .entry(Arc::as_ptr(&entry.labels))
-            .or_insert_with(|| shown(&entry.labels, merged));
+        let pairs =
+            known.entry(Arc::as_ptr(&entry.labels)).or_insert_with(|| shown(&entry.labels, merged));
         match streams.get_mut(pairs) {
             Some(stream) => stream.push(entry),
             None => {

@@ -12,13 +12,14 @@ use tokio::sync::mpsc;
 use super::{Error, PARTIALS_MAX};
 use crate::logql::ast;
 use crate::logql::metric::{self, Accumulator, Evaluated, Leaf, Plan, Steps};
-use crate::model::{Labels, Rows, Tenant, Timestamp};
-use crate::scan::{
-    BlockMeta, Columns, Order, Request, Scanner, Selection, Snapshot, Stats, Visit,
-};
+use crate::model::{Labels, Lines, Rows, Tenant, Timestamp};
+use crate::scan::{BlockMeta, Columns, Order, Request, Scanner, Selection, Snapshot, Stats, Visit};
 
 /// Bytes that the samples and series of one aggregation may take.
 const SAMPLE_BYTES_MAX: usize = 256 << 20;
+/// Series of one aggregation below the top of a query, where `max` or `count` may still make few of
+/// them.
+const INNER_SERIES_MAX: usize = 100_000;
 
 /// When to evaluate, and how much may come of it.
 #[derive(Clone, Debug)]
@@ -31,7 +32,7 @@ pub struct Params {
     pub step: Duration,
     /// One step, answered as a vector.
     pub instant: bool,
-    /// Series of an answer, and of each aggregation on the way.
+    /// Series of an answer.
     pub series_max: usize,
     /// The time of the query, for templates that ask for it.
     pub now: Timestamp,
@@ -66,6 +67,9 @@ pub async fn run(
 ) -> Result<(MetricAnswer, Arc<Stats>), Error> {
     let plan = Plan::compile(query, params.now.nanos());
     let plan = plan.map_err(|error| Error::BadQuery(error.to_string()))?;
+    if plan.leaves().iter().any(|leaf| leaf.range() == 0) {
+        return Err(Error::BadQuery("the range of a window must be longer than 0".into()));
+    }
     let steps = if params.instant {
         Steps::instant(params.start.nanos())
     } else {
@@ -79,7 +83,7 @@ pub async fn run(
         let snapshot = scanner.snapshot(tenant).await?;
         for leaf in plan.leaves() {
             let aggregate =
-                Aggregate { leaf: Arc::new(leaf.clone()), steps, series_max: params.series_max };
+                Aggregate { leaf: Arc::new(leaf.clone()), steps, series_max: INNER_SERIES_MAX };
             leaves.push(aggregate.run(scanner, &snapshot, &stats).await?);
         }
     }
@@ -175,6 +179,11 @@ impl Visit for Aggregate {
     fn columns(&self, stream: &Labels) -> Columns {
         let needs = self.leaf.needs_for(stream);
         Columns { lines: needs.lines, metadata: needs.metadata }
+    }
+
+    fn matches(&self, lines: &Lines) -> bool {
+        let filters = self.leaf.pipeline().line_filters();
+        filters.is_empty() || !filters.select(lines).is_empty()
     }
 
     fn block(&self, total: &mut Accumulator, stream: &Labels, block: &BlockMeta) -> bool {

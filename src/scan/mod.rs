@@ -158,9 +158,8 @@ impl Snapshot {
         let mut streams = Vec::new();
         for (_, view) in &self.shards {
             let own = view.streams().of(&self.tenant);
-            let wanted = own.filter(|(labels, hours)| {
-                hours.overlaps(range) && selection.accepts(labels)
-            });
+            let wanted =
+                own.filter(|(labels, hours)| hours.overlaps(range) && selection.accepts(labels));
             streams.extend(wanted.map(|(labels, _)| labels.clone()));
         }
         streams.sort();

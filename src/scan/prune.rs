@@ -84,8 +84,8 @@ impl Plan {
     pub(super) fn whole_block(&self, unit: &Unit) -> Option<&BlockMeta> {
         let [at] = unit.blocks[..] else { return None };
         let block = self.block(at);
-        let inside = unit.range.start.0 <= block.min_timestamp
-            && block.max_timestamp < unit.range.end.0;
+        let inside =
+            unit.range.start.0 <= block.min_timestamp && block.max_timestamp < unit.range.end.0;
         (!unit.head && inside).then_some(block)
     }
 
@@ -186,7 +186,9 @@ fn wanted_of_head(
     for (_, batch) in sealed.chain([view.head()]).flat_map(|head| head.iter()) {
         let mut wanted = Vec::new();
         for (segment, meta) in batch.segments().iter().enumerate() {
-            if meta.tenant != *tenant || !overlaps(meta.min_timestamp, meta.max_timestamp, &request.range) {
+            if meta.tenant != *tenant
+                || !overlaps(meta.min_timestamp, meta.max_timestamp, &request.range)
+            {
                 continue;
             }
             let selected = *known
@@ -302,7 +304,6 @@ pub(super) fn clip(rows: Rows, range: &TimeRange) -> Rows {
     if rows.timestamps.iter().all(inside) {
         return rows;
     }
-    let keep: Vec<usize> =
-        (0..rows.len()).filter(|row| inside(&rows.timestamps[*row])).collect();
+    let keep: Vec<usize> = (0..rows.len()).filter(|row| inside(&rows.timestamps[*row])).collect();
     rows.select(&keep)
 }

@@ -6,9 +6,10 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::prune::{BlockAt, Plan, Unit, clip};
+use super::run::Stats;
 use super::{Columns, Error};
 use crate::chunk;
-use crate::model::{Rows, merge};
+use crate::model::{Lines, Rows, merge};
 use crate::objects::Objects;
 
 /// Ranges closer than this are read as one: a seek costs more than the bytes between.
@@ -114,30 +115,51 @@ fn offset(bytes: u64) -> usize {
     usize::try_from(bytes).expect("a read fits in memory")
 }
 
-/// The rows of one unit: a set, in time order, inside the unit's range. Computes: call it on the
-/// pool. `head` are the stream's rows of the head in commit order.
+/// The rows of one unit: a set, in time order, inside the unit's range; `None` where no line of it
+/// matches. Computes: call it on the pool. `head` are the stream's rows of the head in commit order.
 pub(super) fn rows_of(
     plan: &Plan,
     unit: &Unit,
     fetched: &Fetched,
     head: &[Rows],
-) -> Result<Rows, Error> {
+    matches: &dyn Fn(&Lines) -> bool,
+    stats: &Stats,
+) -> Result<Option<Rows>, Error> {
     let columns = columns_of(plan, unit);
+    if let ([at], false, true) = (&unit.blocks[..], unit.head, columns.lines) {
+        // A needle is in few blocks: the lines alone say in which.
+        let lines = Columns { lines: true, metadata: false };
+        let rows = block(plan, *at, fetched, lines)?;
+        stats.looked_at(rows.lines.as_ref(), rows.len());
+        if !rows.lines.as_ref().is_some_and(matches) {
+            return Ok(None);
+        }
+        let metadata = Columns { lines: false, metadata: true };
+        let metadata =
+            if columns.metadata { block(plan, *at, fetched, metadata)?.metadata } else { None };
+        return Ok(Some(clip(Rows { metadata, ..rows }, &unit.range)));
+    }
     let mut sources = Vec::with_capacity(unit.blocks.len() + head.len());
     for at in &unit.blocks {
-        let bytes = &fetched.blocks[&(at.chunk, at.block)];
-        let read = chunk::read_block(plan.block(*at), &bytes.small, bytes.lines.as_deref(), columns);
-        let rows = read.map_err(|source| Error::Chunk {
-            object: plan.chunks[at.chunk as usize].object.clone(),
-            source,
-        })?;
-        sources.push(clip(rows, &unit.range));
+        sources.push(clip(block(plan, *at, fetched, columns)?, &unit.range));
     }
     if unit.head {
         sources.extend(head.iter().cloned().map(|rows| clip(rows, &unit.range)));
     }
     let is_one_block = sources.len() == 1 && !unit.head;
-    Ok(if is_one_block { sources.remove(0) } else { merge::merge(&sources) })
+    let rows = if is_one_block { sources.remove(0) } else { merge::merge(&sources) };
+    stats.looked_at(rows.lines.as_ref(), rows.len());
+    Ok(Some(rows))
+}
+
+/// Decodes the wanted columns of one block.
+fn block(plan: &Plan, at: BlockAt, fetched: &Fetched, want: Columns) -> Result<Rows, Error> {
+    let bytes = &fetched.blocks[&(at.chunk, at.block)];
+    let read = chunk::read_block(plan.block(at), &bytes.small, bytes.lines.as_deref(), want);
+    read.map_err(|source| Error::Chunk {
+        object: plan.chunks[at.chunk as usize].object.clone(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -148,8 +170,10 @@ mod tests {
     fn close_ranges_are_read_as_one() {
         let check = |ranges: &[Range<u64>], expected: &[Range<u64>]| {
             let at = BlockAt { chunk: 0, block: 0 };
-            let pieces: Vec<Piece> =
-                ranges.iter().map(|range| Piece { at, lines: false, range: range.clone() }).collect();
+            let pieces: Vec<Piece> = ranges
+                .iter()
+                .map(|range| Piece { at, lines: false, range: range.clone() })
+                .collect();
             assert_eq!(coalesce(&pieces), expected);
         };
         check(&[0..10, 10..20, 100..200], &[0..200]);

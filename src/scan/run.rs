@@ -15,7 +15,7 @@ use super::head::{self, HeadRows};
 use super::prune::{self, Chunk, Plan, Unit};
 use super::{Error, Order, Request, Scanner, Snapshot, read};
 use crate::chunk::{BlockMeta, Columns};
-use crate::model::{Labels, Rows, Timestamp};
+use crate::model::{Labels, Lines, Rows, Timestamp};
 use crate::shard::ShardView;
 
 /// Bytes of lines that one task holds: small where the newest or oldest entries may end the scan.
@@ -42,6 +42,11 @@ pub trait Visit: Send + Sync + 'static {
 
     /// Whether entries of this span of time can still matter.
     fn wants(&self, _span: (Timestamp, Timestamp)) -> bool {
+        true
+    }
+
+    /// Whether any of these lines can matter. Where none does, nothing else of them is decoded.
+    fn matches(&self, _lines: &Lines) -> bool {
         true
     }
 
@@ -83,6 +88,12 @@ pub struct Stats {
 impl Stats {
     fn add(counter: &AtomicU64, n: u64) {
         counter.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Notes that lines were looked at.
+    pub(super) fn looked_at(&self, lines: Option<&Lines>, n_rows: usize) {
+        Stats::add(&self.rows, n_rows as u64);
+        Stats::add(&self.line_bytes, lines.map_or(0, |lines| lines.span().len()) as u64);
     }
 }
 
@@ -213,12 +224,13 @@ impl Scanner {
                     if !visitor.wants(unit.span()) {
                         continue;
                     }
-                    let rows = read::rows_of(&plan, &unit, &fetched, head.of(unit.stream))?;
                     Stats::add(&stats.blocks_read, unit.blocks.len() as u64);
-                    Stats::add(&stats.rows, rows.len() as u64);
-                    let line_bytes = rows.lines.as_ref().map_or(0, |lines| lines.span().len());
-                    Stats::add(&stats.line_bytes, line_bytes as u64);
-                    visitor.rows(&mut partial, &plan.streams[unit.stream as usize], rows)?;
+                    let matches = |lines: &Lines| visitor.matches(lines);
+                    let head = head.of(unit.stream);
+                    let rows = read::rows_of(&plan, &unit, &fetched, head, &matches, &stats)?;
+                    if let Some(rows) = rows {
+                        visitor.rows(&mut partial, &plan.streams[unit.stream as usize], rows)?;
+                    }
                 }
                 Ok(partial)
             })

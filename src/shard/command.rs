@@ -41,7 +41,8 @@ pub enum Command {
     },
     /// One object takes the place of several.
     Replace {
-        /// When the inputs stop being readable: their grace begins here.
+        /// When the attempt began, before its object was written: part of the object's name. The
+        /// inputs' grace begins here.
         at: Timestamp,
         /// Whose chunks.
         tenant: Tenant,

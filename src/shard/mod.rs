@@ -421,7 +421,7 @@ impl Shard {
         let Some(inputs) = retire.iter().map(live).collect::<Option<Vec<&Chunk>>>() else {
             return Reply::Stale;
         };
-        let merged = Chunk::merged(index, &inputs, object);
+        let merged = Chunk::merged(index, &inputs, object, at);
         // Equal timestamps read in the order of their seals. A chunk that stays in the middle of
         // those that merge would have to be before and after the outcome at once.
         let stays =

@@ -6,8 +6,8 @@
 //!
 //! Invariants:
 //! * No name is ever used twice. A flushed head is named by its seal, a merged chunk by the ids of
-//!   its inputs (see [`merged_content`]); neither comes again. So a retired object may be deleted
-//!   however late.
+//!   its inputs and by when the attempt began (see [`merged_content`]); neither comes again. So a
+//!   retired object may be deleted however late.
 //! * Two tenants never share a prefix, also on a file system that ignores case.
 
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 
 use super::manifest::Covers;
-use crate::model::{Index, ShardId, Tenant};
+use crate::model::{Index, ShardId, Tenant, Timestamp};
 
 /// What the uploader knows of an object it wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,17 +74,25 @@ impl ObjectName {
     }
 }
 
-/// The content of a chunk that replaces others: who its inputs were and what came out.
+/// The content of a chunk that replaces others: who its inputs were, what came out, and when the
+/// attempt began.
 ///
 /// The ids of the inputs are in it because ids are log indexes, which never come again: a chunk
-/// rewritten to the very same entries still gets a name of its own.
-pub fn merged_content(inputs: impl IntoIterator<Item = (Index, u64)>, object_hash: u64) -> u64 {
+/// rewritten to the very same entries still gets a name of its own. The time is in it because an
+/// attempt must not find the object of an earlier one, which nobody finished: that one may be old
+/// enough to be swept, just before the row that names it is written (the simulation found this).
+pub fn merged_content(
+    inputs: impl IntoIterator<Item = (Index, u64)>,
+    object_hash: u64,
+    at: Timestamp,
+) -> u64 {
     let mut hasher = Xxh3Default::new();
     for (id, content) in inputs {
         hasher.update(&id.to_le_bytes());
         hasher.update(&content.to_le_bytes());
     }
     hasher.update(&object_hash.to_le_bytes());
+    hasher.update(&at.nanos().to_le_bytes());
     hasher.digest()
 }
 
@@ -212,10 +220,12 @@ mod tests {
 
     #[test]
     fn merged_names_know_their_inputs() {
-        let same = merged_content([(1, 10), (2, 20)], 99);
-        assert_eq!(same, merged_content([(1, 10), (2, 20)], 99));
-        assert_ne!(same, merged_content([(1, 10), (3, 20)], 99), "another input");
-        assert_ne!(same, merged_content([(1, 10), (2, 20)], 98), "another outcome");
+        let (now, later) = (Timestamp(7), Timestamp(8));
+        let same = merged_content([(1, 10), (2, 20)], 99, now);
+        assert_eq!(same, merged_content([(1, 10), (2, 20)], 99, now));
+        assert_ne!(same, merged_content([(1, 10), (3, 20)], 99, now), "another input");
+        assert_ne!(same, merged_content([(1, 10), (2, 20)], 98, now), "another outcome");
+        assert_ne!(same, merged_content([(1, 10), (2, 20)], 99, later), "another attempt");
     }
 
     proptest! {

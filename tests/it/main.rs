@@ -2,7 +2,9 @@
 
 mod node;
 
+mod bad_inputs;
 mod clients;
+mod faults;
 mod push;
 mod restart;
 mod sql;

@@ -151,9 +151,13 @@ impl Node {
 
     /// The lines of a log query, oldest first, over all time that tests use.
     pub(crate) async fn lines(&self, query: &str) -> Vec<String> {
-        let params =
-            [("query", query), ("start", "1700000000"), ("end", "1702500000"),
-             ("direction", "forward"), ("limit", "5000")];
+        let params = [
+            ("query", query),
+            ("start", "1700000000"),
+            ("end", "1702500000"),
+            ("direction", "forward"),
+            ("limit", "5000"),
+        ];
         let answer = self.get("/loki/api/v1/query_range", &params).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let mut lines = Vec::new();

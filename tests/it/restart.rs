@@ -40,7 +40,7 @@ async fn sigterm_stops_it_in_order() {
 }
 
 /// Runs a server that is expected not to start; its words and that it failed.
-fn refused(args: &[&str]) -> String {
+pub(crate) fn refused(args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_drave")).args(args).output().expect("runs");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "{text}");
@@ -49,9 +49,8 @@ fn refused(args: &[&str]) -> String {
     own[0].to_string()
 }
 
-const PORTS: [&str; 6] = [
-    "--http-listen", "127.0.0.1:0", "--pg-listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0",
-];
+pub(crate) const PORTS: [&str; 6] =
+    ["--http-listen", "127.0.0.1:0", "--pg-listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"];
 
 #[tokio::test]
 async fn a_second_process_on_the_directory_is_refused() {

@@ -35,9 +35,9 @@ async fn questions_people_ask() {
         let rows: Vec<Vec<String>> = rows
             .iter()
             .filter_map(|message| match message {
-                tokio_postgres::SimpleQueryMessage::Row(row) => Some(
-                    (0..row.len()).map(|i| row.get(i).unwrap_or("NULL").to_string()).collect(),
-                ),
+                tokio_postgres::SimpleQueryMessage::Row(row) => {
+                    Some((0..row.len()).map(|i| row.get(i).unwrap_or("NULL").to_string()).collect())
+                }
                 _ => None,
             })
             .collect();
@@ -71,7 +71,8 @@ async fn conditions_are_pushed_down() {
     let client = node.sql().await;
     let explain = async |sql: &str| {
         let rows = client.query(&format!("explain {sql}"), &[]).await.expect("a plan");
-        let lines: Vec<String> = rows.iter().map(|row| row.get::<_, String>(row.len() - 1)).collect();
+        let lines: Vec<String> =
+            rows.iter().map(|row| row.get::<_, String>(row.len() - 1)).collect();
         lines.join("\n")
     };
     let plan = explain(

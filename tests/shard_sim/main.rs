@@ -13,6 +13,7 @@
 
 mod coverage;
 mod mutants;
+mod nonsense;
 mod objects;
 mod reader;
 mod replica;
@@ -27,9 +28,8 @@ use coverage::Coverage;
 use world::{Bug, World};
 
 const STEPS: usize = 300;
-
-/// Seeds that found something once: first the seed, then what it was.
-const FOUND: [(u64, &str); 0] = [];
+/// Seeds of an ordinary run: enough for everything to happen, and some seconds.
+const SEEDS: u64 = 40;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
@@ -38,10 +38,10 @@ fn number(variable: &str) -> Option<u64> {
 #[test]
 fn every_acknowledged_entry_is_read_exactly_once() {
     let one = number("DRAVE_SEED");
-    let n_seeds = number("DRAVE_SEEDS").unwrap_or(40);
+    let n_seeds = number("DRAVE_SEEDS").unwrap_or(SEEDS);
     let seeds = one.map_or(0..n_seeds, |seed| seed..seed + 1);
     let mut coverage = Coverage::default();
-    for seed in seeds.chain(FOUND.map(|(seed, _)| seed)) {
+    for seed in seeds {
         let mut world = World::new(seed, None);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| world.run(STEPS))) {
             eprintln!("reproduce with DRAVE_SEED={seed}");
@@ -50,7 +50,7 @@ fn every_acknowledged_entry_is_read_exactly_once() {
         coverage.add(&world.coverage);
     }
     eprintln!("{}", coverage.report());
-    if one.is_none() {
+    if one.is_none() && n_seeds >= SEEDS {
         coverage.check();
     }
 }

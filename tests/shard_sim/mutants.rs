@@ -132,6 +132,12 @@ const MUTANTS: &[Mutant] = &[
         "        let _ = (id, content);\n",
     ),
     mutant(
+        "lets an attempt find what an earlier one left",
+        "object.rs",
+        "    hasher.update(&at.nanos().to_le_bytes());\n",
+        "    let _ = at;\n",
+    ),
+    mutant(
         "loses seals when it merges",
         "manifest.rs",
         "            covers.last = covers.last.max(chunk.covers.last);\n",

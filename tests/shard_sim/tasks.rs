@@ -3,16 +3,15 @@
 //! A task is one leader's work under way. It may be slow, done twice, or end in the middle with its
 //! process; several leaders may have tasks for the same thing.
 
-use bytes::Bytes;
 use drave::model::{Index, Timestamp};
 use drave::shard::{
-    Chunk, ChunkKey, Command, Flushed, SealedHead, ShardView, Step, Tombstone, chunk_inputs, plan,
+    Chunk, Command, Flushed, SealedHead, ShardView, Step, Tombstone, chunk_inputs, plan,
 };
 
 use crate::objects::Object;
 use crate::replica::SHARD;
 use crate::twin::{Placed, decode, time_of};
-use crate::world::{Bug, TASK_STEPS_MAX, World, tenants};
+use crate::world::{Bug, SWEEP_STEPS, TASK_STEPS_MAX, World, tenants};
 
 /// Tasks under way at once; more are forgotten, as by a process that dies.
 const TASKS_MAX: usize = 12;
@@ -136,7 +135,7 @@ impl World {
         };
         let object = Object { entries: objects.iter().flat_map(|o| o.entries.clone()).collect() };
         inputs.sort_by_key(|chunk| chunk.key.id);
-        let path = Chunk::merged(0, &inputs, object.info()).path(SHARD);
+        let path = Chunk::merged(0, &inputs, object.info(), now).path(SHARD);
         let retire = inputs.iter().map(|chunk| chunk.key.id).collect();
         let tenant = tenant.clone();
         let replace = Command::Replace { at: now, tenant, retire, object: object.info() };
@@ -159,7 +158,7 @@ impl World {
         if view.applied() < self.log.len() as Index {
             return;
         }
-        let age = if self.bug == Some(Bug::SweepYoung) { 0 } else { TASK_STEPS_MAX + 1 };
+        let age = if self.bug == Some(Bug::SweepYoung) { 0 } else { SWEEP_STEPS };
         let named: Vec<String> = view.manifest().iter().map(|(_, c)| c.path(SHARD)).collect();
         for path in self.objects.older_than(self.step.saturating_sub(age)) {
             if !named.contains(&path) {
@@ -181,63 +180,6 @@ impl World {
             Command::Delete { id, tombstone }
         };
         self.commit(command.encode());
-    }
-
-    /// Commands that nobody in their right mind proposes, and old ones that come again.
-    pub(crate) fn talk_nonsense(&mut self) {
-        let old = (!self.log.is_empty()).then(|| self.rng.below(self.log.len()));
-        let keys = self.twin.keys();
-        let some_keys = |rng: &mut crate::rng::Rng| -> Vec<ChunkKey> {
-            (0..2).filter_map(|_| rng.pick(&keys).cloned()).collect()
-        };
-        let command = match self.rng.below(8) {
-            0 => Bytes::new(),
-            1 => (0..self.rng.below(40)).map(|_| self.rng.below(256) as u8).collect(),
-            2 => Command::Forget { chunks: some_keys(&mut self.rng) }.encode(),
-            3 => {
-                let chunks = some_keys(&mut self.rng);
-                Command::Retire { at: time_of(self.step), chunks }.encode()
-            }
-            4 => {
-                // Never the front: lying about that is divergence, not nonsense.
-                let chunk = self.log.len() as Index + 1 + self.rng.below(9) as Index;
-                Command::Flush { chunk, tenants: Vec::new() }.encode()
-            }
-            5 => {
-                let tenant = tenants()[0].clone();
-                let object = Object { entries: Vec::new() }.info();
-                let retire = vec![self.log.len() as Index + 1];
-                Command::Replace { at: time_of(self.step), tenant, retire, object }.encode()
-            }
-            6 => match old {
-                None => return,
-                Some(old) => {
-                    let mut bytes = self.log[old].to_vec();
-                    let end = self.rng.below(bytes.len() + 1);
-                    if self.rng.one_in(2) {
-                        bytes.truncate(end);
-                    } else if let Some(byte) = bytes.get_mut(end) {
-                        *byte ^= 1 << self.rng.below(8);
-                    }
-                    bytes.into()
-                }
-            },
-            _ => match old {
-                None => return,
-                Some(old) => self.log[old].clone(),
-            },
-        };
-        // What names objects or times is only true for a while; after that nobody proposes it.
-        let kept = match Command::decode(&command) {
-            Ok(Command::Replace { .. } | Command::Retire { .. } | Command::Flush { .. }) => {
-                let old = old.filter(|old| self.log[*old] == command);
-                old.is_none_or(|old| self.step - self.committed(old as Index + 1) <= 1)
-            }
-            Ok(_) | Err(_) => true,
-        };
-        if kept {
-            self.commit(command);
-        }
     }
 }
 

@@ -214,6 +214,14 @@ impl Twin {
         if self.chunks.len() < n_before { Reply::Done { index } } else { Reply::Stale }
     }
 
+    /// Whether some of these would be forgotten.
+    pub(crate) fn would_forget(&self, keys: &[ChunkKey]) -> bool {
+        let is = |key: &ChunkKey, wanted| {
+            self.state(key).is_some_and(|state| (state == State::Retired) == wanted)
+        };
+        keys.iter().any(|key| is(key, true)) && !keys.iter().any(|key| is(key, false))
+    }
+
     fn state(&self, key: &ChunkKey) -> Option<State> {
         self.chunks.get(key).map(|chunk| chunk.state)
     }

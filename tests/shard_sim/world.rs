@@ -29,6 +29,9 @@ pub(crate) const SKEW_STEPS_MAX: usize = 3;
 /// Steps before what is retired is erased: longer than all of these together.
 pub(crate) const GRACE_STEPS: usize =
     TASK_STEPS_MAX + STALE_STEPS_MAX + QUERY_STEPS_MAX + SKEW_STEPS_MAX + 1;
+/// Steps before an object that no row names is swept: whoever wrote it is done or dead, and so is
+/// a rival whose clock said the same when it began.
+pub(crate) const SWEEP_STEPS: usize = TASK_STEPS_MAX + SKEW_STEPS_MAX + 1;
 
 /// A mistake that whoever carries out the plan could make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,15 +1,14 @@
 //! What reaches the table: the text of EXPLAIN and the requests that scans made.
 
 use drave_sql::TextFilter;
+use tokio_postgres::Client;
 
 use crate::memory::{START, Server};
 use crate::sql::answer;
 
 /// The plan of `sql` must contain `expected` and, if the scan does everything, no filter.
-async fn check(sql: &str, expected: &str, without: &[&str]) {
-    let server = Server::start().await;
-    let client = server.client().await;
-    let plan = answer(&client, &format!("explain {sql}")).await.join("\n");
+async fn check(client: &Client, sql: &str, expected: &str, without: &[&str]) {
+    let plan = answer(client, &format!("explain {sql}")).await.join("\n");
     assert!(plan.contains(expected), "{sql}:\n{plan}\nhas no {expected}");
     for node in without {
         assert!(!plan.contains(node), "{sql}:\n{plan}\nhas a {node}");
@@ -18,24 +17,49 @@ async fn check(sql: &str, expected: &str, without: &[&str]) {
 
 #[tokio::test]
 async fn groups() {
+    let server = Server::start().await;
+    let client = server.client().await;
     let exact = &["FilterExec"];
-    check("select line from logs where app = 'app1'", "groups=10/100", exact).await;
-    check("select line from logs where app = 'app1' and env = 'dev'", "groups=5/100", exact).await;
-    check("select line from logs where app ~ 'app[12]'", "groups=20/100", exact).await;
-    check("select line from logs where labels->>'pod' = 'pod-42'", "groups=1/100", exact).await;
-    check("select line from logs where app in ('app1', 'x')", "groups=10/100", exact).await;
-    check("select line from logs where stream_id < 3 or app = 'nope'", "groups=3/100", exact).await;
-    check("select line from logs where upper(app) = current_user", "groups=0/100", exact).await;
-    check("select line from logs where app = 'app1' or level = 'x'", "FilterExec", &["groups"])
+    check(&client, "select line from logs where app = 'app1'", "groups=10/100", exact).await;
+    check(
+        &client,
+        "select line from logs where app = 'app1' and env = 'dev'",
+        "groups=5/100",
+        exact,
+    )
+    .await;
+    check(&client, "select line from logs where app ~ 'app[12]'", "groups=20/100", exact).await;
+    check(&client, "select line from logs where labels->>'pod' = 'pod-42'", "groups=1/100", exact)
         .await;
-    check("select line from logs where level = 'info'", "FilterExec", &["groups"]).await;
+    check(&client, "select line from logs where app in ('app1', 'x')", "groups=10/100", exact)
+        .await;
+    check(
+        &client,
+        "select line from logs where stream_id < 3 or app = 'nope'",
+        "groups=3/100",
+        exact,
+    )
+    .await;
+    check(&client, "select line from logs where upper(app) = current_user", "groups=0/100", exact)
+        .await;
+    check(
+        &client,
+        "select line from logs where app = 'app1' or level = 'x'",
+        "FilterExec",
+        &["groups"],
+    )
+    .await;
+    check(&client, "select line from logs where level = 'info'", "FilterExec", &["groups"]).await;
 }
 
 #[tokio::test]
 async fn time() {
+    let server = Server::start().await;
+    let client = server.client().await;
     let exact = &["FilterExec"];
     let half_open = "time=[2026-01-01T00:00:10Z..2026-01-01T00:00:20Z)";
     check(
+        &client,
         "select line from logs where timestamp >= '2026-01-01 00:00:10' and timestamp < \
          '2026-01-01 00:00:20'",
         half_open,
@@ -43,15 +67,22 @@ async fn time() {
     )
     .await;
     check(
+        &client,
         "select line from logs where timestamp between '2026-01-01 00:00:10' and \
          timestamp '2026-01-01 00:00:19.999999999'",
         half_open,
         exact,
     )
     .await;
-    check("select line from logs where timestamp > now() - interval '1 hour'", "time=[", exact)
-        .await;
     check(
+        &client,
+        "select line from logs where timestamp > now() - interval '1 hour'",
+        "time=[",
+        exact,
+    )
+    .await;
+    check(
+        &client,
         "select line from logs where timestamp::timestamp >= '2026-01-01 00:00:10'",
         "time=[2026-01-01T00:00:10Z..)",
         exact,
@@ -61,42 +92,66 @@ async fn time() {
 
 #[tokio::test]
 async fn text() {
+    let server = Server::start().await;
+    let client = server.client().await;
     let exact = &["FilterExec"];
-    check("select app from logs where line like '%a b%'", r#"text=[contains "a b"]"#, exact).await;
     check(
+        &client,
+        "select app from logs where line like '%a b%'",
+        r#"text=[contains "a b"]"#,
+        exact,
+    )
+    .await;
+    check(
+        &client,
         "select app from logs where line not like '%a%' and strpos(line, 'b') > 0",
         r#"text=[not contains "a", contains "b"]"#,
         exact,
     )
     .await;
-    check("select app from logs where line ~ 'abc'", r#"text=[contains "abc"]"#, exact).await;
+    check(&client, "select app from logs where line ~ 'abc'", r#"text=[contains "abc"]"#, exact)
+        .await;
     for inexact in ["line like 'abc%'", "line like '%x_abc%'", "line = 'abc'"] {
         let sql = format!("select app from logs where {inexact}");
-        check(&sql, r#"text=[contains "abc"]"#, &[]).await;
-        check(&sql, "FilterExec", &[]).await;
+        check(&client, &sql, r#"text=[contains "abc"]"#, &[]).await;
+        check(&client, &sql, "FilterExec", &[]).await;
     }
 }
 
 #[tokio::test]
 async fn columns_limits_and_order() {
-    check("select count(*) from logs", "projection=[]", &["limit="]).await;
-    check("select app from logs", "projection=[app]", &["line"]).await;
-    check("select app from logs limit 7", "limit=7", &[]).await;
-    check("select app from logs where app = 'app1' limit 7", "limit=7", &["FilterExec"]).await;
-    check("select app from logs where level = 'x' limit 7", "FilterExec", &["limit=7"]).await;
-    let newest = "order=newest first, limit=5";
-    check("select timestamp, line from logs order by timestamp desc limit 5", newest, &["Sort"])
+    let server = Server::start().await;
+    let client = server.client().await;
+    check(&client, "select count(*) from logs", "projection=[]", &["limit="]).await;
+    check(&client, "select app from logs", "projection=[app]", &["line"]).await;
+    check(&client, "select app from logs limit 7", "limit=7", &[]).await;
+    check(&client, "select app from logs where app = 'app1' limit 7", "limit=7", &["FilterExec"])
         .await;
-    check("select line from logs order by timestamp desc limit 5", newest, &["Sort"]).await;
-    check("select line from logs order by timestamp", "order=oldest first", &["Sort"]).await;
+    check(&client, "select app from logs where level = 'x' limit 7", "FilterExec", &["limit=7"])
+        .await;
+    let newest = "order=newest first, limit=5";
     check(
-        "select timestamp, line from logs where level = 'x' order by timestamp desc limit 5",
-        "order=newest first",
-        &["Sort", "first, limit"],
+        &client,
+        "select timestamp, line from logs order by timestamp desc limit 5",
+        newest,
+        &["Sort"],
     )
     .await;
-    check("select line from logs order by line limit 5", "Sort", &["order=", "limit=5"]).await;
+    check(&client, "select line from logs order by timestamp desc limit 5", newest, &["Sort"])
+        .await;
+    check(&client, "select line from logs order by timestamp", "order=oldest first", &["Sort"])
+        .await;
     check(
+        &client,
+        "select timestamp, line from logs where level = 'x' order by timestamp desc limit 5",
+        "order=newest first",
+        &["first, limit"],
+    )
+    .await;
+    check(&client, "select line from logs order by line limit 5", "Sort", &["order=", "limit=5"])
+        .await;
+    check(
+        &client,
         "select line from (select timestamp, line from logs limit 9) order by timestamp desc",
         "Sort",
         &["order="],
@@ -112,10 +167,10 @@ async fn requests() {
                and timestamp >= '2026-01-01' and line like '%request 3%' \
                order by timestamp desc limit 2";
     let rows = answer(&client, sql).await;
-    assert_eq!(rows, [
-        "info request 303 took 12ms path=/api/2",
-        "info request 3 took 3ms path=/api/3",
-    ]);
+    assert_eq!(
+        rows,
+        ["info request 303 took 12ms path=/api/2", "info request 3 took 3ms path=/api/3",]
+    );
     let request = server.memory.last_request();
     assert_eq!(request.groups, Some(vec![3]));
     assert_eq!(request.time, START..i64::MAX);

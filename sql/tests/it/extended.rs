@@ -18,7 +18,10 @@ async fn parameters_of_all_types() {
     let rows = client.query(sql, &[&"app3", &at, &50i64, &2i64]).await.unwrap();
     assert_eq!(rows.len(), 2);
     let row = &rows[0];
-    assert_eq!(row.get::<_, &str>(0), "info request 13 took 13ms path=/api/6".replace("info", "warn"));
+    assert_eq!(
+        row.get::<_, &str>(0),
+        "info request 13 took 13ms path=/api/6".replace("info", "warn")
+    );
     assert_eq!(row.get::<_, SystemTime>(1), at + Duration::from_secs(3));
     assert_eq!(row.get::<_, i64>(2), 13);
     assert!(row.get::<_, bool>(3));
@@ -32,16 +35,11 @@ async fn parameter_types() {
     let client = server.client().await;
     let cases: &[(&str, &[Type])] = &[
         ("select $1", &[Type::TEXT]),
-        ("select $1::int, $2::bool, $3::timestamptz", &[
-            Type::INT4,
-            Type::BOOL,
-            Type::TIMESTAMPTZ,
-        ]),
-        ("select * from logs where line like $1 limit $2 offset $3", &[
-            Type::TEXT,
-            Type::INT8,
-            Type::INT8,
-        ]),
+        ("select $1::int, $2::bool, $3::timestamptz", &[Type::INT4, Type::BOOL, Type::TIMESTAMPTZ]),
+        (
+            "select * from logs where line like $1 limit $2 offset $3",
+            &[Type::TEXT, Type::INT8, Type::INT8],
+        ),
         ("select * from logs where app = any($1)", &[Type::TEXT_ARRAY]),
         ("select * from logs where app in ($1, $2)", &[Type::TEXT, Type::TEXT]),
         ("select * from logs where stream_id between $1 and $2", &[Type::INT8, Type::INT8]),
@@ -182,9 +180,7 @@ async fn errors_in_the_extended_protocol() {
 #[tokio::test]
 async fn other_tenants_and_databases() {
     let server = Server::with(options(), rows()).await;
-    for (user, database, expected) in
-        [("alice", "missing", "3D000"), ("nobody", "main", "28000")]
-    {
+    for (user, database, expected) in [("alice", "missing", "3D000"), ("nobody", "main", "28000")] {
         let mut config = server.config();
         let error = connect(config.user(user).dbname(database)).await.err().unwrap();
         assert_eq!(code(&error), expected);

@@ -1,5 +1,8 @@
 //! The SQL server as its clients see it: one binary, a real client, a table in memory.
 
+// Helpers fail as loudly as tests do, and limits on time are tested with a clock.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
 mod explain;
 mod extended;
 mod hostile;

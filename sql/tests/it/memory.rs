@@ -137,7 +137,7 @@ fn app(group: usize) -> String {
 }
 
 fn env(group: usize) -> &'static str {
-    if group / 10 % 2 == 0 { "prod" } else { "dev" }
+    if (group / 10).is_multiple_of(2) { "prod" } else { "dev" }
 }
 
 fn host(group: usize) -> String {

@@ -7,7 +7,7 @@ use tokio_postgres::NoTls;
 use crate::memory::{Server, code, connect, options, rows};
 use crate::sql::answer;
 
-const SLOW: &str = "select count(*) from logs a, logs b, logs c where a.line < b.line || c.line";
+const SLOW: &str = "select count(*) from generate_series(1, 1000000000000)";
 
 #[tokio::test]
 async fn transactions() {
@@ -46,7 +46,8 @@ async fn transactions() {
     for (sql, expected) in steps {
         assert_eq!(answer(&client, sql).await, *expected, "{sql}");
     }
-    assert_eq!(answer(&client, "show all").await.len(), 52);
+    let all = answer(&client, "show all").await;
+    assert!(all.contains(&"TimeZone|UTC|".to_owned()), "{all:?}");
 }
 
 #[tokio::test]

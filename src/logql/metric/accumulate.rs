@@ -112,15 +112,14 @@ impl Accumulator {
         let state = &mut self.state;
         let mut result = Ok(());
         let mut runner = Runner::resume(&self.leaf.pipeline, std::mem::take(&mut self.scratch));
-        let _ = runner.run(stream, rows, Order::Forward, &mut |entry| {
-            match state.add_entry(&entry) {
+        let _ =
+            runner.run(stream, rows, Order::Forward, &mut |entry| match state.add_entry(&entry) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
                     result = Err(error);
                     ControlFlow::Break(())
                 }
-            }
-        });
+            });
         self.scratch = runner.into_scratch();
         result
     }
@@ -266,10 +265,9 @@ impl Accumulator {
             Store::Samples(mut all) if leaf.op == RangeOp::RateCounter => {
                 all.iter_mut().map(|own| samples::rate_counter(own, &grid)).collect()
             }
-            Store::Samples(mut all) => all
-                .iter_mut()
-                .map(|own| samples::quantile(own, &grid, leaf.parameter))
-                .collect(),
+            Store::Samples(mut all) => {
+                all.iter_mut().map(|own| samples::quantile(own, &grid, leaf.parameter)).collect()
+            }
         };
         let labels = table.into_labels().into_iter();
         labels.zip(points).map(|(labels, points)| Series { labels, points }).collect()
@@ -433,10 +431,9 @@ fn run_length(timestamps: &[i64], hi: i64) -> usize {
 /// An error ends the query unless the query groups by it.
 fn check_error(row: &Row<'_>) -> Result<(), Error> {
     match row.error() {
-        Some(kind) if !row.error_is_preserved() => Err(Error::Pipeline {
-            kind: kind.to_owned(),
-            series: all_labels(row),
-        }),
+        Some(kind) if !row.error_is_preserved() => {
+            Err(Error::Pipeline { kind: kind.to_owned(), series: all_labels(row) })
+        }
         _ => Ok(()),
     }
 }

@@ -110,7 +110,8 @@ fn filtered(
 ) -> Vec<Series> {
     let mut present: HashMap<Labels, Vec<bool>> = HashMap::new();
     for series in other {
-        let at = present.entry(signature(&series.labels, matching)).or_insert_with(|| vec![false; n]);
+        let at =
+            present.entry(signature(&series.labels, matching)).or_insert_with(|| vec![false; n]);
         series.points.iter().for_each(|(step, _)| at[step] = true);
     }
     let kept = own.into_iter().map(|series| {
@@ -272,8 +273,10 @@ mod tests {
             on(&["app"], Group::None, &[]),
             &A,
             &PODS,
-            Err("found duplicate series on the right hand-side;many-to-many matching not allowed: \
-                 matching labels must be unique on one side"),
+            Err(
+                "found duplicate series on the right hand-side;many-to-many matching not allowed: \
+                 matching labels must be unique on one side",
+            ),
         );
         check(
             BinaryOp::Add,

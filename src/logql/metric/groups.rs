@@ -121,9 +121,8 @@ fn push(key: &mut Vec<u8>, name: &str, value: &str) {
 
 /// Labels with a value, sorted by name.
 fn all_but<'r>(row: &'r Row<'_>, without: &[Name]) -> Vec<(&'r str, &'r str)> {
-    let labels = row.visible().filter(|(name, _, value)| {
-        !value.is_empty() && !without.contains(name)
-    });
+    let labels =
+        row.visible().filter(|(name, _, value)| !value.is_empty() && !without.contains(name));
     let mut labels: Vec<(&str, &str)> =
         labels.map(|(name, _, value)| (row.names.text(name), value)).collect();
     labels.sort_unstable();

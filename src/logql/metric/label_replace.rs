@@ -20,7 +20,8 @@ pub(crate) struct LabelReplace {
 impl LabelReplace {
     /// Compiles the regex.
     pub(crate) fn compile(replace: &ast::LabelReplace) -> Result<LabelReplace, CompileError> {
-        let bad = |reason: String| Problem::alone(format!("invalid regex in label_replace: {reason}"));
+        let bad =
+            |reason: String| Problem::alone(format!("invalid regex in label_replace: {reason}"));
         let regex = pattern::anchored(&replace.regex).map_err(|error| bad(error.to_string()))?;
         let regex = Regex::new(regex.as_str()).map_err(|error| bad(error.to_string()))?;
         Ok(LabelReplace {

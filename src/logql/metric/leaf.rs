@@ -71,6 +71,11 @@ impl Leaf {
         &self.pipeline
     }
 
+    /// How far back a window looks, in nanoseconds.
+    pub fn range(&self) -> i64 {
+        self.range
+    }
+
     /// Entries that matter: later than the first time, up to and including the second.
     pub fn times(&self, steps: Steps) -> (i64, i64) {
         let first = steps.start.saturating_sub(self.offset).saturating_sub(self.range);
@@ -82,10 +87,7 @@ impl Leaf {
         let stages = self.pipeline.needs();
         let bytes = matches!(self.op, RangeOp::BytesOverTime | RangeOp::BytesRate);
         let groups = self.group != GroupBy::Nothing;
-        Needs {
-            lines: stages.lines || bytes,
-            metadata: stages.metadata || groups,
-        }
+        Needs { lines: stages.lines || bytes, metadata: stages.metadata || groups }
     }
 
     /// The same for one stream: its own labels may be all that the grouping looks at.
@@ -93,9 +95,9 @@ impl Leaf {
         let mut needs = self.needs();
         let decided = match &self.group {
             GroupBy::Nothing => true,
-            GroupBy::Only(names) => names.iter().all(|name| {
-                stream.get(self.pipeline.name_text(*name)).is_some()
-            }),
+            GroupBy::Only(names) => {
+                names.iter().all(|name| stream.get(self.pipeline.name_text(*name)).is_some())
+            }
             GroupBy::AllBut(_) => false,
         };
         if decided && self.pipeline.is_bare() {
@@ -159,8 +161,9 @@ fn without_formats(aggregation: &RangeAggregation) -> Vec<ast::Stage> {
         _ => true,
     };
     let last = stages.iter().rposition(looks_at_line).unwrap_or(0);
-    let kept = stages.iter().enumerate().filter(|(at, stage)| {
-        *at < last || !matches!(stage, ast::Stage::LineFormat(_))
-    });
+    let kept = stages
+        .iter()
+        .enumerate()
+        .filter(|(at, stage)| *at < last || !matches!(stage, ast::Stage::LineFormat(_)));
     kept.map(|(_, stage)| stage.clone()).collect()
 }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! ast::Metric -> Plan { leaves, tree }
-//!                 leaf: rows of many streams -> Accumulator -> series   (the caller reads the rows)
-//!                 tree: series of all leaves -> vector functions, operators -> Evaluated
+//!     leaf: rows of many streams -> Accumulator -> series   (the caller reads the rows)
+//!     tree: series of all leaves -> vector functions, operators -> Evaluated
 //! ```
 //!
 //! Reading order: [`steps`] (windows and panes), [`cells`] and [`panes`] (what is kept), [`groups`]

@@ -154,7 +154,8 @@ mod tests {
         let mut points = Points::none(grid.n_windows());
         for i in 0..grid.n_windows() {
             let (lo, hi) = grid.bounds(i);
-            let inside = samples.iter().filter(|(timestamp, _)| lo < *timestamp && *timestamp <= hi);
+            let inside =
+                samples.iter().filter(|(timestamp, _)| lo < *timestamp && *timestamp <= hi);
             let values: Vec<f64> = inside.map(|(_, value)| *value).collect();
             if !values.is_empty() {
                 points.set(i, value(&values));

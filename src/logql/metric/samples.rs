@@ -28,9 +28,7 @@ pub(crate) fn quantile_of(values: &mut [f64], rank: f64) -> f64 {
         return f64::INFINITY;
     }
     // NaN is below everything, as in Prometheus.
-    values.sort_unstable_by(|a, b| {
-        a.partial_cmp(b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()))
-    });
+    values.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan())));
     let position = rank * (values.len() - 1) as f64;
     let lower = position.floor() as usize;
     let upper = (lower + 1).min(values.len() - 1);
@@ -40,7 +38,7 @@ pub(crate) fn quantile_of(values: &mut [f64], rank: f64) -> f64 {
 
 /// `rate_counter`
 pub(crate) fn rate_counter(samples: &mut Samples, grid: &Grid) -> Points {
-    windows(samples, grid, |window, bounds| rate_of(window, bounds))
+    windows(samples, grid, rate_of)
 }
 
 /// How fast a counter grows that may start over at zero, with what lies between the samples and

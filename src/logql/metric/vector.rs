@@ -10,7 +10,11 @@ use super::cells::{Cell, Count, Extremes, Mean, Moments, Sum};
 use super::points::{Points, Series};
 
 /// Aggregates series of `n` steps.
-pub(crate) fn aggregate(aggregation: &VectorAggregation, all: Vec<Series>, n: usize) -> Vec<Series> {
+pub(crate) fn aggregate(
+    aggregation: &VectorAggregation,
+    all: Vec<Series>,
+    n: usize,
+) -> Vec<Series> {
     let grouping = aggregation.grouping.as_ref();
     let k = aggregation.parameter.map_or(usize::MAX, |k| usize::try_from(k).unwrap_or(usize::MAX));
     match aggregation.op {
@@ -84,7 +88,7 @@ fn descending(a: f64, b: f64) -> Ordering {
 }
 
 /// The first `k` of each group at each step, with their own labels. Of equal values the one whose
-/// labels come first is taken, so that an answer does not change from run to run.
+/// labels come last is taken, so that an answer does not change from run to run.
 fn best(
     grouping: Option<&Grouping>,
     mut all: Vec<Series>,
@@ -97,7 +101,7 @@ fn best(
     let mut kept: Vec<Points> = all.iter().map(|_| Points::none(n)).collect();
     let mut candidates: Vec<Vec<(usize, f64)>> = vec![Vec::new(); labels.len()];
     for step in 0..n {
-        for (at, series) in all.iter().enumerate() {
+        for (at, series) in all.iter().enumerate().rev() {
             if let Some(value) = series.points.get(step) {
                 candidates[members[at]].push((at, value));
             }
@@ -151,8 +155,10 @@ mod tests {
             if !matches!(op, VectorOp::Sort | VectorOp::SortDesc) {
                 found.sort_by(|a, b| a.labels.cmp(&b.labels));
             }
-            let found: Vec<(String, Points)> =
-                found.into_iter().map(|series| (series.labels.to_string(), series.points)).collect();
+            let found: Vec<(String, Points)> = found
+                .into_iter()
+                .map(|series| (series.labels.to_string(), series.points))
+                .collect();
             let expected: Vec<(String, Points)> = expected
                 .iter()
                 .map(|(labels, values)| ((*labels).to_owned(), series("x", values).points))

@@ -12,7 +12,7 @@ use memchr::memmem::Finder;
 /// A part of a pattern.
 #[derive(Clone, Debug)]
 enum Part {
-    Literal(Finder<'static>),
+    Literal(Box<Finder<'static>>),
     /// `None` for `<_>`.
     Capture(Option<String>),
 }
@@ -59,7 +59,7 @@ impl Shape {
                 continue;
             };
             if !literal.is_empty() {
-                parts.push(Part::Literal(Finder::new(literal.as_bytes()).into_owned()));
+                parts.push(literal_part(&literal));
                 literal.clear();
             } else if let Some(before) = before {
                 let both = format!("<{before}><{name}>");
@@ -70,7 +70,7 @@ impl Shape {
             rest = &rest[name.len() + 2..];
         }
         if !literal.is_empty() {
-            parts.push(Part::Literal(Finder::new(literal.as_bytes()).into_owned()));
+            parts.push(literal_part(&literal));
         }
         Ok(Shape { parts })
     }
@@ -150,11 +150,16 @@ impl Shape {
     }
 }
 
+fn literal_part(text: &str) -> Part {
+    Part::Literal(Box::new(Finder::new(text.as_bytes()).into_owned()))
+}
+
 /// The name in `<name>` at the start of a text.
 fn capture_name(text: &str) -> Option<&str> {
     let (name, _) = text.strip_prefix('<')?.split_once('>')?;
     let first = name.bytes().next()?;
-    let good = !first.is_ascii_digit() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+    let good =
+        !first.is_ascii_digit() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
     good.then_some(name)
 }
 

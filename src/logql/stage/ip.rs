@@ -22,9 +22,8 @@ fn number(ip: IpAddr) -> u128 {
 impl IpSet {
     /// Reads `1.2.3.4`, `1.2.3.0/24` or `1.2.3.4-1.2.3.9`.
     pub(crate) fn parse(text: &str) -> Result<IpSet, String> {
-        IpSet::read(text).ok_or_else(|| {
-            format!("ip: invalid pattern: {}", crate::model::labels::Quoted(text))
-        })
+        IpSet::read(text)
+            .ok_or_else(|| format!("ip: invalid pattern: {}", crate::model::labels::Quoted(text)))
     }
 
     fn read(text: &str) -> Option<IpSet> {

@@ -20,6 +20,9 @@ use crate::logql::row::{Row, Span};
 /// Objects nested deeper than this give no labels: their names would be as long as the line.
 const DEPTH_MAX: usize = 128;
 
+/// Different keys can make the same name: beyond this many keys all are forgotten.
+const KEYS_MAX: usize = 20_000;
+
 /// The error of a line that is not JSON.
 pub(crate) const ERROR: &str = "JSONParserErr";
 
@@ -70,6 +73,9 @@ struct Walk<'w, 'r> {
 pub(crate) fn process(row: &mut Row<'_>, target: Target<'_>, keys: &mut Keys) -> bool {
     if target.is_nothing() {
         return true;
+    }
+    if keys.keys.len() > KEYS_MAX {
+        *keys = Keys::default();
     }
     let line = row.line_span();
     // A line that was made anew lies in the row that labels are added to: it is copied.

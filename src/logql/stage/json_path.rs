@@ -27,8 +27,9 @@ enum Segment {
 
 /// Reads an expression.
 pub(crate) fn compile(names: &mut Names, label: &str, expression: &str) -> Result<Wish, String> {
-    let path = parse(expression)
-        .map_err(|error| format!("cannot parse expression [{expression}]: syntax error: {error}"))?;
+    let path = parse(expression).map_err(|error| {
+        format!("cannot parse expression [{expression}]: syntax error: {error}")
+    })?;
     Ok(Wish { name: names.intern(label), path })
 }
 
@@ -261,7 +262,8 @@ mod tests {
     #[test]
     fn paths() {
         let key = |text: &str| Segment::Key(text.to_owned());
-        let check = |text: &str, expected: &[Segment]| assert_eq!(parse(text).as_deref(), Ok(expected));
+        let check =
+            |text: &str, expected: &[Segment]| assert_eq!(parse(text).as_deref(), Ok(expected));
         check("a", &[key("a")]);
         check("servers[0].host", &[key("servers"), Segment::Index(0), key("host")]);
         check(r#"["my key"].x"#, &[key("my key"), key("x")]);

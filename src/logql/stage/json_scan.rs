@@ -29,7 +29,9 @@ pub(crate) struct Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// With escapes or without.
-    Text { escaped: bool },
+    Text {
+        escaped: bool,
+    },
     /// A number or a boolean.
     Plain,
     Null,

@@ -12,6 +12,9 @@ use super::parser::{Step, Target, is_clean, push_sanitized, push_value};
 use crate::logql::names::{Name, Names, Xxh3};
 use crate::logql::row::{Category, Row, Span};
 
+/// Different keys can make the same name: beyond this many keys all are forgotten.
+const KEYS_MAX: usize = 20_000;
+
 /// The error of a line that `--strict` refuses.
 pub(crate) const ERROR: &str = "LogfmtParserErr";
 
@@ -33,6 +36,9 @@ pub(crate) struct Keys {
 impl Keys {
     /// The label name of a key; `None` where nothing is left of it.
     fn find(&mut self, names: &mut Names, place: usize, text: &str) -> Option<Name> {
+        if self.known.len() > KEYS_MAX {
+            *self = Keys::default();
+        }
         if let Some((expected, name)) = self.expected.get(place)
             && **expected == *text
         {
@@ -48,9 +54,12 @@ impl Keys {
                 name
             }
         };
-        match self.expected.get_mut(place) {
-            Some(old) => *old = (text.into(), name),
-            None => self.expected.push((text.into(), name)),
+        // A place behind the end is left out: keys may be forgotten in the middle of a line.
+        let n = self.expected.len();
+        if place < n {
+            self.expected[place] = (text.into(), name);
+        } else if place == n {
+            self.expected.push((text.into(), name));
         }
         name
     }
@@ -74,7 +83,12 @@ pub(crate) fn compile(names: &mut Names, label: &str, expression: &str) -> Resul
 }
 
 /// Extracts all labels of the current line; `false` where a filter refuses it.
-pub(crate) fn process(row: &mut Row<'_>, target: Target<'_>, flags: Flags, keys: &mut Keys) -> bool {
+pub(crate) fn process(
+    row: &mut Row<'_>,
+    target: Target<'_>,
+    flags: Flags,
+    keys: &mut Keys,
+) -> bool {
     if target.is_nothing() {
         return true;
     }

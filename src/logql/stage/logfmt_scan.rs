@@ -61,9 +61,7 @@ impl<'a> Cursor<'a> {
         let bytes = self.text.as_bytes();
         self.at += bytes[self.at..].iter().position(|byte| *byte > b' ')?;
         let start = self.at;
-        // Stops at the equals sign, a quote, a space or the end.
-        let ends = |byte: &u8| *byte <= b' ' || *byte == b'=' || *byte == b'"';
-        self.at += bytes[start..].iter().position(ends).unwrap_or(bytes.len() - start);
+        self.at += word_length(&bytes[start..]);
         let key = start..self.at;
         match bytes.get(self.at) {
             Some(b'"') => return Some(self.unexpected('"')),
@@ -82,7 +80,7 @@ impl<'a> Cursor<'a> {
             return Some(self.quoted(key));
         }
         let start = self.at;
-        self.at += bytes[start..].iter().position(ends).unwrap_or(bytes.len() - start);
+        self.at += word_length(&bytes[start..]);
         match bytes.get(self.at) {
             Some(b'"') => Some(self.unexpected('"')),
             Some(b'=') => Some(self.unexpected('=')),
@@ -119,6 +117,30 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// How many bytes stand before an equals sign, a quote, a space (or control byte) or the end.
+fn word_length(bytes: &[u8]) -> usize {
+    let ends = |byte: u8| byte <= b' ' || byte == b'=' || byte == b'"';
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (i, word) in words.iter().enumerate() {
+        let found = ends_in(u64::from_le_bytes(*word));
+        if found != 0 {
+            return 8 * i + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let start = bytes.len() - rest.len();
+    rest.iter().position(|byte| ends(*byte)).map_or(bytes.len(), |n| start + n)
+}
+
+/// Eight bytes at once: the high bit of each that ends a word. Bits above the lowest may be wrong,
+/// since the subtractions borrow from the next byte.
+fn ends_in(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGHS;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    below(word, b' ' + 1) | is(b'=') | is(b'"')
+}
+
 /// Decodes the inside of a quoted value behind what `out` already has.
 pub(crate) fn unquote(out: &mut String, text: &str) -> Option<()> {
     if text.bytes().any(|byte| byte < b' ') {
@@ -130,6 +152,17 @@ pub(crate) fn unquote(out: &mut String, text: &str) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn words_end_where_their_bytes_say(bytes in proptest::collection::vec(
+            proptest::prop_oneof![proptest::num::u8::ANY, b'0'..b'z', 0x20..0x24u8, 0x3b..0x3fu8], 0..40,
+        )) {
+            let ends = |byte: &u8| *byte <= b' ' || *byte == b'=' || *byte == b'"';
+            let expected = bytes.iter().position(ends).unwrap_or(bytes.len());
+            proptest::prop_assert_eq!(word_length(&bytes), expected);
+        }
+    }
 
     #[test]
     fn pairs_and_errors() {

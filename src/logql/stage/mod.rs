@@ -137,9 +137,9 @@ impl Stage {
             }
             ast::Stage::Json(extracts) if extracts.is_empty() => Stage::Json,
             ast::Stage::Json(extracts) => {
-                let wishes = extracts.iter().map(|extract| {
-                    json_path::compile(names, &extract.label, &extract.expression)
-                });
+                let wishes = extracts
+                    .iter()
+                    .map(|extract| json_path::compile(names, &extract.label, &extract.expression));
                 Stage::JsonPaths(wishes.collect::<Result<_, _>>().map_err(Problem::in_stage)?)
             }
             ast::Stage::Logfmt { strict, keep_empty, extract } => {
@@ -147,8 +147,7 @@ impl Stage {
                 let wishes = extract
                     .iter()
                     .map(|extract| logfmt::compile(names, &extract.label, &extract.expression));
-                let wishes: Vec<_> =
-                    wishes.collect::<Result<_, _>>().map_err(Problem::in_stage)?;
+                let wishes: Vec<_> = wishes.collect::<Result<_, _>>().map_err(Problem::in_stage)?;
                 if wishes.is_empty() {
                     Stage::Logfmt(flags)
                 } else {

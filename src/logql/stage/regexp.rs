@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use regex::Regex;
 use regex::CaptureLocations;
+use regex::Regex;
 
 use super::captures::Shape;
 use super::logfmt::with_text;
@@ -66,10 +66,16 @@ impl Regexp {
                 return true;
             }
             let groups = self.groups.iter();
-            add_all(row, target, line, text, groups.map(|(at, name)| {
-                let (start, end) = locations.get(*at).unwrap_or((0, 0));
-                (*name, start..end)
-            }))
+            add_all(
+                row,
+                target,
+                line,
+                text,
+                groups.map(|(at, name)| {
+                    let (start, end) = locations.get(*at).unwrap_or((0, 0));
+                    (*name, start..end)
+                }),
+            )
         })
     }
 }

@@ -90,7 +90,8 @@ type Action = (Option<Vec<Token>>, usize, bool);
 
 fn action(template: &str, start: usize, trimmed: bool) -> Result<Action, SyntaxError> {
     let fail = |at: usize, text: &str| Err(SyntaxError::new(template, at, text));
-    let comment = if trimmed { template[start..].trim_start_matches(is_space) } else { &template[start..] };
+    let comment =
+        if trimmed { template[start..].trim_start_matches(is_space) } else { &template[start..] };
     if comment.starts_with("/*") {
         let Some(n) = comment.find("*/") else { return fail(start, "unclosed comment") };
         let rest = &comment[n + 2..];
@@ -200,7 +201,11 @@ fn number(template: &str, at: usize) -> Result<(Kind, usize), SyntaxError> {
         hex if hex.starts_with("0x") || hex.starts_with("0X") => {
             i64::from_str_radix(&hex[2..], 16).ok()
         }
-        octal if octal.len() > 1 && octal.bytes().all(|c| c.is_ascii_digit()) && octal.starts_with('0') => {
+        octal
+            if octal.len() > 1
+                && octal.bytes().all(|c| c.is_ascii_digit())
+                && octal.starts_with('0') =>
+        {
             i64::from_str_radix(octal, 8).ok()
         }
         digits => digits.parse().ok(),

@@ -65,10 +65,10 @@ impl Template {
             true => Error::Unsupported(error.text),
             false => Error::Invalid(format!("template: {name}:{}: {}", error.line, error.text)),
         })?;
-        let mut reads = Reads { fields: Vec::new(), all: false, entry: false, call: false };
+        let mut reads = Reads::default();
         reads.body(&body);
-        if reads.call {
-            return Err(Error::Unsupported("template function call".into()));
+        if let Some(construct) = reads.unsupported {
+            return Err(Error::Unsupported(construct));
         }
         let fields = reads.fields.iter().map(|field| names.intern(field)).collect();
         let fields = (!reads.all).then_some(fields);
@@ -92,11 +92,13 @@ impl Template {
 }
 
 /// What a template reads.
+#[derive(Default)]
 struct Reads {
     fields: Vec<String>,
     all: bool,
     entry: bool,
-    call: bool,
+    /// The first thing it uses that is not there.
+    unsupported: Option<String>,
 }
 
 impl Reads {
@@ -115,8 +117,16 @@ impl Reads {
     }
 
     fn pipe(&mut self, pipe: &Pipe) {
-        for argument in pipe.commands.iter().flat_map(|command| &command.arguments) {
-            self.argument(argument);
+        for command in &pipe.commands {
+            command.arguments.iter().for_each(|argument| self.argument(argument));
+            let zone = command.arguments.get(2).map(|argument| &argument.term);
+            if let (Term::Function(name), Some(Term::Text(zone))) =
+                (&command.arguments[0].term, zone)
+                && name == "toDateInZone"
+                && !numbers::is_utc(zone)
+            {
+                self.unsupported.get_or_insert(format!("time zone {zone}"));
+            }
         }
     }
 
@@ -129,7 +139,9 @@ impl Reads {
             (Term::Pipe(pipe), _) => self.pipe(pipe),
             (Term::Function(name), _) => {
                 self.entry |= name == "__line__" || name == "__timestamp__";
-                self.call |= name == "call";
+                if name == "call" {
+                    self.unsupported.get_or_insert("template function call".into());
+                }
             }
             _ => {}
         }

@@ -141,7 +141,9 @@ pub(super) fn round<'v>(values: &[Value<'v>]) -> Value<'v> {
 fn time(value: &Value<'_>) -> Result<Time, String> {
     match value {
         Value::Time(time) => Ok(*time),
-        other => Err(format!("wrong type for value; expected time.Time; got {}", other.type_name())),
+        other => {
+            Err(format!("wrong type for value; expected time.Time; got {}", other.type_name()))
+        }
     }
 }
 
@@ -149,6 +151,11 @@ fn time(value: &Value<'_>) -> Result<Time, String> {
 pub(super) fn epoch<'v>(values: &[Value<'v>], unit: i128) -> Answer<'v> {
     let n = time(&values[0])?.nanos.div_euclid(unit);
     Ok(Value::Text(n.to_string().into()))
+}
+
+/// Whether a zone is UTC under one of its names; no other is known.
+pub(super) fn is_utc(zone: &str) -> bool {
+    ["", "UTC", "Local", "GMT", "Etc/UTC", "Etc/GMT", "Zulu"].contains(&zone)
 }
 
 /// Reads a time; what cannot be read is Go's zero time.
@@ -159,8 +166,7 @@ pub(super) fn to_date<'v>(
 ) -> Answer<'v> {
     if let Some(zone) = zone {
         let zone = text(zone)?;
-        let is_utc = ["", "UTC", "Local", "GMT", "Etc/UTC", "Etc/GMT", "Zulu"].contains(&&*zone);
-        if !is_utc {
+        if !is_utc(&zone) {
             return Err(format!("unknown time zone {zone}: only UTC is known"));
         }
     }
@@ -182,9 +188,9 @@ pub(super) fn date<'v>(now: i64, values: &[Value<'v>]) -> Answer<'v> {
 pub(super) fn unix_to_time<'v>(values: &[Value<'v>]) -> Answer<'v> {
     let epoch = text(&values[0])?;
     let bad = || format!("unable to parse time '{epoch}'");
-    let n: i64 = epoch.parse().map_err(|_| {
-        format!("{}: strconv.ParseInt: parsing \"{epoch}\": invalid syntax", bad())
-    })?;
+    let n: i64 = epoch
+        .parse()
+        .map_err(|_| format!("{}: strconv.ParseInt: parsing \"{epoch}\": invalid syntax", bad()))?;
     let unit = match epoch.len() {
         5 => 86_400_000_000_000,
         10 => 1_000_000_000,

@@ -88,7 +88,8 @@ impl SyntaxError {
 impl Command {
     /// As it was written, with single spaces.
     pub(super) fn text(&self) -> String {
-        let texts: Vec<&str> = self.arguments.iter().map(|argument| argument.text.as_str()).collect();
+        let texts: Vec<&str> =
+            self.arguments.iter().map(|argument| argument.text.as_str()).collect();
         texts.join(" ")
     }
 
@@ -101,18 +102,23 @@ impl Command {
 /// Parses a template.
 pub(super) fn parse(template: &str) -> Result<Body, SyntaxError> {
     let pieces = lex::pieces(template)?;
-    let mut parser =
-        Parser { template, pieces: pieces.into_iter(), variables: vec![String::new()], loops: 0, depth: 0 };
+    let mut parser = Parser {
+        template,
+        pieces: pieces.into_iter(),
+        variables: vec![String::new()],
+        loops: 0,
+        depth: 0,
+    };
     let (body, end) = parser.body()?;
     match end {
-        End::Eof => Ok(body),
-        End::End => Err(parser.fail(template.len(), "unexpected {{end}}")),
-        End::Else(_) => Err(parser.fail(template.len(), "unexpected {{else}}")),
+        Closing::Eof => Ok(body),
+        Closing::End => Err(parser.fail(template.len(), "unexpected {{end}}")),
+        Closing::Else(_) => Err(parser.fail(template.len(), "unexpected {{else}}")),
     }
 }
 
 /// What a body ends with.
-enum End {
+enum Closing {
     Eof,
     End,
     /// The tokens behind `else`.
@@ -133,7 +139,7 @@ impl Parser<'_> {
         SyntaxError::new(self.template, at, text)
     }
 
-    fn body(&mut self) -> Result<(Body, End), SyntaxError> {
+    fn body(&mut self) -> Result<(Body, Closing), SyntaxError> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return Err(self.fail(0, "template is nested too deeply"));
@@ -141,7 +147,7 @@ impl Parser<'_> {
         let mut body = Vec::new();
         let end = loop {
             let tokens = match self.pieces.next() {
-                None => break End::Eof,
+                None => break Closing::Eof,
                 Some(Piece::Text(text)) => {
                     body.push(Node::Text(text));
                     continue;
@@ -156,8 +162,8 @@ impl Parser<'_> {
             let at = tokens[0].at;
             let rest = &tokens[1..];
             match keyword.as_str() {
-                "end" => break End::End,
-                "else" => break End::Else(rest.to_vec()),
+                "end" => break Closing::End,
+                "else" => break Closing::Else(rest.to_vec()),
                 "if" => body.push(Node::If(self.branch(rest, "if", at)?)),
                 "with" => body.push(Node::With(self.branch(rest, "with", at)?)),
                 "range" => body.push(Node::Range(self.branch(rest, "range", at)?)),
@@ -187,7 +193,7 @@ impl Parser<'_> {
         let (body, mut end) = self.body()?;
         self.loops -= usize::from(what == "range");
         let mut otherwise = Vec::new();
-        if let End::Else(rest) = end {
+        if let Closing::Else(rest) = end {
             // `else if` is an `if` inside the else, with the same end.
             match rest.first().map(|token| token.kind.clone()) {
                 None => (otherwise, end) = self.body()?,
@@ -195,16 +201,18 @@ impl Parser<'_> {
                     let inner = self.branch(&rest[1..], what, at)?;
                     let node = if what == "if" { Node::If(inner) } else { Node::With(inner) };
                     otherwise.push(node);
-                    end = End::End;
+                    end = Closing::End;
                 }
-                Some(_) => return Err(self.fail(at, &format!("unexpected <{}> in else", rest[0].text))),
+                Some(_) => {
+                    return Err(self.fail(at, &format!("unexpected <{}> in else", rest[0].text)));
+                }
             }
         }
         self.variables.truncate(outer);
         match end {
-            End::End => Ok(Branch { pipe, body, otherwise }),
-            End::Eof => Err(self.fail(self.template.len(), "unexpected EOF")),
-            End::Else(_) => Err(self.fail(at, "expected end; found {{else}}")),
+            Closing::End => Ok(Branch { pipe, body, otherwise }),
+            Closing::Eof => Err(self.fail(self.template.len(), "unexpected EOF")),
+            Closing::Else(_) => Err(self.fail(at, "expected end; found {{else}}")),
         }
     }
 
@@ -257,7 +265,12 @@ impl Parser<'_> {
         commands.push(self.command(&tokens[start..], what, end)?);
         for command in &commands[1..] {
             match command.arguments[0].term {
-                Term::Nil | Term::Bool(_) | Term::Int(_) | Term::Float(_) | Term::Text(_) | Term::Dot => {
+                Term::Nil
+                | Term::Bool(_)
+                | Term::Int(_)
+                | Term::Float(_)
+                | Term::Text(_)
+                | Term::Dot => {
                     let text = format!("non executable command in pipeline stage {}", 2);
                     return Err(self.fail(command.at(), &text));
                 }
@@ -267,7 +280,12 @@ impl Parser<'_> {
         Ok(commands)
     }
 
-    fn command(&mut self, tokens: &[Token], what: &str, end: usize) -> Result<Command, SyntaxError> {
+    fn command(
+        &mut self,
+        tokens: &[Token],
+        what: &str,
+        end: usize,
+    ) -> Result<Command, SyntaxError> {
         let mut arguments = Vec::new();
         let mut rest = tokens;
         while !rest.is_empty() {
@@ -342,8 +360,11 @@ impl Parser<'_> {
             }
             Kind::Sign(_) => return Err(self.unexpected(first, what)),
         };
-        while let Some(Token { kind: Kind::Field(name), text: dotted, spaced: false, .. }) = rest.first() {
-            let chains = matches!(term, Term::Dot | Term::Variable(_) | Term::Pipe(_) | Term::Function(_));
+        while let Some(Token { kind: Kind::Field(name), text: dotted, spaced: false, .. }) =
+            rest.first()
+        {
+            let chains =
+                matches!(term, Term::Dot | Term::Variable(_) | Term::Pipe(_) | Term::Function(_));
             if !chains || (fields.is_empty() && matches!(term, Term::Dot)) {
                 return Err(self.unexpected(&rest[0], "operand"));
             }

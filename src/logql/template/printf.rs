@@ -184,7 +184,11 @@ fn float(value: f64, verb: char, flags: Flags) -> String {
     let sign = sign(value.is_sign_negative() && !value.is_nan(), flags);
     let size = value.abs();
     if !size.is_finite() {
-        return format!("{}{}", if sign.is_empty() && !value.is_nan() { "+" } else { sign }, if value.is_nan() { "NaN" } else { "Inf" });
+        return format!(
+            "{}{}",
+            if sign.is_empty() && !value.is_nan() { "+" } else { sign },
+            if value.is_nan() { "NaN" } else { "Inf" }
+        );
     }
     let body = match verb {
         'f' | 'F' => format!("{size:.*}", flags.precision.unwrap_or(6)),

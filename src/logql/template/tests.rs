@@ -40,11 +40,20 @@ fn actions() {
     check("{{/* comment */}}x{{- /* y */ -}} z", "xz");
     check("{{ if eq .app \"web\" }}yes{{ else }}no{{ end }}", "yes");
     check("{{ if .nope }}a{{ else if .app }}b{{ else }}c{{ end }}", "b");
-    check("{{ with .nope }}{{ . }}{{ else }}none{{ end }}{{ with .app }}={{ . }}{{ end }}", "none=web");
+    check(
+        "{{ with .nope }}{{ . }}{{ else }}none{{ end }}{{ with .app }}={{ . }}{{ end }}",
+        "none=web",
+    );
     check("{{ $x := 1 }}{{ $x = add $x 1 }}{{ $x }}", "2");
     check("{{ $j := fromJson __line__ }}{{ $j.user.name }}:{{ index $j.user.roles 0 }}", "ann:dev");
-    check("{{ range $i, $r := (fromJson __line__).user.roles }}{{ $i }}={{ $r }};{{ end }}", "0=dev;1=ops;");
-    check("{{ range (fromJson __line__).user.roles }}{{ if eq . \"ops\" }}{{ break }}{{ end }}{{ . }}{{ end }}", "dev");
+    check(
+        "{{ range $i, $r := (fromJson __line__).user.roles }}{{ $i }}={{ $r }};{{ end }}",
+        "0=dev;1=ops;",
+    );
+    check(
+        "{{ range (fromJson __line__).user.roles }}{{ if eq . \"ops\" }}{{ break }}{{ end }}{{ . }}{{ end }}",
+        "dev",
+    );
     check("{{ range (fromJson \"x\") }}x{{ else }}y{{ end }}", "y");
     check("{{ range 3 }}{{ . }}{{ end }}", "012");
     check("{{ range $k, $v := fromJson __line__ }}{{ $k }} {{ end }}", "n user ");
@@ -55,35 +64,83 @@ fn actions() {
 #[test]
 fn text_functions() {
     check("{{ .msg | ToUpper }} {{ title .msg }}", "HELLO WORLD Hello World");
-    check("{{ Replace .msg \"l\" \"L\" 2 }} {{ .msg | replace \"o\" \"0\" }}", "heLLo world hell0 w0rld");
-    check("[{{ Trim \"xax\" \"x\" }}][{{ trimAll \"x\" \"xax\" }}][{{ TrimLeft \"xax\" \"x\" }}]", "[a][a][ax]");
+    check(
+        "{{ Replace .msg \"l\" \"L\" 2 }} {{ .msg | replace \"o\" \"0\" }}",
+        "heLLo world hell0 w0rld",
+    );
+    check(
+        "[{{ Trim \"xax\" \"x\" }}][{{ trimAll \"x\" \"xax\" }}][{{ TrimLeft \"xax\" \"x\" }}]",
+        "[a][a][ax]",
+    );
     check("{{ TrimPrefix .msg \"hello \" }} {{ trimSuffix \"world\" .msg }}", "world hello ");
     check("{{ regexReplaceAll \"(h)(e)\" .msg \"$2$1\" }} {{ count \"l\" .msg }}", "ehllo world 3");
     check("{{ regexReplaceAllLiteral \"o\" .msg \"$1\" }}", "hell$1 w$1rld");
     check("{{ urlencode \"a b/c\" }} {{ urldecode \"a+b%2Fc\" }}", "a+b%2Fc a b/c");
-    check("{{ b64enc .msg }} {{ b64enc .msg | b64dec }} {{ b64enc \"a\" }}", "aGVsbG8gd29ybGQ= hello world YQ==");
-    check("[{{ alignLeft 8 .app }}][{{ alignRight 8 .app }}][{{ alignLeft 2 .app }}][{{ alignRight 2 .app }}]", "[web     ][     web][we][eb]");
-    check("{{ trunc 5 .msg }} {{ trunc -3 .msg }} {{ substr 1 4 .msg }} {{ substr -1 -1 .app }}", "hello rld ell web");
-    check("{{ contains \"lo w\" .msg }} {{ hasPrefix \"hel\" .msg }} {{ hasSuffix \"x\" .msg }}", "true true false");
+    check(
+        "{{ b64enc .msg }} {{ b64enc .msg | b64dec }} {{ b64enc \"a\" }}",
+        "aGVsbG8gd29ybGQ= hello world YQ==",
+    );
+    check(
+        "[{{ alignLeft 8 .app }}][{{ alignRight 8 .app }}][{{ alignLeft 2 .app }}][{{ alignRight 2 .app }}]",
+        "[web     ][     web][we][eb]",
+    );
+    check(
+        "{{ trunc 5 .msg }} {{ trunc -3 .msg }} {{ substr 1 4 .msg }} {{ substr -1 -1 .app }}",
+        "hello rld ell web",
+    );
+    check(
+        "{{ contains \"lo w\" .msg }} {{ hasPrefix \"hel\" .msg }} {{ hasSuffix \"x\" .msg }}",
+        "true true false",
+    );
     check("{{ indent 2 .app }}{{ nindent 1 .app }} {{ repeat 3 \"ab\" }}", "  web\n web ababab");
     check("{{ default \"d\" .nope }} {{ .app | default \"d\" }}", "d web");
-    check("{{ html \"<a>\" }} {{ js \"a'b\" }} {{ urlquery \"a b\" }} {{ print 1 \"x\" 2 3 }}", "&lt;a&gt; a\\'b a+b 1x2 3");
+    check(
+        "{{ html \"<a>\" }} {{ js \"a'b\" }} {{ urlquery \"a b\" }} {{ print 1 \"x\" 2 3 }}",
+        "&lt;a&gt; a\\'b a+b 1x2 3",
+    );
     check("{{ len .app }} {{ index .app 0 }} {{ slice .msg 0 4 }}", "3 119 hell");
 }
 
 #[test]
 fn numbers_and_times() {
-    check("{{ int \"abc\" }} {{ float64 \"1.5\" }} {{ add 1 2 3 }} {{ sub .status 100 }} {{ div 7 2 }} {{ mod 7 4 }}", "0 1.5 6 304 3 3");
-    check("{{ addf 0.1 0.2 }} {{ subf 5.5 1.2 }} {{ mulf 1.5 .status }} {{ divf 7 2 }}", "0.3 4.3 606 3.5");
-    check("{{ max 1 .status 3 }} {{ min 2 1 }} {{ maxf 1.5 2.5 }} {{ ceil 1.2 }} {{ floor 1.8 }}", "404 1 2.5 2 1");
+    check(
+        "{{ int \"abc\" }} {{ float64 \"1.5\" }} {{ add 1 2 3 }} {{ sub .status 100 }} {{ div 7 2 }} {{ mod 7 4 }}",
+        "0 1.5 6 304 3 3",
+    );
+    check(
+        "{{ addf 0.1 0.2 }} {{ subf 5.5 1.2 }} {{ mulf 1.5 .status }} {{ divf 7 2 }}",
+        "0.3 4.3 606 3.5",
+    );
+    check(
+        "{{ max 1 .status 3 }} {{ min 2 1 }} {{ maxf 1.5 2.5 }} {{ ceil 1.2 }} {{ floor 1.8 }}",
+        "404 1 2.5 2 1",
+    );
     check("{{ round 44.646 1 }} {{ round 2.5 0 }} {{ round 1.29 1 0.95 }}", "44.6 3 1.2");
     check("{{ bytes \"1KB\" }} {{ bytes \"2MB\" }} {{ duration \"1m30.5s\" }}", "1000 2e+06 90.5");
-    check("{{ lt 1 2 }} {{ ge 2 2 }} {{ eq \"a\" \"b\" \"a\" }} {{ ne 1 2 }}", "true true true true");
-    check("{{ __timestamp__ | unixEpoch }} {{ __timestamp__ | unixEpochMillis }}", "1679577215 1679577215123");
-    check("{{ __timestamp__ | date \"2006-01-02T15:04:05.00Z-07:00\" }}", "2023-03-23T13:13:35.12Z+00:00");
-    check("{{ unixToTime \"19503\" | date \"2006-01-02\" }} {{ (unixToTime \"1679577215\").Year }}", "2023-05-26 2023");
-    check("{{ (toDate \"2006-01-02\" \"2023-03-23\").Unix }} {{ __timestamp__.Format \"15:04\" }}", "1679529600 13:13");
-    check("{{ printf \"%05d|%-4s|%.2f|%q|%x|%v|%t|%5.1f\" 42 \"a\" 1.5 \"q\" 255 1e6 true 2.25 }}", "00042|a   |1.50|\"q\"|ff|1e+06|true|  2.2");
+    check(
+        "{{ lt 1 2 }} {{ ge 2 2 }} {{ eq \"a\" \"b\" \"a\" }} {{ ne 1 2 }}",
+        "true true true true",
+    );
+    check(
+        "{{ __timestamp__ | unixEpoch }} {{ __timestamp__ | unixEpochMillis }}",
+        "1679577215 1679577215123",
+    );
+    check(
+        "{{ __timestamp__ | date \"2006-01-02T15:04:05.00Z-07:00\" }}",
+        "2023-03-23T13:13:35.12Z+00:00",
+    );
+    check(
+        "{{ unixToTime \"19503\" | date \"2006-01-02\" }} {{ (unixToTime \"1679577215\").Year }}",
+        "2023-05-26 2023",
+    );
+    check(
+        "{{ (toDate \"2006-01-02\" \"2023-03-23\").Unix }} {{ __timestamp__.Format \"15:04\" }}",
+        "1679529600 13:13",
+    );
+    check(
+        "{{ printf \"%05d|%-4s|%.2f|%q|%x|%v|%t|%5.1f\" 42 \"a\" 1.5 \"q\" 255 1e6 true 2.25 }}",
+        "00042|a   |1.50|\"q\"|ff|1e+06|true|  2.2",
+    );
 }
 
 #[test]
@@ -120,6 +177,10 @@ fn errors_when_compiled() {
     check_error("{{ $x }}", &invalid("template: line:1: undefined variable \"$x\""));
     check_error("{{ \"a }}", &invalid("template: line:1: unterminated quoted string"));
     check_error("{{ define \"x\" }}{{ end }}", "Unsupported(\"template action define\")");
+    check_error(
+        r#"{{ toDateInZone "15:04" "Europe/Berlin" .x }}"#,
+        "Unsupported(\"time zone Europe/Berlin\")",
+    );
     check_error("{{ call .x }}", "Unsupported(\"template function call\")");
 }
 

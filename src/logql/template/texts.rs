@@ -310,4 +310,3 @@ pub(super) fn base64_decode<'v>(values: &[Value<'v>]) -> Answer<'v> {
     }
     made(String::from_utf8_lossy(&out))
 }
-

@@ -16,8 +16,18 @@ const SECONDS_MAX: i128 = 315_576_000_000_000;
 const DAY_SECONDS: i64 = 86_400;
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const DAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -65,7 +75,12 @@ enum Part {
     LowHalf,
     Zone,
     /// `Z` for UTC; with minutes; with a colon; with seconds.
-    Offset { z: bool, minutes: bool, colon: bool, seconds: bool },
+    Offset {
+        z: bool,
+        minutes: bool,
+        colon: bool,
+        seconds: bool,
+    },
     /// How many digits; whether trailing zeros are kept.
     Fraction(usize, bool),
 }
@@ -218,7 +233,7 @@ impl Time {
     }
 
     fn push_part(self, out: &mut String, civil: &Civil, part: Part) {
-        let twelve = if civil.hour % 12 == 0 { 12 } else { civil.hour % 12 };
+        let twelve = if civil.hour.is_multiple_of(12) { 12 } else { civil.hour % 12 };
         let text = match part {
             Part::LongMonth => month_name(civil.month).to_owned(),
             Part::Month => month_name(civil.month)[..3].to_owned(),
@@ -356,7 +371,10 @@ impl Fields {
         }
         // A fraction is read behind seconds even where the layout has none.
         let seconds = matches!(part, Part::Second | Part::ZeroSecond);
-        if seconds && rest.starts_with('.') && !matches!(next_part(behind), ("", Some(Part::Fraction(..)), _)) {
+        if seconds
+            && rest.starts_with('.')
+            && !matches!(next_part(behind), ("", Some(Part::Fraction(..)), _))
+        {
             return self.read_fraction(rest).or(Some(rest));
         }
         Some(rest)
@@ -406,7 +424,9 @@ impl Fields {
             Some(false) if self.hour == 12 => 0,
             _ => self.hour,
         };
-        let leap = self.year % 4 == 0 && (self.year % 100 != 0 || self.year % 400 == 0);
+        let year = self.year.unsigned_abs();
+        let leap =
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let longest = match self.month {
             2 if leap => 29,
             2 => 28,
@@ -414,10 +434,8 @@ impl Fields {
             1..=12 => 31,
             _ => return None,
         };
-        let good = (1..=longest).contains(&self.day)
-            && hour < 24
-            && self.minute < 60
-            && self.second < 60;
+        let good =
+            (1..=longest).contains(&self.day) && hour < 24 && self.minute < 60 && self.second < 60;
         if !good {
             return None;
         }
@@ -427,8 +445,7 @@ impl Fields {
             Some(day) => days_of(self.year, 1, 1) + i64::from(day) - 1,
             None => days_of(self.year, self.month, self.day),
         };
-        let seconds = days * DAY_SECONDS
-            + i64::from(hour * 3600 + self.minute * 60 + self.second)
+        let seconds = days * DAY_SECONDS + i64::from(hour * 3600 + self.minute * 60 + self.second)
             - i64::from(self.offset);
         let nanos = i128::from(seconds) * SECOND + i128::from(self.nano);
         Some(Time { nanos, offset: self.offset })
@@ -509,12 +526,21 @@ mod tests {
     fn parses() {
         let check = |layout: &str, text: &str, expected: Option<&str>| {
             let found = Time::parse(layout, text);
-            let found = found.map(|time| Time { offset: 0, ..time }.format("2006-01-02T15:04:05.999"));
+            let found =
+                found.map(|time| Time { offset: 0, ..time }.format("2006-01-02T15:04:05.999"));
             assert_eq!(found.as_deref(), expected, "{text}");
         };
         check("2006-01-02", "2023-03-23", Some("2023-03-23T00:00:00"));
-        check("2006-01-02T15:04:05Z07:00", "2023-03-23T13:13:35.5+01:00", Some("2023-03-23T12:13:35.5"));
-        check("02/Jan/2006:15:04:05 -0700", "20/Nov/2026:00:01:02 +0000", Some("2026-11-20T00:01:02"));
+        check(
+            "2006-01-02T15:04:05Z07:00",
+            "2023-03-23T13:13:35.5+01:00",
+            Some("2023-03-23T12:13:35.5"),
+        );
+        check(
+            "02/Jan/2006:15:04:05 -0700",
+            "20/Nov/2026:00:01:02 +0000",
+            Some("2026-11-20T00:01:02"),
+        );
         check("3:04PM", "1:05PM", Some("0000-01-01T13:05:00"));
         check("2006-01-02", "2023-02-29", None);
         check("2006-01-02", "2023-02-28x", None);

@@ -59,7 +59,9 @@ impl Value<'_> {
             Value::Int(value) => write(out, format_args!("{value}")),
             Value::Float(value) => out.push_str(&format_float(*value)),
             Value::Text(text) => out.push_str(text),
-            Value::Time(time) => out.push_str(&time.format("2006-01-02 15:04:05.999999999 -0700 MST")),
+            Value::Time(time) => {
+                out.push_str(&time.format("2006-01-02 15:04:05.999999999 -0700 MST"))
+            }
             Value::List(list) => {
                 out.push('[');
                 for (i, value) in list.iter().enumerate() {

@@ -61,8 +61,7 @@ impl Source for LogsSource {
     }
 
     async fn open(&self, tenant: &str) -> Result<Arc<dyn Table>, SourceError> {
-        let tenant =
-            Tenant::parse(tenant).map_err(|_| SourceError::NoDatabase(tenant.into()))?;
+        let tenant = Tenant::parse(tenant).map_err(|_| SourceError::NoDatabase(tenant.into()))?;
         let snapshot = self.scanner.snapshot(&tenant).await.map_err(explain)?;
         Ok(Arc::new(LogsTable::new(self.scanner.clone(), snapshot)))
     }
@@ -94,12 +93,10 @@ impl LogsTable {
     fn new(scanner: Scanner, snapshot: Snapshot) -> LogsTable {
         let everything = Selection::Selector(Selector::default());
         let streams = snapshot.streams(&everything, &(Timestamp::MIN..Timestamp::MAX));
-        let mut columns =
-            vec![Column::Timestamp, Column::Line, Column::StreamId, Column::Level];
+        let mut columns = vec![Column::Timestamp, Column::Line, Column::StreamId, Column::Level];
         columns.extend(common_labels(&streams).into_iter().map(Column::Label));
         columns.extend([Column::Labels, Column::Metadata]);
-        let is_key =
-            |c: &Column| matches!(c, Column::StreamId | Column::Label(_) | Column::Labels);
+        let is_key = |c: &Column| matches!(c, Column::StreamId | Column::Label(_) | Column::Labels);
         let key_columns = (0..columns.len()).filter(|at| is_key(&columns[*at])).collect();
         let schema = Arc::new(Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>()));
         LogsTable { scanner, snapshot: Arc::new(snapshot), streams, columns, schema, key_columns }
@@ -166,7 +163,8 @@ impl Table for LogsTable {
     fn groups(&self) -> RecordBatch {
         let arrays = self.key_columns.iter().map(|at| match &self.columns[*at] {
             Column::StreamId => {
-                Arc::new(Int64Array::from_iter_values(self.streams.iter().map(stream_id))) as ArrayRef
+                Arc::new(Int64Array::from_iter_values(self.streams.iter().map(stream_id)))
+                    as ArrayRef
             }
             Column::Label(name) => {
                 Arc::new(StringArray::from_iter(self.streams.iter().map(|labels| labels.get(name))))
@@ -218,9 +216,8 @@ impl LogsTable {
             scanner.run(&snapshot, &request, Arc::new(reader), &stats, out).await
         };
         // The scan is polled together with the stream, so dropping the stream ends it.
-        let scan = futures::stream::once(scan).filter_map(|result| async move {
-            result.err().map(|ReaderError(error)| Err(error))
-        });
+        let scan = futures::stream::once(scan)
+            .filter_map(|result| async move { result.err().map(|ReaderError(error)| Err(error)) });
         let batches = futures::stream::unfold(batches, |mut batches| async move {
             let partial: Vec<RecordBatch> = batches.recv().await?;
             Some((futures::stream::iter(partial.into_iter().map(Ok)), batches))
@@ -272,7 +269,8 @@ mod tests {
 
     #[test]
     fn labels_get_columns_and_fixed_names_a_prefix() {
-        let of = |pairs: &[(&str, &str)]| Labels::from_pairs(pairs.iter().copied()).expect("unique");
+        let of =
+            |pairs: &[(&str, &str)]| Labels::from_pairs(pairs.iter().copied()).expect("unique");
         let streams = [of(&[("app", "a"), ("level", "x")]), of(&[("app", "b"), ("pod", "p")])];
         assert_eq!(common_labels(&streams), ["app", "level", "pod"]);
         assert_eq!(Column::Label("level".into()).field().name(), "label_level");

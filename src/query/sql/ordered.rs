@@ -58,12 +58,7 @@ impl Visit for First {
         !self.is_beyond(nearest.nanos())
     }
 
-    fn rows(
-        &self,
-        found: &mut Vec<Piece>,
-        stream: &Labels,
-        rows: Rows,
-    ) -> Result<(), ReaderError> {
+    fn rows(&self, found: &mut Vec<Piece>, stream: &Labels, rows: Rows) -> Result<(), ReaderError> {
         let rows = filter(rows, &self.reader.text);
         let mut keep: Vec<usize> =
             (0..rows.len()).filter(|row| !self.is_beyond(rows.timestamps[*row])).collect();
@@ -119,8 +114,7 @@ impl Best {
         if let Some(last) = order.get(first.limit.saturating_sub(1)) {
             first.bound.store(timestamps[*last], Ordering::Relaxed);
         }
-        let batch =
-            concat_batches(&first.reader.schema, pieces.iter().map(|piece| &piece.batch))?;
+        let batch = concat_batches(&first.reader.schema, pieces.iter().map(|piece| &piece.batch))?;
         let indices = UInt64Array::from_iter_values(order.iter().map(|row| *row as u64));
         let batch = take_record_batch(&batch, &indices)?;
         debug_assert_eq!(batch.num_rows(), indices.len());

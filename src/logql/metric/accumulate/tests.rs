@@ -99,10 +99,7 @@ fn series_are_limited_and_metadata_tells_them_apart() {
     let metadata = Some(MetadataColumn { sets, ids: vec![0, 1, 1] });
     let rows = Rows { timestamps: vec![1, 2, 50], lines: None, metadata };
     accumulator.add_rows(&stream("web"), &rows).expect("two series");
-    assert_eq!(
-        accumulator.add_rows(&stream("api"), &rows),
-        Err(Error::TooManySeries { limit: 2 })
-    );
+    assert_eq!(accumulator.add_rows(&stream("api"), &rows), Err(Error::TooManySeries { limit: 2 }));
     let mut accumulator = Accumulator::new(leaf.clone(), Steps::instant(10), 2);
     accumulator.add_rows(&stream("web"), &rows).expect("two series");
     let mut shown: Vec<String> = accumulator
