@@ -4,6 +4,7 @@
 //! Prints how long starts take, how fast single small proposals and many large ones are, and what
 //! they cost in CPU time; the last line of each names the unit.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! A test per thing that a user can see: the real binary, real sockets, real files, port 0.
 
+#![allow(clippy::disallowed_methods, reason = "tests measure real time and wait for processes")]
+
 mod node;
 
 mod bad_inputs;

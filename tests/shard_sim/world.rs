@@ -316,8 +316,12 @@ impl World {
             self.compare(i);
             let view = self.replicas[i].shard.view().expect("it heard everything");
             self.check_read(&view);
-            let tombstones: usize = tenants().iter().map(|t| view.tombstones(t).count()).sum();
-            assert_eq!(tombstones, self.twin.tombstones().len());
+            for tenant in tenants() {
+                let expected = self.twin.tombstones().iter();
+                let expected = expected.filter(|(_, tombstone)| tombstone.tenant == *tenant);
+                let seen = view.tombstones(tenant).map(|(id, tombstone)| (id, &**tombstone));
+                assert!(seen.eq(expected.map(|(id, tombstone)| (*id, tombstone))), "tombstones");
+            }
         }
         self.coverage.objects += self.objects.len();
     }
