@@ -36,6 +36,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::catalog::{self, Identity, SCHEMA, Tables};
+use crate::clock;
 use crate::encode::{Chunk, Columns, Encoder, fields};
 use crate::error::{Error, SqlError};
 use crate::functions;
@@ -324,7 +325,7 @@ impl Session {
             .with_allow_dml(false)
             .with_allow_statements(false)
             .verify_plan(&plan)?;
-        Ok(plan)
+        Ok(clock::complete(plan)?)
     }
 
     /// Starts a statement. The table is opened in here, after the statement has arrived.

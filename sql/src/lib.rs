@@ -16,6 +16,7 @@
 
 mod cap;
 mod catalog;
+mod clock;
 mod encode;
 mod engine;
 mod error;

@@ -332,4 +332,68 @@ mod tests {
         check(line().eq(lit("abc")), contains("abc", false));
         check(col("level").like(lit("%abc%")), Push::Nothing);
     }
+
+    /// What LIKE means, so simple that it is unlikely to be wrong. `None`: no valid pattern.
+    fn naive_like(text: &[char], pattern: &[char]) -> Option<bool> {
+        Some(match pattern {
+            [] => text.is_empty(),
+            ['%', rest @ ..] => {
+                let mut found = false;
+                for start in 0..=text.len() {
+                    found |= naive_like(&text[start..], rest)?;
+                }
+                found
+            }
+            ['\\'] => return None,
+            ['\\', char, rest @ ..] | [char, rest @ ..] => {
+                let any = *char == '_' && pattern[0] == '_';
+                let rest_matches = naive_like(text.get(1..).unwrap_or(&[]), rest)?;
+                text.first().is_some_and(|first| any || first == char) && rest_matches
+            }
+        })
+    }
+
+    fn words(letters: &[char], length_max: usize) -> Vec<Vec<char>> {
+        let mut words = vec![vec![]];
+        let mut last = words.clone();
+        for _ in 0..length_max {
+            last = last
+                .iter()
+                .flat_map(|word: &Vec<char>| {
+                    letters.iter().map(|letter| [&word[..], &[*letter]].concat())
+                })
+                .collect();
+            words.extend(last.clone());
+        }
+        words
+    }
+
+    #[test]
+    fn like_against_its_naive_twin() {
+        let texts = words(&['a', 'b', '%', '_'], 4);
+        for pattern in words(&['a', 'b', '%', '_', '\\'], 5) {
+            let shown: String = pattern.iter().collect();
+            for negated in [false, true] {
+                let like = Like {
+                    negated,
+                    expr: Box::new(col("line")),
+                    pattern: Box::new(lit(shown.clone())),
+                    escape_char: None,
+                    case_insensitive: false,
+                };
+                let (contains, needle, exact) = match classify(&Expr::Like(like), &roles()) {
+                    Push::Text(TextFilter::Contains(needle), exact) => (true, needle, exact),
+                    Push::Text(TextFilter::NotContains(needle), exact) => (false, needle, exact),
+                    _ => continue,
+                };
+                for text in &texts {
+                    let Some(like) = naive_like(text, &pattern) else { continue };
+                    let (like, text) = (like != negated, text.iter().collect::<String>());
+                    let pushed = text.contains(&needle) == contains;
+                    assert!(pushed || !like, "{shown} lost {text}");
+                    assert!(!exact || pushed == like, "{shown} is not exactly {needle}: {text}");
+                }
+            }
+        }
+    }
 }

@@ -397,6 +397,20 @@ mod tests {
     }
 
     #[test]
+    fn every_flipped_bit_is_an_answer() {
+        let bind = message(b'B', b"p\0s\0\0\x01\0\x01\0\x02\0\0\0\x02ab\xff\xff\xff\xff\0\0");
+        for bit in 0..bind.len() * 8 {
+            let mut flipped = bind.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            flipped.extend(message(b'S', b""));
+            let (messages, end) = run(&flipped);
+            // Waiting for more, an error for the message, or the end: never a panic, and never
+            // more messages than two of them can hold.
+            assert!(messages.len() <= 4 && end.is_none_or(|code| code == "08P01"));
+        }
+    }
+
+    #[test]
     fn every_truncation_waits_or_fails() {
         let bind = message(b'B', b"p\0s\0\0\x01\0\x01\0\x02\0\0\0\x02ab\xff\xff\xff\xff\0\0");
         for end in 0..bind.len() {

@@ -8,5 +8,6 @@ mod bad_inputs;
 mod clients;
 mod faults;
 mod push;
+mod readme;
 mod restart;
 mod sql;
