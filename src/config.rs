@@ -431,7 +431,7 @@ fn suggest(complaint: &str) -> String {
     let nearest = quoted.map(|known| (distance(given, known), known)).min();
     let place = complaint.split("unknown field").next().unwrap_or_default();
     match nearest {
-        Some((steps, known)) if steps <= given.len() / 2 => {
+        Some((steps, known)) if steps <= given.len().max(known.len()) / 2 => {
             format!("{place}unknown key '{given}': did you mean '{known}'?")
         }
         _ => format!("{place}unknown key '{given}'"),

@@ -92,8 +92,8 @@ async fn run_server(serve: &Serve) -> anyhow::Result<()> {
     if !unused.is_empty() {
         warn!(blocks = unused.join(", "), "accepted but unused in the configuration");
     }
-    server::run(config, stop_signal()).await?;
-    Ok(())
+    // Its one line says all: the causes below it are in it already.
+    server::run(config, stop_signal()).await.map_err(|error| anyhow::anyhow!("{error}"))
 }
 
 /// The demo's node: in the demo's directory, on ports of its own.

@@ -10,6 +10,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::Like;
@@ -232,14 +233,13 @@ fn is_time(expr: &Expr, roles: &Roles) -> bool {
     match expr {
         Expr::Column(column) => column.name == roles.time,
         // The column is in UTC, so giving it another zone or none leaves the number as it is.
-        Expr::Cast(cast) => {
-            use datafusion::arrow::datatypes::{DataType, TimeUnit};
-            let same = matches!(
-                cast.field.data_type(),
-                DataType::Timestamp(TimeUnit::Nanosecond, None)
-            ) || matches!(cast.field.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) if is_utc(zone));
-            same && is_time(&cast.expr, roles)
-        }
+        Expr::Cast(cast) => match cast.field.data_type() {
+            DataType::Timestamp(TimeUnit::Nanosecond, None) => is_time(&cast.expr, roles),
+            DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) => {
+                is_utc(zone) && is_time(&cast.expr, roles)
+            }
+            _ => false,
+        },
         _ => false,
     }
 }

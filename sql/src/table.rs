@@ -1,8 +1,8 @@
 //! What SQL reads: a server-wide `Source` that opens, per statement, a consistent `Table`.
 //!
 //! A table is a set of rows that fall into groups: rows of one group agree on all key columns. The
-//! key columns of all groups fit into one small batch, which is what makes predicates on them cheap:
-//! they are evaluated once per group and never per row.
+//! key columns of all groups fit into one small batch, which makes predicates on them cheap: they
+//! are evaluated once per group and never per row.
 //!
 //! - A `Table` is an immutable snapshot: two scans of it see the same rows.
 //! - `Source::open` is called after the statement arrived, once per execution and only if the

@@ -1,11 +1,18 @@
 //! One shard of this node: the pure state machine of `shard` behind a Raft group of `raft`.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use drave_raft as raft;
 
 use super::{OpenError, ReadError, WriteError};
 use crate::model::{Index, ShardId};
 use crate::shard::{Reply, Shard, ShardView};
+
+/// After this a proposal's outcome is unknown: a client must not wait for ever.
+const PROPOSE_TIME_MAX: Duration = Duration::from_secs(20);
+/// After this a shard cannot be read now.
+const READ_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Carries bytes from the group to the state machine and back.
 struct Machine(Shard);
@@ -52,7 +59,12 @@ impl Replica {
 
     pub(super) async fn propose(&self, command: Bytes) -> Result<(Index, Reply), WriteError> {
         let shard = self.shard;
-        match self.group.propose(command).await {
+        let proposed = tokio::time::timeout(PROPOSE_TIME_MAX, self.group.propose(command)).await;
+        let Ok(proposed) = proposed else {
+            let reason = format!("no answer in {} s", PROPOSE_TIME_MAX.as_secs());
+            return Err(WriteError::Unknown { shard, reason });
+        };
+        match proposed {
             Ok((index, reply)) => {
                 let reply = Reply::decode(&reply).expect("the machine above encoded it");
                 Ok((index, reply))
@@ -67,8 +79,10 @@ impl Replica {
     }
 
     pub(super) async fn read_view(&self) -> Result<ShardView, ReadError> {
-        let read_index = self.group.read_index().await;
-        read_index.map_err(|e| ReadError { shard: self.shard, reason: e.reason })?;
+        let failed = |reason| ReadError { shard: self.shard, reason };
+        let read_index = tokio::time::timeout(READ_TIME_MAX, self.group.read_index()).await;
+        let read_index = read_index.map_err(|_| failed("no read index in time".into()))?;
+        read_index.map_err(|error| failed(error.reason))?;
         self.local_view().ok_or_else(|| ReadError {
             shard: self.shard,
             reason: "this replica is catching up".into(),

@@ -128,8 +128,14 @@ const MUTANTS: &[Mutant] = &[
     mutant(
         "names a merged chunk by what is in it",
         "object.rs",
-        "        hasher.update(&id.to_le_bytes());\n        hasher.update(&content.to_le_bytes());\n",
-        "        let _ = (id, content);\n",
+        "    for (id, content) in inputs {
+        hasher.update(&id.to_le_bytes());
+        hasher.update(&content.to_le_bytes());
+    }
+    hasher.update(&object_hash.to_le_bytes());
+    hasher.update(&at.nanos().to_le_bytes());
+",
+        "    drop((inputs, at));\n    hasher.update(&object_hash.to_le_bytes());\n",
     ),
     mutant(
         "lets an attempt find what an earlier one left",
@@ -274,7 +280,7 @@ fn simulate(folder: &Path) -> bool {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["test", "--offline", "--quiet", "--test", "shard_sim"]).args(args);
         cargo.current_dir(folder).env("CARGO_TARGET_DIR", folder.join("target"));
-        cargo.env("DRAVE_SEEDS", "60").env_remove("DRAVE_SEED").env_remove("DRAVE_MUTANTS");
+        cargo.env("DRAVE_SEEDS", "400").env_remove("DRAVE_SEED").env_remove("DRAVE_MUTANTS");
         cargo.output().expect("cargo runs")
     };
     let built = cargo(&["--no-run"]);

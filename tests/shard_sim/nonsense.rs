@@ -25,7 +25,7 @@ impl World {
 
     fn made_up(&mut self) -> Bytes {
         let at = time_of(self.step);
-        let never = self.log.len() as Index + 1 + self.rng.below(9) as Index;
+        let never = Index::MAX - self.rng.below(9) as Index;
         match self.rng.below(6) {
             0 => Bytes::new(),
             1 => (0..self.rng.below(40)).map(|_| self.rng.below(256) as u8).collect(),

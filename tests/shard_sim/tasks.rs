@@ -123,7 +123,8 @@ impl World {
         if chunks.is_empty() {
             return;
         }
-        let first = self.rng.below(chunks.len());
+        // Often the same one again, as a planner would that knows nothing of earlier attempts.
+        let first = if self.rng.one_in(2) { 0 } else { self.rng.below(chunks.len()) };
         let end = (first + 1 + self.rng.below(3)).min(chunks.len());
         let mut inputs: Vec<&Chunk> = chunks[first..end].to_vec();
         if inputs.len() == 3 && self.rng.one_in(4) {

@@ -114,14 +114,14 @@ impl World {
 
     fn act(&mut self) {
         let i = self.rng.below(self.replicas.len());
-        match self.rng.below(24) {
+        match self.rng.below(26) {
             0..=6 => self.push(),
             7..=13 => self.lead(i),
             14..=17 => self.compact(i),
             18 => self.retain(i),
-            19 => self.sweep(i),
-            20 | 21 => self.talk_nonsense(),
-            22 => self.tombstone(),
+            19..=21 => self.sweep(i),
+            22 | 23 => self.talk_nonsense(),
+            24 => self.tombstone(),
             _ => self.crash(i),
         }
     }
