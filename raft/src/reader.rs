@@ -149,8 +149,9 @@ fn load(log: &LogDb, state: &StateDb, group: u32) -> Result<Loaded, Error> {
     }
     let found = log.wal.len() as u64;
     if found < wal.end.saturating_sub(wal.start) {
-        let index =
-            wal.start + log.wal.first().map_or(0, |(first, _)| (first == &wal.start).into());
+        let mut pairs = (wal.start..).zip(&log.wal);
+        let hole = pairs.find(|(wanted, (index, _))| wanted != index);
+        let index = hole.map_or(wal.start + found, |(wanted, _)| wanted);
         return Err(Error::Corrupt {
             path: log_path,
             group,
