@@ -1,99 +1,81 @@
-//! Consistency testing of a real server: load it, break it, and check what it promised.
+//! Consistency testing of real servers: load them, break them, and check what they promised.
 //!
 //! ```text
-//! workload (pushes with unique lines) -> history (what was answered)
-//! nemesis  (kill -9 at a random moment, restart)
-//! check    (every acknowledged line is read exactly once, in both languages)
+//! drave-jepsen            one server, killed again and again                     single/
+//! drave-jepsen cluster    a cluster, broken in many seeded ways                  cluster/
+//! drave-jepsen check      what a history that was kept proves                    check/
 //! ```
 //!
 //! The harness knows nothing but the server's program and its public ports. A verdict is a count,
-//! and a run in which nothing was acknowledged or nothing was killed is no verdict at all.
+//! and a run in which nothing was acknowledged or nothing was broken is no verdict at all.
 
 mod check;
+mod cluster;
+mod entry;
 mod history;
-mod node;
 mod random;
-mod workload;
+mod single;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, ensure};
 use clap::Parser;
 
-use check::Verdict;
-use history::History;
-use node::Node;
-use random::Random;
+use check::Findings;
 
-/// Kills a server while clients push, restarts it, and counts what is lost or there twice.
+/// Breaks servers while clients push and read, and counts what is lost, stale or there twice.
 #[derive(Parser)]
-struct Args {
-    /// The drave program to test
-    #[arg(long, default_value = "drave")]
-    program: PathBuf,
-    /// How often to kill it
-    #[arg(long, default_value_t = 30)]
-    runs: u32,
-    /// Clients that push at once
-    #[arg(long, default_value_t = 8)]
-    clients: u32,
-    /// Longest time between a start and its kill
-    #[arg(long, default_value_t = 2000)]
-    kill_after_ms: u64,
-    /// Fixes when the kills come and what is pushed
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Where the server keeps its data [default: a temporary directory]
-    #[arg(long)]
-    data: Option<PathBuf>,
+#[command(args_conflicts_with_subcommands = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    word: Option<Word>,
+    #[command(flatten)]
+    single: single::Args,
+}
+
+#[derive(clap::Subcommand)]
+enum Word {
+    /// Break a cluster of real processes, in seeded runs
+    Cluster(cluster::Args),
+    /// Check a history that was kept
+    Check {
+        /// history.jsonl
+        history: PathBuf,
+    },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut out = std::io::stdout();
-    match run(Args::parse()).await {
-        Ok(verdict) => {
-            let _ = writeln!(out, "{verdict}");
-            if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let CommandLine { word, single } = CommandLine::parse();
+    let work = async {
+        match word {
+            None => single::run(single).await,
+            Some(Word::Cluster(args)) => Box::pin(cluster::run(args)).await,
+            Some(Word::Check { history }) => check_file(&history),
         }
-        Err(error) => {
-            let _ = writeln!(out, "no verdict: {error:#}");
-            ExitCode::from(2)
-        }
-    }
+    };
+    let done = tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    done.unwrap_or_else(|error| {
+        let _ = writeln!(std::io::stdout(), "no verdict: {error:#}");
+        ExitCode::from(2)
+    })
 }
 
-async fn run(args: Args) -> anyhow::Result<Verdict> {
-    let temporary = tempfile::tempdir()?;
-    let data = args.data.clone().unwrap_or_else(|| temporary.path().join("data"));
-    let config = temporary.path().join("drave.yaml");
-    // Small heads, so that seals, uploads and purges are always under way when the kill comes.
-    std::fs::write(
-        &config,
-        "seal:\n  raw_bytes: 1MB\n  age: 1s\nlimits_config:\n  max_entries_limit_per_query: 10000000\n",
-    )?;
-    let mut random = Random::new(args.seed);
-    let history = History::default();
-    let mut ready_times = Vec::new();
-    for run in 0..args.runs {
-        let mut node = Node::start(&args.program, &data, &config).await?;
-        ready_times.push(node.ready_after);
-        workload::resend(&node, &history).await.context("re-sending what was not answered")?;
-        let load = workload::start(&node, &history, args.clients, random.fork(run));
-        let life = Duration::from_millis(random.below(args.kill_after_ms).max(50));
-        tokio::time::sleep(life).await;
-        node.kill().await?;
-        load.stop().await;
+fn check_file(path: &std::path::Path) -> anyhow::Result<ExitCode> {
+    let events = history::read(path)?;
+    let Findings { flaws, examples, suspects, counts } = check::check(&events);
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "{counts:?}\n{:?}", check::available(&events));
+    for example in examples {
+        let _ = writeln!(out, "{example}");
     }
-    let node = Node::start(&args.program, &data, &config).await?;
-    ready_times.push(node.ready_after);
-    workload::resend(&node, &history).await.context("re-sending what was not answered")?;
-    ensure!(history.n_acknowledged() > 0, "nothing was acknowledged");
-    let before = check::check(&node, &history).await.context("reading back")?;
-    node.flush().await?;
-    let after = check::check(&node, &history).await.context("reading back after a flush")?;
-    Ok(Verdict::new(args.runs, before, after, &ready_times))
+    for suspect in suspects {
+        let _ = writeln!(out, "\n{}", check::story(&events, suspect));
+    }
+    let _ = writeln!(out, "flaws: {flaws:?}");
+    Ok(if flaws.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -8,8 +8,8 @@ use anyhow::bail;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::history::{History, Push};
-use crate::node::Node;
+use super::history::{History, Push};
+use super::node::Node;
 use crate::random::Random;
 
 /// Streams that the clients spread their pushes over: enough to touch every shard.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::history::History;
-use crate::node::Node;
-use crate::workload::{T, line};
+use super::history::History;
+use super::node::Node;
+use super::workload::{T, line};
 
 /// Lines that one query asks for.
 const PAGE: u64 = 50_000;
