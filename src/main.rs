@@ -31,6 +31,8 @@ enum Word {
     Sql(cli::sql::Args),
     /// Start a throw-away node with realistic logs and show what can be asked.
     Demo(cli::demo::Args),
+    /// Run a cluster on this machine, and break it.
+    Dev(cli::dev::Args),
 }
 
 /// Flags win over the file, the file over the defaults.
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
             Word::Query(args) => cli::query::run(args).await,
             Word::Sql(args) => cli::sql::run(args).await,
             Word::Demo(args) => cli::demo::run(args, start_demo).await,
+            Word::Dev(args) => cli::dev::run(args).await,
         }
     });
     // Detached computing, if any, is not waited for: nothing acknowledged depends on it.

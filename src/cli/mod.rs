@@ -1,4 +1,5 @@
-//! The words a user types at a running server: `ingest`, `query`, `sql`, and `demo`.
+//! The words a user types at a running server: `ingest`, `query`, `sql`, `demo`,
+//! and `dev`.
 //!
 //! One file (or directory) per subcommand, each with an `Args` and a `run`. They speak HTTP and
 //! Postgres like any other client and know nothing of what is behind the sockets. Answers go to
@@ -7,6 +8,7 @@
 
 pub mod address;
 pub mod demo;
+pub mod dev;
 pub mod ingest;
 pub mod query;
 pub mod sql;
