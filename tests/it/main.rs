@@ -6,6 +6,7 @@ mod node;
 
 mod bad_inputs;
 mod clients;
+mod dev;
 mod faults;
 mod push;
 mod readme;

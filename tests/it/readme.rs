@@ -37,6 +37,8 @@ async fn every_example_runs() {
             .replace("-p 5433", &format!("-p {pg_port}"));
         let mut bash = Command::new("bash");
         bash.args(["-euo", "pipefail", "-c", &script]).env("PATH", &path);
+        // Some examples keep what they make in the current directory.
+        bash.current_dir(directory.path());
         bash.env("DRAVE_SERVER", node.url("")).env("DRAVE_PG", node.pg());
         let output = tokio::task::spawn_blocking(move || bash.output().expect("bash runs"));
         let output = output.await.expect("no panic");

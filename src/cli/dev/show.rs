@@ -122,13 +122,15 @@ pub(super) async fn logs(
     file.read_to_end(&mut bytes)?;
     let mut out = std::io::stdout();
     out.write_all(last_lines(&bytes, lines)).context("cannot write the log")?;
-    while follow {
+    if !follow {
+        return Ok(());
+    }
+    loop {
         tokio::time::sleep(LOOK_EVERY).await;
         bytes.clear();
         file.read_to_end(&mut bytes)?;
         out.write_all(&bytes).and_then(|()| out.flush()).context("cannot write the log")?;
     }
-    Ok(())
 }
 
 pub(super) fn last_lines(text: &[u8], lines: usize) -> &[u8] {
