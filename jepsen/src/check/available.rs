@@ -86,7 +86,7 @@ struct Fault {
 impl Timeline {
     fn read(events: &[Event]) -> Timeline {
         let mut timeline = Timeline {
-            load: 0..Micros::MAX,
+            load: 0..0,
             accepted: Vec::new(),
             accepted_by_part: (0..PARTS).map(|part| (part, Vec::new())).collect(),
             majority: Vec::new(),

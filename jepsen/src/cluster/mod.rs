@@ -70,10 +70,10 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 3)]
     nodes: u64,
     /// Clients that push at once
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 4)]
     clients: u16,
     /// Clients that read at once
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 3)]
     readers: u16,
     /// Fail a run in which no push was accepted for longer than this many seconds while a majority
     /// could talk
@@ -198,6 +198,9 @@ async fn drive(
     });
     let done = load_and_break(args, plan, machine, seed, &cluster).await;
     watch.abort();
+    // It holds the cluster until it has really ended.
+    let _ = watch.await;
+    cluster.close().await;
     done
 }
 

@@ -15,11 +15,13 @@ use super::node::Life;
 use super::nodes::Cluster;
 use super::plan::{Cut, Fault, Planned, Whom};
 use super::procedure;
-use crate::history::Event;
+use crate::history::{Event, Micros};
 use crate::random::Random;
 
 /// How far a clock jumps: further than any lease or grace time.
 const JUMPS: [&str; 4] = ["+3600s", "-3600s", "+90s", "-90s"];
+/// Between two looks what is due.
+const TICK: Duration = Duration::from_millis(10);
 /// A procedure that a later fault disturbed may go on so long after the last fault is healed.
 const PROCEDURE_TIME_MAX: Duration = Duration::from_secs(120);
 
@@ -31,11 +33,19 @@ enum Undo {
     SetClock(u64),
 }
 
+/// A fault in force.
+struct Open {
+    planned: Planned,
+    undo: Undo,
+    /// When it is taken away, since the plan began.
+    due_ms: u64,
+}
+
 pub(crate) struct Nemesis {
     cluster: Arc<Cluster>,
     machine: Arc<Machine>,
     client: Client,
-    open: Vec<(Planned, Undo)>,
+    open: Vec<Open>,
     beside: JoinSet<anyhow::Result<()>>,
 }
 
@@ -45,23 +55,28 @@ impl Nemesis {
         Ok(Nemesis { cluster, machine, client, open: Vec::new(), beside: JoinSet::new() })
     }
 
-    /// Runs the plan to its end and heals everything.
+    /// Runs the plan to its end and heals everything. A fault that comes late lasts as long as
+    /// planned all the same.
     pub(crate) async fn run(mut self, plan: &[Planned]) -> anyhow::Result<()> {
-        let began = self.cluster.recorder.now();
-        let mut moments: Vec<(u64, bool, &Planned)> = plan
-            .iter()
-            .flat_map(|planned| {
-                [(planned.start_ms, true, planned), (planned.end_ms, false, planned)]
-            })
-            .collect();
-        moments.sort_by_key(|(at, starts, planned)| (*at, *starts, planned.number));
-        for (at_ms, starts, planned) in moments {
-            let elapsed = self.cluster.recorder.now() - began;
-            let wait = Duration::from_millis(at_ms).saturating_sub(Duration::from_micros(elapsed));
-            tokio::time::sleep(wait).await;
-            match starts {
-                true => self.bring(planned).await,
-                false => self.heal(planned.number).await?,
+        let recorder = Arc::clone(&self.cluster.recorder);
+        let began = recorder.now();
+        let mut to_come = plan.iter();
+        let mut next = to_come.next();
+        loop {
+            let elapsed_ms = (recorder.now() - began) / 1000;
+            let first_open = self.open.iter().min_by_key(|open| open.due_ms);
+            let heal = first_open.map(|open| (open.due_ms, open.planned.number));
+            let bring = next.map(|planned| planned.start_ms);
+            match (heal, bring) {
+                (None, None) => break,
+                (Some((due_ms, number)), _) if due_ms <= elapsed_ms => self.heal(number).await?,
+                (_, Some(start_ms)) if start_ms <= elapsed_ms => {
+                    if let Some(planned) = next {
+                        self.bring(planned, began).await;
+                    }
+                    next = to_come.next();
+                }
+                _ => tokio::time::sleep(TICK).await,
             }
         }
         let procedures = async {
@@ -78,8 +93,12 @@ impl Nemesis {
         Ok(())
     }
 
-    async fn bring(&mut self, planned: &Planned) {
+    async fn bring(&mut self, planned: &Planned, began: Micros) {
         let brought = self.try_to_bring(planned).await;
+        if let Some(open) = self.open.last_mut().filter(|o| o.planned.number == planned.number) {
+            let elapsed_ms = (self.cluster.recorder.now() - began) / 1000;
+            open.due_ms = elapsed_ms + (planned.end_ms - planned.start_ms);
+        }
         let (detail, installed) = match brought {
             Ok(detail) => (detail, Ok(())),
             Err(error) => (String::new(), Err(format!("{error:#}"))),
@@ -143,15 +162,15 @@ impl Nemesis {
                 return Ok(format!("node {victim}"));
             }
         };
-        self.open.push((planned.clone(), undo));
+        self.open.push(Open { planned: planned.clone(), undo, due_ms: planned.end_ms });
         Ok(detail)
     }
 
     async fn heal(&mut self, number: u32) -> anyhow::Result<()> {
-        let Some(at) = self.open.iter().position(|(planned, _)| planned.number == number) else {
+        let Some(at) = self.open.iter().position(|open| open.planned.number == number) else {
             return Ok(());
         };
-        let (planned, undo) = self.open.swap_remove(at);
+        let Open { planned, undo, .. } = self.open.swap_remove(at);
         match undo {
             Undo::Start(ids) => {
                 self.cluster.start_again(&ids).await?;

@@ -419,6 +419,16 @@ impl Cluster {
         }
     }
 
+    /// Ends all processes and takes disks and network away.
+    pub(crate) async fn close(&self) {
+        let mut state = self.state.lock().await;
+        let all: Vec<u64> = state.nodes.keys().copied().collect();
+        // What does not end is killed when its handle is dropped.
+        let _ = state.end(&all).await;
+        state.nodes.clear();
+        state.network = None;
+    }
+
     fn publish(&self, state: &State) {
         let members = state.members.iter().filter_map(|id| state.nodes.get(id));
         let addresses = members.map(|node| node.address.clone()).collect();
