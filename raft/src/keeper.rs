@@ -27,8 +27,12 @@ use crate::log::GroupLog;
 use crate::machine::RowChange;
 use crate::types::{LogId, StoredMembership};
 
-/// A group with more waiting than this is written at once.
+/// A group with more rows waiting than this is written at once.
 const WAITING_BYTES_MAX: usize = 16 << 20;
+
+/// So is one whose floor moved past so much of the log: a log that is purged early stays small,
+/// and a small file is overwritten in place instead of growing.
+const FREED_BYTES_MAX: u64 = 32 << 20;
 
 /// What a group has applied and not yet made durable.
 pub(crate) struct Pending {
@@ -73,6 +77,7 @@ impl Pending {
     ) {
         let (first, full) = {
             let mut inner = self.lock();
+            let moved = floor > inner.state.floor;
             assert!(inner.state.applied < Some(id), "entries are applied in order");
             assert!(inner.state.floor <= floor, "a machine's floor never decreases");
             assert!(floor <= id.index + 1, "a machine's floor is at most applied + 1");
@@ -86,7 +91,8 @@ impl Pending {
                 inner.state.memberships.push(membership);
             }
             let first = !std::mem::replace(&mut inner.dirty, true);
-            (first, inner.bytes > WAITING_BYTES_MAX)
+            let freed = moved && self.log.bytes() > FREED_BYTES_MAX;
+            (first, freed || inner.bytes > WAITING_BYTES_MAX)
         };
         if first || full {
             self.keeper.wake(full);

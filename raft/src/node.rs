@@ -153,7 +153,7 @@ impl Node {
         let (keeper, keeping) =
             Keeper::start(state.clone(), lane.clone(), health.clone(), options.durable_every)
                 .map_err(no_thread)?;
-        let (reader, reading) = Reader::start(log, state).map_err(no_thread)?;
+        let (reader, reading) = Reader::start(&log, &state).map_err(no_thread)?;
         let queue_bytes = options.lane_queue_bytes.clamp(1, Semaphore::MAX_PERMITS);
         let parts = Parts {
             node_id: options.node_id,
@@ -171,7 +171,7 @@ impl Node {
             identity,
             groups: Mutex::default(),
             // The keeper waits for the lane, so it is joined first.
-            threads: vec![keeping, writer, reading],
+            threads: [keeping, writer].into_iter().chain(reading).collect(),
             _lock: lock,
         })
     }
@@ -195,7 +195,8 @@ impl Node {
     /// is elected in the background: [`Group::propose`] and [`Group::read_index`] wait for that.
     ///
     /// `build` makes the machine from what was persisted, here and whenever a snapshot is
-    /// installed; it runs in the caller's task. A group is opened once.
+    /// installed; it runs in the caller's task. A group is opened once. Opened at the same time,
+    /// groups are also read at the same time.
     pub async fn group<M, E>(
         &self,
         id: u32,
