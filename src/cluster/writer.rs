@@ -82,8 +82,9 @@ async fn write(replica: Replica, pool: Pool, mut queue: mpsc::Receiver<Waiting>)
     while let Some(first) = queue.recv().await {
         let place = Arc::clone(&places).acquire_owned().await.expect("places are never closed");
         // Taken after the place was free: everything that came in meanwhile goes along.
-        let (batch, answers) = gather(first, &mut queue);
-        let command = pool.run(move || Command::Append { batch: batch.encode() }.encode()).await;
+        let (batches, answers) = gather(first, &mut queue);
+        let encode = move || BatchBuilder::concat(batches).encode();
+        let command = pool.run(move || Command::Append { batch: encode() }.encode()).await;
         let replica = replica.clone();
         under_way.spawn(async move {
             let result = replica.propose(command).await.and_then(|(index, reply)| match reply {
@@ -104,14 +105,15 @@ async fn write(replica: Replica, pool: Pool, mut queue: mpsc::Receiver<Waiting>)
     while under_way.join_next().await.is_some() {}
 }
 
-fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (BatchBuilder, Vec<Answer>) {
-    let mut batch = first.batch;
-    let mut answers = vec![first.answer];
-    while batch.raw_bytes() < BATCH_BYTES_MAX
+fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (Vec<BatchBuilder>, Vec<Answer>) {
+    let mut raw_bytes = first.batch.raw_bytes();
+    let (mut batches, mut answers) = (vec![first.batch], vec![first.answer]);
+    while raw_bytes < BATCH_BYTES_MAX
         && let Ok(next) = queue.try_recv()
     {
-        batch.append(next.batch);
+        raw_bytes += next.batch.raw_bytes();
+        batches.push(next.batch);
         answers.push(next.answer);
     }
-    (batch, answers)
+    (batches, answers)
 }
