@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use drave_raft::{Applied, Group, Machine, Node, Options, Recovered};
+use drave_raft::{Applied, Group, Machine, Node, Options, Origin, Recovered, Start};
 
 const GROUPS: u32 = 8;
 
@@ -46,7 +46,7 @@ impl Machine for Head {
 
 async fn open(dir: &Path, bytes_max: usize) -> (Node, Vec<Group<Head>>) {
     let (started, before) = (Instant::now(), cpu());
-    let node = Node::open(&Options::new(dir), GROUPS).expect("the node opens");
+    let node = Node::open(&Options::new(dir), Origin::Found { n_groups: GROUPS }).expect("the node opens");
     let opened = started.elapsed();
     let mut groups = Vec::new();
     for id in 0..GROUPS {
@@ -55,7 +55,7 @@ async fn open(dir: &Path, bytes_max: usize) -> (Node, Vec<Group<Head>>) {
             let floor = recovered.floor.max(1);
             Ok::<_, String>(Head { held: recovered.wal, held_bytes, bytes_max, floor })
         };
-        groups.push(node.group(id, build).await.expect("the group opens"));
+        groups.push(node.group(id, Start::Alone, build).await.expect("the group opens"));
     }
     let grouped = started.elapsed();
     for group in &groups {

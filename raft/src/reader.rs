@@ -11,7 +11,7 @@ use std::{cmp, io};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::disk::{GroupState, LoadedLog, LogDb, StateDb};
+use crate::disk::{GroupState, LoadedLog, LogDb, Marks, StateDb};
 use crate::error::Error;
 use crate::types::Entry;
 
@@ -30,6 +30,10 @@ enum Request {
     Load {
         group: u32,
         reply: oneshot::Sender<Result<Loaded, Error>>,
+    },
+    Marks {
+        group: u32,
+        reply: oneshot::Sender<Result<Marks, Error>>,
     },
     Entries {
         group: u32,
@@ -67,6 +71,9 @@ impl Reader {
                     Request::Load { group, reply } => {
                         let _ = reply.send(load(&log, &state, group));
                     }
+                    Request::Marks { group, reply } => {
+                        let _ = reply.send(log.marks(group));
+                    }
                     Request::Entries { group, range, bytes_max, reply } => {
                         let _ = reply.send(log.entries(group, range, bytes_max));
                     }
@@ -87,6 +94,11 @@ impl Reader {
     /// A group's state and log.
     pub(crate) async fn load(&self, group: u32) -> Result<Loaded, Error> {
         self.ask(|reply| Request::Load { group, reply }).await
+    }
+
+    /// What is known of a group's replica besides its log.
+    pub(crate) async fn marks(&self, group: u32) -> Result<Marks, Error> {
+        self.ask(|reply| Request::Marks { group, reply }).await
     }
 
     /// Entries of `range` in order: at least one where there is one, and about `bytes_max`.
