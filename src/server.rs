@@ -112,7 +112,8 @@ impl Running {
             node_id: config.node_id,
             ..drave_raft::Options::new(&config.data)
         };
-        let node = drave_raft::Node::open(&options, config.shard.count)?;
+        let origin = drave_raft::Origin::Found { n_groups: config.shard.count };
+        let node = drave_raft::Node::open(&options, origin)?;
         let objects = Objects::open(&config.objects())?;
         let pool = Pool::new();
         let cluster = Cluster::open(&node, &pool).await?;

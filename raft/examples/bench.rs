@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use drave_raft::{Applied, Group, Machine, Node, Options, Recovered};
+use drave_raft::{Applied, Group, Machine, Node, Options, Origin, Recovered, Start};
 
 const GROUPS: u32 = 8;
 
@@ -46,7 +46,8 @@ impl Machine for Head {
 
 async fn open(dir: &Path, bytes_max: usize) -> (Node, Vec<Group<Head>>) {
     let (started, before) = (Instant::now(), cpu());
-    let node = Node::open(&Options::new(dir), GROUPS).expect("the node opens");
+    let node =
+        Node::open(&Options::new(dir), Origin::Found { n_groups: GROUPS }).expect("the node opens");
     let opened = started.elapsed();
     let groups = (0..GROUPS).map(|id| {
         let build = move |recovered: Recovered| {
@@ -54,7 +55,7 @@ async fn open(dir: &Path, bytes_max: usize) -> (Node, Vec<Group<Head>>) {
             let floor = recovered.floor.max(1);
             Ok::<_, String>(Head { held: recovered.wal, held_bytes, bytes_max, floor })
         };
-        node.group(id, build)
+        node.group(id, Start::Alone, build)
     });
     let groups = futures::future::try_join_all(groups).await.expect("the groups open");
     let grouped = started.elapsed();

@@ -11,7 +11,7 @@ use std::{cmp, io};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::disk::{GroupState, LoadedLog, LogDb, StateDb};
+use crate::disk::{GroupState, LoadedLog, LogDb, Marks, StateDb};
 use crate::error::Error;
 use crate::types::Entry;
 
@@ -33,6 +33,10 @@ enum Request {
     Load {
         group: u32,
         reply: oneshot::Sender<Result<Loaded, Error>>,
+    },
+    Marks {
+        group: u32,
+        reply: oneshot::Sender<Result<Marks, Error>>,
     },
     Entries {
         group: u32,
@@ -84,6 +88,11 @@ impl Reader {
         self.ask(|reply| Request::Load { group, reply }).await
     }
 
+    /// What is known of a group's replica besides its log.
+    pub(crate) async fn marks(&self, group: u32) -> Result<Marks, Error> {
+        self.ask(|reply| Request::Marks { group, reply }).await
+    }
+
     /// Entries of `range` in order: at least one where there is one, and about `bytes_max`.
     pub(crate) async fn entries(
         &self,
@@ -125,6 +134,9 @@ fn run(
             }
             Request::Entries { group, range, bytes_max, reply } => {
                 let _ = reply.send(log.entries(group, range, bytes_max));
+            }
+            Request::Marks { group, reply } => {
+                let _ = reply.send(log.marks(group));
             }
             Request::Wake => {}
         }

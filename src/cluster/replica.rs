@@ -48,7 +48,7 @@ impl Replica {
             let wal = recovered.wal.into_iter();
             Shard::open(shard, recovered.rows, recovered.applied, wal).map(Machine)
         };
-        let group = node.group(shard.0, build).await;
+        let group = node.group(shard.0, raft::Start::Alone, build).await;
         let group = group.map_err(|error| OpenError { shard, reason: error.to_string() })?;
         Ok(Replica { shard, group })
     }

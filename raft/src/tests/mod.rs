@@ -3,8 +3,10 @@
 //! [`Ledger`] is the machine of all of them: it chains a checksum over all it applied, so that one
 //! number tells whether every command was applied once and in order, across any restart.
 
+mod cluster;
 mod fault;
 mod node;
+mod peers;
 mod suite;
 
 use std::collections::BTreeMap;
@@ -13,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Applied, Group, Machine, Node, Options, Recovered, RowChange};
+use crate::{Applied, Group, Machine, Node, Options, Origin, Recovered, RowChange, Start};
 
 /// Lets the ledger forget what it holds in memory: its floor moves behind this command.
 const FLUSH: &[u8] = b"flush";
@@ -116,7 +118,11 @@ fn options(dir: &Path) -> Options {
 }
 
 async fn ledger(node: &Node, id: u32) -> Group<Ledger> {
-    node.group(id, Ledger::recover).await.expect("the group opens")
+    node.group(id, Start::Alone, Ledger::recover).await.expect("the group opens")
+}
+
+fn found(n_groups: u32) -> Origin {
+    Origin::Found { n_groups }
 }
 
 /// Waits until `done` says so; the condition, not the time, is what is tested.
