@@ -9,6 +9,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         // Commands are large: they are cut out of the buffer they came in, not copied.
         .bytes(".drave.raft.v1")
+        .bytes(".drave.node.v1.MirrorRow")
+        .bytes(".drave.node.v1.MirrorCommand")
         .compile_fds(descriptors)?;
     Ok(())
 }

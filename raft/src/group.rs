@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::{Instant as _, Raft};
+use openraft::{EntryPayload, Instant as _, Raft};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
@@ -19,7 +20,7 @@ use crate::forward::Rounds;
 use crate::machine::Machine;
 use crate::node::Parts;
 use crate::snapshot::Inbox;
-use crate::types::Types;
+use crate::types::{Entry, Types};
 
 pub(crate) type Handle<M> = Raft<Types, Applier<M>>;
 
@@ -150,6 +151,30 @@ impl<M: Machine> Group<M> {
     pub async fn persist(&self) -> Result<(), Error> {
         let stopped = |error: std::io::Error| Error::Stopped(self.reason(error));
         self.shared.pending.flush().await.map_err(stopped)
+    }
+
+    /// Commands that are applied here, from one index to another, both included: as many as
+    /// `bytes_max` allows, and one at least. Entries of Raft itself come as empty commands. Nothing
+    /// where the log does not reach back to `from`: what it said is in the machine's snapshot.
+    pub async fn commands(
+        &self,
+        from: u64,
+        upto: u64,
+        bytes_max: usize,
+    ) -> Result<Option<Vec<(u64, Bytes)>>, Error> {
+        let upto = upto.min(*self.shared.applied.borrow());
+        let stopped = |error: std::io::Error| Error::Stopped(self.reason(error));
+        let entries = self.shared.log.read(from..upto + 1, bytes_max).await.map_err(stopped)?;
+        if entries.first().is_some_and(|entry| entry.log_id.index != from)
+            || (entries.is_empty() && from <= upto)
+        {
+            return Ok(None);
+        }
+        let command = |entry: Entry| match entry.payload {
+            EntryPayload::Normal(command) => (entry.log_id.index, command.0),
+            EntryPayload::Blank | EntryPayload::Membership(_) => (entry.log_id.index, Bytes::new()),
+        };
+        Ok(Some(entries.into_iter().map(command).collect()))
     }
 
     /// The last applied index, as it moves.

@@ -215,7 +215,7 @@ impl GroupLog {
     }
 
     /// Entries of `range` from its start on, about `bytes_max` of them; none if there are none.
-    async fn read(&self, range: Range<u64>, bytes_max: usize) -> io::Result<Vec<Entry>> {
+    pub(crate) async fn read(&self, range: Range<u64>, bytes_max: usize) -> io::Result<Vec<Entry>> {
         let (start, old_end, tail) = {
             let index = self.lock();
             let start = range.start.max(index.first);

@@ -31,7 +31,7 @@ use crate::replica::Replicas;
 use crate::service::Service;
 
 /// The version of what lies in the data directory.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// A longer command is refused.
 pub const COMMAND_BYTES_MAX: usize = 64 << 20;
@@ -139,7 +139,7 @@ pub struct Node {
     replicas: Replicas,
     service: RaftServer<Service>,
     groups: Mutex<Vec<Running>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     /// Held, not read: the lock ends with it.
     _lock: Option<File>,
 }
@@ -283,7 +283,7 @@ impl Node {
             service,
             groups: Mutex::default(),
             // The keeper waits for the lane, so it is joined first.
-            threads: [keeping, writer].into_iter().chain(reading).collect(),
+            threads: Mutex::new([keeping, writer].into_iter().chain(reading).collect()),
             _lock: lock,
         })
     }
@@ -367,7 +367,7 @@ impl Node {
 
     /// Hands leadership on where another voter can take it, which takes a few seconds at most;
     /// then stops every group, makes the last applied rows durable, and closes the files.
-    pub async fn shutdown(mut self) -> Result<(), Error> {
+    pub async fn shutdown(&self) -> Result<(), Error> {
         let groups = std::mem::take(&mut *self.lock());
         join_all(groups.iter().map(|running| (running.give_way)())).await;
         self.replicas.clear();
@@ -377,7 +377,7 @@ impl Node {
         }
         self.parts.peers.close();
         self.parts.keeper.close();
-        let threads = std::mem::take(&mut self.threads);
+        let threads = self.take_threads();
         let lane = self.parts.lane.clone();
         self.parts.reader.close();
         let (done, ended) = tokio::sync::oneshot::channel();
@@ -402,6 +402,10 @@ impl Node {
         }
     }
 
+    fn take_threads(&self) -> Vec<JoinHandle<()>> {
+        std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Running>> {
         // Nothing panics while it holds the list.
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
@@ -423,7 +427,7 @@ impl Drop for Node {
         self.parts.lane.close();
         self.parts.keeper.close();
         self.parts.reader.close();
-        for thread in self.threads.drain(..) {
+        for thread in self.take_threads() {
             // A thread that panicked has latched the node and told its log.
             let _ = thread.join();
         }

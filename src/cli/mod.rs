@@ -6,6 +6,7 @@
 //! was refused.
 
 pub mod address;
+pub mod cluster;
 pub mod demo;
 pub mod ingest;
 pub mod query;

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::WriteError;
-use super::replica::Replica;
+use super::route::Route;
 use crate::model::{BatchBuilder, Index};
 use crate::pool::Pool;
 use crate::shard::{Command, Reply};
@@ -34,16 +34,16 @@ struct Waiting {
 
 /// The way into one shard.
 pub(super) struct Writer {
-    replica: Replica,
+    route: Arc<Route>,
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
-    pub(super) fn start(replica: Replica, pool: Pool) -> Writer {
+    pub(super) fn start(route: Arc<Route>, pool: Pool) -> Writer {
         let (sender, queue) = mpsc::channel(QUEUE_PUSHES_MAX);
-        let task = tokio::spawn(write(replica.clone(), pool, queue));
-        Writer { replica, queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
+        let task = tokio::spawn(write(Arc::clone(&route), pool, queue));
+        Writer { route, queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
     }
 
     pub(super) async fn append(&self, batch: BatchBuilder) -> Result<Index, WriteError> {
@@ -68,15 +68,15 @@ impl Writer {
     }
 
     fn not_done(&self, reason: &str) -> WriteError {
-        WriteError::NotDone { shard: self.replica.shard(), reason: reason.into() }
+        WriteError::NotDone { shard: self.route.shard(), reason: reason.into() }
     }
 
     fn unknown(&self, reason: &str) -> WriteError {
-        WriteError::Unknown { shard: self.replica.shard(), reason: reason.into() }
+        WriteError::Unknown { shard: self.route.shard(), reason: reason.into() }
     }
 }
 
-async fn write(replica: Replica, pool: Pool, mut queue: mpsc::Receiver<Waiting>) {
+async fn write(route: Arc<Route>, pool: Pool, mut queue: mpsc::Receiver<Waiting>) {
     let places = Arc::new(Semaphore::new(PROPOSALS_MAX));
     let mut under_way = tokio::task::JoinSet::new();
     while let Some(first) = queue.recv().await {
@@ -85,12 +85,12 @@ async fn write(replica: Replica, pool: Pool, mut queue: mpsc::Receiver<Waiting>)
         let (batches, answers) = gather(first, &mut queue);
         let encode = move || BatchBuilder::concat(batches).encode();
         let command = pool.run(move || Command::Append { batch: encode() }.encode()).await;
-        let replica = replica.clone();
+        let route = Arc::clone(&route);
         under_way.spawn(async move {
-            let result = replica.propose(command).await.and_then(|(index, reply)| match reply {
+            let result = route.propose(command).await.and_then(|(index, reply)| match reply {
                 Reply::Done { .. } => Ok(index),
                 refused => Err(WriteError::NotDone {
-                    shard: replica.shard(),
+                    shard: route.shard(),
                     reason: format!("the shard refused the batch: {refused:?}"),
                 }),
             });
