@@ -153,6 +153,7 @@ impl Cluster {
                 self.ways.insert((id, other), Way::to(self.addresses[&other]).await);
             }
         }
+        self.connect(id, true);
         for ((from, to), way) in &self.ways {
             if let Some(member) = self.members.get(from) {
                 member.node.peers().set(*to, &way.address.to_string());
@@ -197,6 +198,8 @@ impl Cluster {
     /// Ends a node as if it were killed.
     pub(super) fn kill(&mut self, id: u64) {
         self.members.remove(&id);
+        // The end of a process is the end of its connections.
+        self.connect(id, false);
     }
 
     /// Starts a killed node again, with group 0.
