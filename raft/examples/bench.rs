@@ -46,7 +46,8 @@ impl Machine for Head {
 
 async fn open(dir: &Path, bytes_max: usize) -> (Node, Vec<Group<Head>>) {
     let (started, before) = (Instant::now(), cpu());
-    let node = Node::open(&Options::new(dir), Origin::Found { n_groups: GROUPS }).expect("the node opens");
+    let node =
+        Node::open(&Options::new(dir), Origin::Found { n_groups: GROUPS }).expect("the node opens");
     let opened = started.elapsed();
     let mut groups = Vec::new();
     for id in 0..GROUPS {

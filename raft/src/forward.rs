@@ -30,6 +30,9 @@ use crate::types::{Command, Ticket, Types};
 
 /// How long a proposal or a read waits for a leader to appear, and looks for another one.
 const LEADER_WAIT: Duration = Duration::from_secs(5);
+/// A leader that lost its majority does not know it: after this, whoever waits for it is told that
+/// nobody knows.
+pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 /// Between two attempts to find the leader.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// Once another node leads, the one that was asked gets so much time to still answer.
@@ -132,9 +135,10 @@ impl<M: Machine> Group<M> {
         let (ticket, result) = Ticket::new(share);
         let sent = self.raft.client_write_ff(Command(command), Some(ticket)).await;
         sent.map_err(|fatal| self.not_done(None, self.reason(fatal)))?;
-        match result.await {
-            Ok(result) => self.outcome(result),
-            Err(_) => Err(self.unknown(self.reason("the group stopped"))),
+        match timeout(ANSWER_TIME_MAX, result).await {
+            Ok(Ok(result)) => self.outcome(result),
+            Ok(Err(_)) => Err(self.unknown(self.reason("the group stopped"))),
+            Err(_) => Err(self.unknown(self.reason("no majority took it in time"))),
         }
     }
 

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use openraft::{Instant as _, Raft};
 use openraft::async_runtime::watch::WatchReceiver;
+use openraft::{Instant as _, Raft};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 

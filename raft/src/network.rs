@@ -179,8 +179,7 @@ impl Link {
         let mut client = peers.client(self.target, Line::Append).map_err(|e| failed(&e))?;
         let inbound = peers.answer(self.target, ASK_TIME_MAX, client.append(outgoing)).await;
         let inbound = inbound.map_err(|error| failed(&error))?;
-        let answers =
-            Answers { inbound, sent, changes, peers: peers.clone(), target: self.target };
+        let answers = Answers { inbound, sent, changes, peers: peers.clone(), target: self.target };
         let replies = stream::unfold(Some(answers), |answers| async move {
             let mut answers = answers?;
             let reply = answers.next().await?;
@@ -252,10 +251,7 @@ impl RaftNetworkV2<Types> for Link {
         &'s mut self,
         mut input: S,
         _option: RPCOption,
-    ) -> BoxFuture<
-        's,
-        Result<BoxStream<'s, Result<StreamAppendResult<Types>, RpcError>>, RpcError>,
-    >
+    ) -> BoxFuture<'s, Result<BoxStream<'s, Result<StreamAppendResult<Types>, RpcError>>, RpcError>>
     where
         S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
     {

@@ -254,8 +254,7 @@ impl Node {
         let (reader, reading) = Reader::start(log, state).map_err(no_thread)?;
         let queue_bytes = options.lane_queue_bytes.clamp(1, Semaphore::MAX_PERMITS);
         let replicas = Replicas::default();
-        let service =
-            Service::new(identity.clone(), replicas.clone(), reader.clone(), queue_bytes);
+        let service = Service::new(identity.clone(), replicas.clone(), reader.clone(), queue_bytes);
         let peers = Peers::new(
             identity.cluster_id,
             identity.node_id,
@@ -267,10 +266,7 @@ impl Node {
             n_groups: identity.n_groups,
             identity,
             address: options.address.clone(),
-            timing: Timing {
-                heartbeat: options.heartbeat,
-                election: options.election.clone(),
-            },
+            timing: Timing { heartbeat: options.heartbeat, election: options.election.clone() },
             stream_window_bytes: options.stream_window_bytes.clamp(1, WINDOW_BYTES_MAX),
             peers,
             tail_cache_bytes: options.tail_cache_bytes,

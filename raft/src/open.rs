@@ -191,8 +191,7 @@ async fn tend<M: Machine>(group: Group<M>, mut floor: watch::Receiver<u64>, is_o
 }
 
 async fn elect_lone_voter<M: Machine>(raft: &Handle<M>, node_id: u64) -> Result<(), Fatal<Types>> {
-    let alone = raft.with_raft_state(move |state| {
-        state.membership_state.effective().voter_ids().eq([node_id])
-    });
+    let alone = raft
+        .with_raft_state(move |state| state.membership_state.effective().voter_ids().eq([node_id]));
     if alone.await? { raft.trigger().elect(false).await } else { Ok(()) }
 }

@@ -69,7 +69,8 @@ impl Service {
     /// Refuses what is not meant for this node.
     #[expect(clippy::result_large_err, reason = "a status is what tonic wants")]
     fn admit(&self, header: Option<proto::Header>) -> Result<proto::Header, Status> {
-        let header = header.ok_or_else(|| Status::invalid_argument("a message without a header"))?;
+        let header =
+            header.ok_or_else(|| Status::invalid_argument("a message without a header"))?;
         let Identity { cluster_id, node_id, .. } = self.identity;
         let (kind, message) = if [header.cluster_high, header.cluster_low] != halves(cluster_id) {
             let theirs = u128::from(header.cluster_high) << 64 | u128::from(header.cluster_low);

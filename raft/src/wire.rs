@@ -141,9 +141,7 @@ pub(crate) fn beat_reply(
         Ok(AppendEntriesResponse::PartialSuccess(last)) => {
             Reply::Matched(proto::Matched { last: last.map(log_id) })
         }
-        Ok(AppendEntriesResponse::Conflict) => {
-            Reply::Conflict(beat.previous.unwrap_or_default())
-        }
+        Ok(AppendEntriesResponse::Conflict) => Reply::Conflict(beat.previous.unwrap_or_default()),
         Ok(AppendEntriesResponse::HigherVote(vote)) => Reply::Higher(ballot(&vote)),
         Err(refused) => Reply::Refused(refused),
     };

@@ -298,7 +298,8 @@ async fn a_damaged_command_is_named_and_never_served() {
 
     flip(&dir.path().join("log.redb"), &needle);
     let node = Node::open(&options, found(1)).unwrap();
-    let error = node.group(0, Start::Alone, Ledger::recover).await.err().expect("the damage is noticed");
+    let error =
+        node.group(0, Start::Alone, Ledger::recover).await.err().expect("the damage is noticed");
     assert!(matches!(error, Error::Corrupt { group: 0, index: at, .. } if at == index), "{error}");
 }
 
@@ -321,7 +322,8 @@ async fn a_log_that_lost_its_end_is_refused() {
     fs::write(dir.path().join("log.redb"), old).unwrap();
 
     let node = Node::open(&options, found(1)).unwrap();
-    let error = node.group(0, Start::Alone, Ledger::recover).await.err().expect("the loss is noticed");
+    let error =
+        node.group(0, Start::Alone, Ledger::recover).await.err().expect("the loss is noticed");
     assert!(matches!(error, Error::LogReverted { group: 0, .. }), "{error}");
 }
 
@@ -344,6 +346,7 @@ async fn a_state_that_lost_its_end_is_refused() {
     fs::write(dir.path().join("state.redb"), old).unwrap();
 
     let node = Node::open(&options, found(1)).unwrap();
-    let error = node.group(0, Start::Alone, Ledger::recover).await.err().expect("the loss is noticed");
+    let error =
+        node.group(0, Start::Alone, Ledger::recover).await.err().expect("the loss is noticed");
     assert!(matches!(error, Error::Damaged { .. }), "{error}");
 }
