@@ -9,6 +9,7 @@ mod members;
 mod node;
 mod peers;
 mod split;
+mod strangers;
 mod suite;
 
 use std::collections::BTreeMap;
