@@ -181,7 +181,8 @@ impl Parts {
         self.reader.marks(group).await
     }
 
-    async fn erase_log(&self, group: u32, at_last: bool) -> std::io::Result<()> {
+    /// One of the two steps in the log.
+    pub(crate) async fn erase_log(&self, group: u32, at_last: bool) -> std::io::Result<()> {
         let (done, ack) = tokio::sync::oneshot::channel();
         self.lane.push(Op::Erase { group, at_last, done })?;
         ack.await.map_err(|_| std::io::Error::other("the node is stopped"))?

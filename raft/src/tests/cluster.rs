@@ -16,10 +16,9 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tonic::transport::server::TcpIncoming;
 
 use super::Ledger;
-use crate::{Group, Node, Options, Origin, Start, peer_server};
+use crate::{Group, Node, Options, Origin, Start, peer_incoming, peer_server};
 
 /// Short times, so that a leader's loss is noticed soon; long enough for a busy machine.
 pub(super) fn fast(options: Options) -> Options {
@@ -174,7 +173,7 @@ impl Cluster {
         let listener = listen(address).await;
         let address = listener.local_addr().unwrap();
         let is_new = self.addresses.insert(id, address).is_none();
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = peer_incoming(listener);
         let serving = peer_server().add_service(node.service()).serve_with_incoming(incoming);
         let server = tokio::spawn(async move { drop(serving.await) });
         self.members.insert(id, Member { node, groups: BTreeMap::new(), server });
@@ -194,6 +193,15 @@ impl Cluster {
 
     pub(super) fn address(&self, id: u64) -> String {
         self.addresses[&id].to_string()
+    }
+
+    /// Lets nodes reach each other without a proxy in between.
+    pub(super) fn connect_directly(&self) {
+        for member in self.members.values() {
+            for (id, address) in &self.addresses {
+                member.node.peers().set(*id, &address.to_string());
+            }
+        }
     }
 
     /// Founds a group on the first of these nodes, with all of them.

@@ -149,7 +149,11 @@ async fn messages_that_make_no_sense_change_nothing() {
         proto::AppendRequest { vote, entries: vec![entry(1, 9)], ..Default::default() },
         proto::AppendRequest { vote, entries: vec![entry(1, 2)], ..Default::default() },
         proto::AppendRequest { vote, entries: vec![entry(1 << 41, 1)], ..Default::default() },
-        proto::AppendRequest { vote, entries: vec![entry(2, 1), entry(1, 1)], ..Default::default() },
+        proto::AppendRequest {
+            vote,
+            entries: vec![entry(2, 1), entry(1, 1)],
+            ..Default::default()
+        },
         proto::AppendRequest { vote, previous: last, ..Default::default() },
     ];
     for message in bad {
