@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::cluster::{Cluster, Passage, command, fast, insist};
 use super::{FLUSH, until};
-use crate::{Error, Group, MemberError, Start};
+use crate::{Error, Group, MemberError, Options, Start};
 
 /// Commands proposed from one replica until the test says stop.
 struct Load {
@@ -177,6 +177,38 @@ async fn who_was_away_for_long_gets_a_snapshot() {
     insist(&cluster.group(1, 0), command(52, 10_000)).await;
     cluster.revive(3).await;
     cluster.agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_is_installed_and_not_yet_purged_to_is_kept() {
+    // Node 3 writes its state when a snapshot comes, and never again.
+    let lazy = |options: Options| match options.node_id {
+        3 => Options { durable_every: Duration::from_secs(3600), ..options },
+        _ => options,
+    };
+    let mut cluster = Cluster::new(3, lazy).await;
+    cluster.found(0, &[1, 2, 3]).await;
+    insist(&cluster.group(1, 0), command(0, 100)).await;
+    cluster.agree().await;
+    cluster.kill(3);
+    for n in 1..30 {
+        insist(&cluster.group(1, 0), command(n, 1_000)).await;
+    }
+    flush(&cluster).await;
+    insist(&cluster.group(1, 0), command(30, 1_000)).await;
+    let log = cluster.path(3).join("log.redb");
+    let before = std::fs::read(&log).unwrap();
+    cluster.revive(3).await;
+    cluster.agree().await;
+    let purged = cluster.group(3, 0).status().purged;
+    assert!(purged > 0);
+    cluster.kill(3);
+    // As if it was killed right after the rows were durable.
+    std::fs::write(&log, before).unwrap();
+    cluster.revive(3).await;
+    assert!(cluster.group(3, 0).status().applied >= purged);
+    insist(&cluster.group(3, 0), command(31, 1_000)).await;
+    assert_eq!(cluster.agree().await.commands, 33);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
