@@ -2,6 +2,8 @@
 //!
 //! Alone in its process, since it looks at the memory of all of it.
 
+#![allow(clippy::unwrap_used, reason = "all of this is a test")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -173,7 +173,7 @@ async fn garbage_on_the_port_does_nothing() {
     cluster.agree().await;
     let stood = standing(&cluster.group(1, 0));
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    let garbage = (0..4096u32).map(|n| (n * 31 >> 3) as u8).collect::<Vec<_>>();
+    let garbage = (0..4096u32).map(|n| ((n * 31) >> 3) as u8).collect::<Vec<_>>();
     for bytes in [
         b"GET / HTTP/1.1\r\n\r\n".to_vec(),
         vec![0; 9000],
