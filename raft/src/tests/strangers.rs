@@ -215,6 +215,6 @@ async fn a_node_of_another_cluster_is_not_made_a_member() {
     founded.shutdown().await.unwrap();
     let cluster_id = cluster.node(1).identity().cluster_id;
     let joined = Node::open(&options, Origin::Join { cluster_id, n_groups: 1 });
-    let error = joined.err().expect("it must not open");
+    let error = joined.expect_err("it must not open");
     assert!(error.to_string().contains("belongs to cluster"), "{error}");
 }
