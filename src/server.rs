@@ -142,7 +142,7 @@ impl Running {
             form(form_options, peers, waiting).await?
         };
         // A node that has no place for its data has none for objects either: it said so above.
-        let objects = Objects::open(&objects)?;
+        let objects = Objects::open(&objects, config.node_id)?;
         let cluster_id = formed.identity().cluster_id;
         if formed.marks_storage().await {
             objects.mark(cluster_id).await?;

@@ -30,10 +30,15 @@ use crate::types::{Command, Ticket, Types};
 
 /// How long a proposal or a read waits for a leader to appear, and looks for another one.
 const LEADER_WAIT: Duration = Duration::from_secs(5);
+/// A leader that lost its majority does not know it: after this, whoever waits for it is told that
+/// nobody knows.
+pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 /// Between two attempts to find the leader.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// Once another node leads, the one that was asked gets so much time to still answer.
 const OUTLIVED_TIME_MAX: Duration = Duration::from_millis(500);
+/// While somebody wants to know how stale a replica is, it asks the leader so often.
+const CONFIRM_EVERY: Duration = Duration::from_secs(1);
 /// Somebody who asks how stale a replica is asks again soon, or so it is assumed for so long.
 const ASKED_MS: u64 = 60_000;
 
@@ -132,9 +137,10 @@ impl<M: Machine> Group<M> {
         let (ticket, result) = Ticket::new(share);
         let sent = self.raft.client_write_ff(Command(command), Some(ticket)).await;
         sent.map_err(|fatal| self.not_done(None, self.reason(fatal)))?;
-        match result.await {
-            Ok(result) => self.outcome(result),
-            Err(_) => Err(self.unknown(self.reason("the group stopped"))),
+        match timeout(ANSWER_TIME_MAX, result).await {
+            Ok(Ok(result)) => self.outcome(result),
+            Ok(Err(_)) => Err(self.unknown(self.reason("the group stopped"))),
+            Err(_) => Err(self.unknown(self.reason("no majority took it in time"))),
         }
     }
 
@@ -257,23 +263,22 @@ impl<M: Machine> Group<M> {
         let now = self.side.now_ms();
         let before = self.side.asked_ms.swap(now, Ordering::AcqRel);
         if before == 0 || before + ASKED_MS < now {
-            // Nobody kept it young: begin with that now, the task goes on with it.
-            let group = self.clone();
-            tokio::spawn(async move { group.read_index().await });
+            tokio::spawn(self.clone().keep_confirmed());
         }
         let confirmed = *self.side.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
         confirmed.map(|confirmed| confirmed.elapsed())
     }
 
-    /// A group's task that keeps [`Group::staleness`] small while somebody wants to know it.
-    pub(crate) async fn keep_confirmed(self, every: Duration) {
-        loop {
-            sleep(every).await;
+    /// Keeps [`Group::staleness`] small, until nobody wants to know it any more.
+    async fn keep_confirmed(self) {
+        let is_asked = || {
             let asked = self.side.asked_ms.load(Ordering::Acquire);
-            if asked != 0 && asked + ASKED_MS >= self.side.now_ms() {
-                // Where that fails, the age says so.
-                let _ = self.read_index().await;
-            }
+            asked + ASKED_MS >= self.side.now_ms()
+        };
+        while is_asked() && self.failed().is_none() {
+            // Where that fails, the age says so.
+            let _ = self.read_index().await;
+            sleep(CONFIRM_EVERY).await;
         }
     }
 

@@ -64,5 +64,5 @@ pub use crate::lane::LaneStats;
 pub use crate::machine::{Applied, Machine, Recovered, RowChange};
 pub use crate::node::{COMMAND_BYTES_MAX, FORMAT_VERSION, Identity, Node, Options, Origin};
 pub use crate::open::Start;
-pub use crate::peers::{Peers, peer_server};
+pub use crate::peers::{Peers, peer_incoming, peer_server};
 pub use crate::service::Service;

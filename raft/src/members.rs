@@ -17,6 +17,7 @@ use openraft::raft::ClientWriteResponse;
 use tokio::time::{Instant, timeout};
 
 use crate::error::MemberError;
+use crate::forward::ANSWER_TIME_MAX;
 use crate::group::Group;
 use crate::machine::Machine;
 use crate::types::{Member, Types};
@@ -48,8 +49,7 @@ impl<M: Machine> Group<M> {
             // Where it is now is a matter of the peer table.
             return Ok(self.membership_index());
         }
-        let added = self.raft.add_learner(id, member, false).await;
-        self.changed(added)
+        self.changed(self.raft.add_learner(id, member, false)).await
     }
 
     /// How many entries the log of a follower lacks, as far as the leader knows; nothing on a
@@ -68,8 +68,7 @@ impl<M: Machine> Group<M> {
         if voters.is_empty() {
             return Err(self.not_changed("a group needs a voter".to_owned()));
         }
-        let changed = self.raft.change_membership(voters, false).await;
-        self.changed(changed)
+        self.changed(self.raft.change_membership(voters, false)).await
     }
 
     /// Removes a learner; the index of the membership without it.
@@ -84,8 +83,7 @@ impl<M: Machine> Group<M> {
             return Ok(self.membership_index());
         }
         let nodes = ChangeMembers::RemoveNodes(BTreeSet::from([id]));
-        let changed = self.raft.change_membership(nodes, true).await;
-        self.changed(changed)
+        self.changed(self.raft.change_membership(nodes, true)).await
     }
 
     /// Hands leadership over to a voter, and waits until it leads, or somebody else does.
@@ -158,18 +156,19 @@ impl<M: Machine> Group<M> {
         metrics.membership_config.log_id().map_or(0, |id| id.index)
     }
 
-    fn changed(
+    async fn changed(
         &self,
-        result: Result<ClientWriteResponse<Types>, RaftError<Types, ClientWriteError<Types>>>,
+        change: impl Future<
+            Output = Result<ClientWriteResponse<Types>, RaftError<Types, ClientWriteError<Types>>>,
+        >,
     ) -> Result<u64, MemberError> {
         use openraft::errors::ChangeMembershipError as Change;
-        let error = match result {
-            Ok(response) => return Ok(response.log_id.index),
-            Err(RaftError::Fatal(fatal)) => {
-                let reason = self.reason(fatal);
-                return Err(MemberError::Unknown { group: self.id, reason });
-            }
-            Err(RaftError::APIError(error)) => error,
+        let unknown = |reason| Err(MemberError::Unknown { group: self.id, reason });
+        let error = match timeout(ANSWER_TIME_MAX, change).await {
+            Ok(Ok(response)) => return Ok(response.log_id.index),
+            Ok(Err(RaftError::Fatal(fatal))) => return unknown(self.reason(fatal)),
+            Ok(Err(RaftError::APIError(error))) => error,
+            Err(_) => return unknown(self.reason("no majority took it in time")),
         };
         Err(match error {
             ClientWriteError::ForwardToLeader(forward) => {

@@ -148,12 +148,15 @@ impl Link {
     /// Streams entries, as many as the windows let through, and their answers.
     async fn stream_entries<'s, S>(
         &'s self,
-        input: S,
+        mut input: S,
     ) -> Result<BoxStream<'s, Result<StreamAppendResult<Types>, RpcError>>, RpcError>
     where
         S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
     {
         let Network { peers, window_bytes, .. } = &self.network;
+        // openraft waits here for as long as a peer that failed is to be left alone.
+        let Some(first) = input.next().await else { return Ok(stream::empty().boxed()) };
+        let input = stream::iter([first]).chain(input);
         let peer = peers.peer(self.target);
         let changes = peer.changes();
         let (window_bytes, window) = (*window_bytes, Arc::new(Semaphore::new(*window_bytes)));

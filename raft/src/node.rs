@@ -81,7 +81,7 @@ impl Options {
             tail_cache_bytes: 64 << 20,
             lane_queue_bytes: 128 << 20,
             address: String::new(),
-            heartbeat: Duration::from_millis(500),
+            heartbeat: Duration::from_millis(700),
             election: Duration::from_millis(1000)..Duration::from_millis(1600),
             heartbeat_linger: Duration::from_millis(20),
             stream_window_bytes: 8 << 20,
@@ -181,7 +181,8 @@ impl Parts {
         self.reader.marks(group).await
     }
 
-    async fn erase_log(&self, group: u32, at_last: bool) -> std::io::Result<()> {
+    /// One of the two steps in the log.
+    pub(crate) async fn erase_log(&self, group: u32, at_last: bool) -> std::io::Result<()> {
         let (done, ack) = tokio::sync::oneshot::channel();
         self.lane.push(Op::Erase { group, at_last, done })?;
         ack.await.map_err(|_| std::io::Error::other("the node is stopped"))?
@@ -196,16 +197,8 @@ pub(crate) struct Running {
     pub(crate) stop: Act,
     /// Hands leadership to another node, if there is one.
     pub(crate) give_way: Act,
-    pub(crate) tasks: Vec<tokio::task::JoinHandle<()>>,
+    pub(crate) task: tokio::task::JoinHandle<()>,
     pub(crate) pending: Arc<Pending>,
-}
-
-impl Running {
-    fn abort(&self) {
-        for task in &self.tasks {
-            task.abort();
-        }
-    }
 }
 
 impl std::fmt::Debug for Node {
@@ -353,7 +346,7 @@ impl Node {
         if let Some(running) = running {
             (running.give_way)().await;
             self.replicas.remove(id);
-            running.abort();
+            running.task.abort();
             (running.stop)().await;
             let stopped = |error: std::io::Error| Error::Stopped(error.to_string());
             running.pending.flush().await.map_err(stopped)?;
@@ -372,7 +365,7 @@ impl Node {
         join_all(groups.iter().map(|running| (running.give_way)())).await;
         self.replicas.clear();
         for running in groups {
-            running.abort();
+            running.task.abort();
             (running.stop)().await;
         }
         self.parts.peers.close();
@@ -420,7 +413,7 @@ impl Drop for Node {
         self.parts.peers.close();
         self.replicas.clear();
         for running in self.lock().drain(..) {
-            running.abort();
+            running.task.abort();
             // The first step tells the group's core to end; nobody waits for it.
             let _ = (running.stop)().now_or_never();
         }

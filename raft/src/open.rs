@@ -26,9 +26,6 @@ use crate::network::Network;
 use crate::node::{Parts, Running};
 use crate::types::{Member, Types};
 
-/// While somebody wants to know how stale a replica is, it asks the leader so often.
-const CONFIRM_EVERY: Duration = Duration::from_secs(1);
-
 /// How a group that has nothing on this node's disk yet begins. One that has goes on as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
@@ -155,11 +152,16 @@ pub(crate) async fn open<M: Machine>(
         let founded = raft.initialize(founders).await;
         founded.map_err(|error| Error::Membership { group: id, what: error.to_string() })?;
     }
-    let tending = tokio::spawn(tend(group.clone(), pending.floor(), !is_new));
-    let confirming = tokio::spawn(group.clone().keep_confirmed(CONFIRM_EVERY));
-    let (stopping, yielding) = (raft, group.clone());
-    let running = Running {
-        id,
+    let running = run(&group, pending, !is_new);
+    Ok((group, running))
+}
+
+/// Starts a group's own tasks; its ends.
+fn run<M: Machine>(group: &Group<M>, pending: Arc<Pending>, is_old: bool) -> Running {
+    let tending = tokio::spawn(tend(group.clone(), pending.floor(), is_old));
+    let (stopping, yielding) = (group.raft.clone(), group.clone());
+    Running {
+        id: group.id,
         stop: Box::new(move || {
             let raft = stopping.clone();
             // A core that failed before has said so; there is nothing left to stop.
@@ -169,10 +171,9 @@ pub(crate) async fn open<M: Machine>(
             let group = yielding.clone();
             async move { group.give_way().await }.boxed()
         }),
-        tasks: vec![tending, confirming],
+        task: tending,
         pending,
-    };
-    Ok((group, running))
+    }
 }
 
 /// A group's own task. Makes the lone voter of an old group lead; then announces a snapshot each

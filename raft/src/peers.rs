@@ -18,8 +18,10 @@ use bytes::Bytes;
 use drave_proto::raft as proto;
 use drave_proto::raft::raft_client::RaftClient;
 use futures::stream;
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout};
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
@@ -46,8 +48,14 @@ const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
 /// Names the refusals of [`crate::service`] in the metadata of a status: nothing was done.
 pub(crate) const REFUSED: &str = "drave-refused";
 
-/// A server for the peer port, set up for what peers send each other. Serve it over
-/// `TcpIncoming::from(listener).with_nodelay(Some(true))`: without that, answers wait 40 ms.
+/// What comes in on the peer port. Small answers leave at once: a server's own setting does not
+/// reach the sockets of a listener made elsewhere, and without it they wait 40 ms.
+pub fn peer_incoming(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true))
+}
+
+/// A server for the peer port, set up for what peers send each other; to be served over
+/// [`peer_incoming`].
 pub fn peer_server() -> tonic::transport::Server {
     tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -309,7 +317,7 @@ impl Peers {
     }
 
     /// Takes in where a membership says that a node is.
-    pub(crate) fn learn(&self, id: u64, address: &str) {
+    pub fn learn(&self, id: u64, address: &str) {
         if !address.is_empty() {
             self.peer(id).point(address, false);
         }

@@ -67,7 +67,6 @@ impl Service {
     }
 
     /// Refuses what is not meant for this node.
-    #[expect(clippy::result_large_err, reason = "a status is what tonic wants")]
     fn admit(&self, header: Option<proto::Header>) -> Result<proto::Header, Status> {
         let header =
             header.ok_or_else(|| Status::invalid_argument("a message without a header"))?;
@@ -103,7 +102,6 @@ impl Service {
     }
 
     /// The replica that a call is meant for.
-    #[expect(clippy::result_large_err, reason = "a status is what tonic wants")]
     fn replica(&self, header: Option<proto::Header>) -> Result<Arc<dyn Replica>, Status> {
         let header = self.admit(header)?;
         let (group, node_id) = (header.group, self.identity.node_id);

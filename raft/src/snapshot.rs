@@ -288,3 +288,121 @@ fn paste(partial: &mut Partial, chunk: proto::SnapshotChunk) -> Result<(), Strin
     partial.run.extend_from_slice(&raw);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rows(bytes: usize) -> SnapshotRows {
+        let row = |n: usize| (n.to_le_bytes().to_vec(), Bytes::from(vec![n as u8; n * 7 % 90_000]));
+        let mut rows = Vec::new();
+        let mut total = 0;
+        for n in 0.. {
+            if total >= bytes {
+                break;
+            }
+            rows.push(row(n));
+            total += rows[n].1.len() + 1;
+        }
+        SnapshotRows(rows)
+    }
+
+    fn head(run: &Bytes) -> proto::SnapshotHead {
+        proto::SnapshotHead {
+            vote: Some(proto::Ballot { term: 1, node: 1, committed: true }),
+            last: Some(proto::LogId { term: 1, node: 1, index: 9 }),
+            membership: br#"{"configs":[],"nodes":{}}"#.as_slice().into(),
+            bytes: run.len() as u64,
+            crc32c: crc32c::crc32c(run),
+            ..Default::default()
+        }
+    }
+
+    fn chunks(run: &Bytes) -> Vec<proto::SnapshotChunk> {
+        let offsets = (0..run.len()).step_by(CHUNK_BYTES);
+        let end = |offset: usize| run.len().min(offset + CHUNK_BYTES);
+        offsets.map(|at| cut(at as u64, run.slice(at..end(at))).unwrap()).collect()
+    }
+
+    #[test]
+    fn rows_round_trip_and_no_cut_is_taken_for_a_whole() {
+        for bytes in [0, 1, 1000, 3 << 20] {
+            let run = rows(bytes).encode();
+            assert_eq!(SnapshotRows::decode(run).unwrap().0, rows(bytes).0);
+        }
+        let run = rows(300).encode();
+        let whole = rows(300).0;
+        for cut in 0..run.len() {
+            if let Ok(less) = SnapshotRows::decode(run.slice(..cut)) {
+                assert!(whole.starts_with(&less.0) && less.0.len() < whole.len(), "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_broken_transfer_goes_on_where_it_ended() {
+        let run = rows(3 << 20).encode();
+        let chunks = chunks(&run);
+        assert!(chunks.len() > 3 && chunks.iter().all(|chunk| chunk.compressed));
+        let inbox = Inbox::default();
+        for (n, chunk) in chunks.into_iter().enumerate() {
+            let mut receiving = inbox.open(head(&run)).unwrap();
+            assert_eq!(receiving.wanted(), (n * CHUNK_BYTES) as u64);
+            paste(receiving.partial.as_mut().unwrap(), chunk).unwrap();
+        }
+        let receiving = inbox.open(head(&run)).unwrap();
+        assert_eq!(receiving.wanted(), run.len() as u64);
+        drop(receiving);
+        // Another snapshot begins anew.
+        let other = proto::SnapshotHead { crc32c: 1, ..head(&run) };
+        assert_eq!(inbox.open(other).unwrap().wanted(), 0);
+        assert!(inbox.open(proto::SnapshotHead { bytes: u64::MAX, ..head(&run) }).is_err());
+        assert!(inbox.open(proto::SnapshotHead { vote: None, ..head(&run) }).is_err());
+        assert!(
+            inbox.open(proto::SnapshotHead { membership: Bytes::new(), ..head(&run) }).is_err()
+        );
+    }
+
+    #[test]
+    fn damaged_chunks_are_noticed() {
+        let run = rows(100_000).encode();
+        let chunk = chunks(&run).remove(0);
+        let check = |damage: &dyn Fn(&mut proto::SnapshotChunk)| {
+            let (inbox, mut damaged) = (Inbox::default(), chunk.clone());
+            damage(&mut damaged);
+            let mut receiving = inbox.open(head(&run)).unwrap();
+            paste(receiving.partial.as_mut().unwrap(), damaged)
+        };
+        assert_eq!(check(&|_| {}), Ok(()));
+        assert!(check(&|chunk| chunk.offset = 1).is_err());
+        assert!(check(&|chunk| chunk.length -= 1).is_err());
+        assert!(check(&|chunk| chunk.length = u32::MAX).is_err());
+        assert!(check(&|chunk| chunk.crc32c ^= 1).is_err());
+        assert!(check(&|chunk| chunk.compressed = false).is_err());
+        assert!(check(&|chunk| chunk.data.truncate(chunk.data.len() - 1)).is_err());
+        let plain = cut(0, Bytes::from_static(b"short"));
+        let plain = plain.unwrap();
+        assert!(!plain.compressed);
+        for bit in 0..plain.data.len() * 8 {
+            let mut data = plain.data.to_vec();
+            data[bit / 8] ^= 1 << (bit % 8);
+            let damaged = proto::SnapshotChunk { data: data.into(), ..plain.clone() };
+            assert!(check(&move |chunk| *chunk = damaged.clone()).is_err(), "bit {bit}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_no_snapshot_of_more_than_there_is(
+            run in proptest::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let len = run.len();
+            if let Ok(rows) = SnapshotRows::decode(run.into()) {
+                let bytes: usize = rows.0.iter().map(|(key, row)| 8 + key.len() + row.len()).sum();
+                prop_assert_eq!(bytes, len);
+            }
+        }
+    }
+}

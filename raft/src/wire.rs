@@ -211,3 +211,81 @@ pub(crate) fn to_transfer(
     let last = message.last.map(to_log_id);
     Ok(TransferLeaderRequest::new(to_vote(message.leader)?, message.to, last))
 }
+
+#[cfg(test)]
+mod tests {
+    use openraft::EntryPayload;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::types::{Command, Membership, Payload};
+
+    fn payload() -> impl Strategy<Value = Payload> {
+        let membership = Membership::new_with_defaults(vec![[1, 2].into(), [2, 3].into()], [9]);
+        prop_oneof![
+            Just(EntryPayload::Blank),
+            Just(EntryPayload::Membership(membership)),
+            proptest::collection::vec(any::<u8>(), 0..300)
+                .prop_map(|bytes| EntryPayload::Normal(Command(bytes.into()))),
+        ]
+    }
+
+    fn id(term: u64, index: u64) -> LogId {
+        LogId { leader_id: LeaderId { term, node_id: 7 }, index }
+    }
+
+    proptest! {
+        #[test]
+        fn appends_round_trip(
+            payloads in proptest::collection::vec(payload(), 0..5),
+            previous in proptest::option::of((0..5u64, 0..1000u64)),
+            committed in proptest::option::of((0..5u64, 0..1000u64)),
+        ) {
+            let leader_id = LeaderId { term: 5, node_id: 7 };
+            let prev_log_id = previous.map(|(term, index)| id(term, index));
+            let next = prev_log_id.map_or(0, |id| id.index + 1);
+            let entries = (next..).zip(payloads);
+            let request = AppendEntriesRequest {
+                vote: Vote { leader_id, committed: true },
+                prev_log_id,
+                entries: entries
+                    .map(|(index, payload)| Entry { log_id: id(5, index), payload })
+                    .collect(),
+                leader_commit: committed.map(|(term, index)| id(term, index)),
+            };
+            let (message, bytes) = append(&request);
+            prop_assert_eq!(bytes, append_bytes(&request));
+            let back = to_append(message).map_err(TestCaseError::fail)?;
+            prop_assert_eq!(back.vote, request.vote);
+            prop_assert_eq!(back.prev_log_id, request.prev_log_id);
+            prop_assert_eq!(back.leader_commit, request.leader_commit);
+            prop_assert_eq!(back.entries, request.entries);
+        }
+    }
+
+    #[test]
+    fn answers_and_votes_round_trip() {
+        let vote = Vote { leader_id: LeaderId { term: 3, node_id: 2 }, committed: false };
+        let results: [StreamAppendResult<Types>; 4] = [
+            Ok(None),
+            Ok(Some(id(1, 2))),
+            Err(StreamAppendError::Conflict(id(3, 4))),
+            Err(StreamAppendError::HigherVote(vote)),
+        ];
+        for result in results {
+            assert_eq!(to_append_reply(append_reply(result.clone())), Ok(result));
+        }
+        assert!(to_append_reply(proto::AppendReply::default()).is_err());
+        let header = proto::Header::default();
+        for (pre, transfer) in [(false, false), (true, false), (false, true)] {
+            let mut request = VoteRequest::new(vote, Some(id(1, 2)));
+            request.leadership_transfer = transfer;
+            let message = vote_request(header, &request, pre);
+            assert_eq!((message.pre, to_vote_request(&message)), (pre, Ok(request)));
+        }
+        let response = VoteResponse::new(vote, Some(id(1, 2)), true);
+        assert_eq!(to_vote_reply(&vote_reply(&response)), Ok(response));
+        let request = TransferLeaderRequest::new(vote, 9, Some(id(1, 2)));
+        assert_eq!(to_transfer(&transfer(header, &request)), Ok(request));
+    }
+}

@@ -181,6 +181,7 @@ impl Inner {
 
     /// The next step of the meta group, and the next shard to move.
     async fn tend_meta(&self) -> Result<(), String> {
+        self.learn_addresses();
         let status = self.meta.status();
         if status.leader != Some(self.me) {
             return Ok(());
@@ -195,6 +196,13 @@ impl Inner {
         let Some(command) = balance::next(&state) else { return Ok(()) };
         info!(?command, "moving a shard");
         form::change(&self.meta, &command).await.map_err(|error| error.to_string())
+    }
+
+    /// What the cluster says of where nodes are; what this node was told counts for more.
+    pub(super) fn learn_addresses(&self) {
+        for (id, node) in self.known.borrow().members().filter(|(id, _)| *id != self.me) {
+            self.node.peers().learn(id, &node.peer);
+        }
     }
 
     /// One step of a group that this node leads toward its wanted members; whether it is there.

@@ -142,6 +142,7 @@ impl Cluster {
             stop: watch::Sender::new(false),
         };
         let cluster = Cluster(Arc::new(inner));
+        cluster.0.learn_addresses();
         let opening = cluster.shard_ids().map(|shard| cluster.0.open_at_start(shard));
         futures::future::try_join_all(opening).await?;
         let tasks = member::start(&cluster.0);

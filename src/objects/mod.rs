@@ -75,10 +75,10 @@ enum Storage {
 }
 
 impl Objects {
-    /// Opens the storage; a directory is made where it is missing.
-    pub fn open(options: &Options) -> Result<Objects, Error> {
+    /// Opens the storage for a node; a directory is made where it is missing.
+    pub fn open(options: &Options, node_id: u64) -> Result<Objects, Error> {
         let storage = match options {
-            Options::Directory(path) => Storage::Local(local::Directory::open(path)?),
+            Options::Directory(path) => Storage::Local(local::Directory::open(path, node_id)?),
             Options::Bucket { url, endpoint, region } => {
                 let bucket = remote::Bucket::open(url, endpoint.as_deref(), region.as_deref())?;
                 Storage::Remote(bucket)

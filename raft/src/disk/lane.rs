@@ -424,7 +424,7 @@ fn erase(
     let epoch = match meta.get((group, EPOCH))? {
         None => 0,
         Some(row) => value::unseal(&mark_name((group, EPOCH)), row.value())
-            .map_err(|what| redb::Error::Corrupted(what))
+            .map_err(redb::Error::Corrupted)
             .map(|row| word(row, 0))?,
     };
     put(meta, (group, EPOCH), &(epoch + 1).to_le_bytes())

@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tonic::transport::server::TcpIncoming;
 
 use super::Ledger;
-use crate::{Group, Node, Options, Origin, Start, peer_server};
+use crate::{Group, Node, Options, Origin, Start, peer_incoming, peer_server};
 
 /// Short times, so that a leader's loss is noticed soon; long enough for a busy machine.
 pub(super) fn fast(options: Options) -> Options {
@@ -31,10 +31,20 @@ pub(super) fn fast(options: Options) -> Options {
     }
 }
 
-/// A way from one node to another, which can be cut.
+/// What happens to bytes on a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passage {
+    Open,
+    /// Connections stay, and nothing comes through: what a firewall or a pulled cable does.
+    Dark,
+    /// Connections end.
+    Cut,
+}
+
+/// A way from one node to another, in both directions of its connections.
 pub(super) struct Way {
     address: SocketAddr,
-    open: watch::Sender<bool>,
+    passage: watch::Sender<Passage>,
     task: JoinHandle<()>,
 }
 
@@ -42,30 +52,48 @@ impl Way {
     async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (open, seen) = watch::channel(true);
+        let (passage, seen) = watch::channel(Passage::Open);
         let task = tokio::spawn(async move {
             loop {
-                let (mut near, _) = listener.accept().await.unwrap();
+                let (near, _) = listener.accept().await.unwrap();
                 let mut seen = seen.clone();
-                if !*seen.borrow_and_update() {
+                if *seen.borrow_and_update() == Passage::Cut {
                     continue;
                 }
                 tokio::spawn(async move {
+                    let Ok(far) = TcpStream::connect(target).await else { return };
                     near.set_nodelay(true).unwrap();
-                    let Ok(mut far) = TcpStream::connect(target).await else { return };
                     far.set_nodelay(true).unwrap();
+                    let ((near_in, near_out), (far_in, far_out)) =
+                        (near.into_split(), far.into_split());
+                    let mut cut = seen.clone();
                     tokio::select! {
-                        _ = copy_bidirectional(&mut near, &mut far) => {}
-                        _ = seen.wait_for(|open| !open) => {}
+                        () = pass(near_in, far_out, seen.clone()) => {}
+                        () = pass(far_in, near_out, seen) => {}
+                        _ = cut.wait_for(|passage| *passage == Passage::Cut) => {}
                     }
                 });
             }
         });
-        Self { address, open, task }
+        Self { address, passage, task }
     }
 
-    pub(super) fn set(&self, open: bool) {
-        self.open.send_replace(open);
+    pub(super) fn set(&self, passage: Passage) {
+        self.passage.send_replace(passage);
+    }
+}
+
+/// Passes bytes on while the way is open, until one end closes.
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut seen: watch::Receiver<Passage>) {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let Ok(n @ 1..) = from.read(&mut buffer).await else { return };
+        if seen.wait_for(|passage| *passage == Passage::Open).await.is_err() {
+            return;
+        }
+        if to.write_all(&buffer[..n]).await.is_err() {
+            return;
+        }
     }
 }
 
@@ -82,8 +110,10 @@ pub(super) struct Member {
     server: JoinHandle<()>,
 }
 
-impl Drop for Member {
-    fn drop(&mut self) {
+impl Member {
+    /// Stops in order.
+    pub(super) async fn stop(self) {
+        self.node.shutdown().await.unwrap();
         self.server.abort();
     }
 }
@@ -143,7 +173,7 @@ impl Cluster {
         let listener = listen(address).await;
         let address = listener.local_addr().unwrap();
         let is_new = self.addresses.insert(id, address).is_none();
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = peer_incoming(listener);
         let serving = peer_server().add_service(node.service()).serve_with_incoming(incoming);
         let server = tokio::spawn(async move { drop(serving.await) });
         self.members.insert(id, Member { node, groups: BTreeMap::new(), server });
@@ -153,6 +183,7 @@ impl Cluster {
                 self.ways.insert((id, other), Way::to(self.addresses[&other]).await);
             }
         }
+        self.connect(id, Passage::Open);
         for ((from, to), way) in &self.ways {
             if let Some(member) = self.members.get(from) {
                 member.node.peers().set(*to, &way.address.to_string());
@@ -162,6 +193,15 @@ impl Cluster {
 
     pub(super) fn address(&self, id: u64) -> String {
         self.addresses[&id].to_string()
+    }
+
+    /// Lets nodes reach each other without a proxy in between.
+    pub(super) fn connect_directly(&self) {
+        for member in self.members.values() {
+            for (id, address) in &self.addresses {
+                member.node.peers().set(*id, &address.to_string());
+            }
+        }
     }
 
     /// Founds a group on the first of these nodes, with all of them.
@@ -196,7 +236,11 @@ impl Cluster {
 
     /// Ends a node as if it were killed.
     pub(super) fn kill(&mut self, id: u64) {
-        self.members.remove(&id);
+        if let Some(member) = self.members.remove(&id) {
+            member.server.abort();
+        }
+        // The end of a process is the end of its connections.
+        self.connect(id, Passage::Cut);
     }
 
     /// Starts a killed node again, with group 0.
@@ -205,11 +249,11 @@ impl Cluster {
         self.open(id, 0, Start::Join).await;
     }
 
-    /// Cuts or heals every way of a node, in both directions.
-    pub(super) fn connect(&self, id: u64, open: bool) {
+    /// Sets every way to and from a node.
+    pub(super) fn connect(&self, id: u64, passage: Passage) {
         for ((from, to), way) in &self.ways {
             if *from == id || *to == id {
-                way.set(open);
+                way.set(passage);
             }
         }
     }

@@ -5,8 +5,11 @@
 
 mod cluster;
 mod fault;
+mod members;
 mod node;
 mod peers;
+mod split;
+mod strangers;
 mod suite;
 
 use std::collections::BTreeMap;
@@ -25,8 +28,9 @@ const FLUSH: &[u8] = b"flush";
 struct Ledger {
     floor: u64,
     applied: u64,
-    /// The chain before `floor`.
+    /// The chain, and the count of commands, before `floor`.
     base: u32,
+    base_commands: u64,
     /// The chain over all that was applied.
     chain: u32,
     commands: u64,
@@ -51,6 +55,7 @@ impl Ledger {
             floor: number("floor").max(1),
             applied: recovered.applied,
             base: number("base") as u32,
+            base_commands: number("base_commands"),
             chain: number("chain") as u32,
             commands: number("commands"),
             head: recovered.wal.into_iter().collect(),
@@ -78,6 +83,7 @@ impl Ledger {
         vec![
             Self::row("applied", self.applied),
             Self::row("base", self.base.into()),
+            Self::row("base_commands", self.base_commands),
             Self::row("chain", self.chain.into()),
             Self::row("commands", self.commands),
             Self::row("floor", self.floor),
@@ -94,6 +100,7 @@ impl Machine for Ledger {
         self.commands += u64::from(!command.is_empty());
         if command == FLUSH {
             self.base = self.chain;
+            self.base_commands = self.commands;
             self.floor = index + 1;
             self.head.clear();
         }
@@ -108,8 +115,12 @@ impl Machine for Ledger {
         self.floor
     }
 
+    /// As of the floor, with ballast so that it is a few chunks.
     fn snapshot(&self) -> Vec<(Vec<u8>, Bytes)> {
-        self.rows()
+        let (chain, commands) = (self.base, self.base_commands);
+        let then = Self { applied: self.floor - 1, chain, commands, ..self.clone() };
+        let ballast = (0..40u8).map(|n| (vec![b'x', n], Bytes::from(vec![n; 70_000])));
+        then.rows().into_iter().chain(ballast).collect()
     }
 }
 
