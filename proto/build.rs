@@ -1,11 +1,16 @@
 //! Generates Rust from the `.proto` files, without a system `protoc`.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["drave/node.proto", "loki/push.proto"];
+    let files = ["drave/node.proto", "drave/raft.proto", "loki/push.proto"];
     for file in files {
         println!("cargo:rerun-if-changed={file}");
     }
     let descriptors = protox::compile(files, ["."])?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        // Commands are large: they are cut out of the buffer they came in, not copied.
+        .bytes(".drave.raft.v1")
+        .bytes(".drave.node.v1.MirrorRow")
+        .bytes(".drave.node.v1.MirrorCommand")
+        .compile_fds(descriptors)?;
     Ok(())
 }

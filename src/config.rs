@@ -4,6 +4,7 @@
 //! key is an error with a suggestion; blocks that Loki has and drave does not need are accepted
 //! and named in one warning. `${VAR}` and `${VAR:-default}` are expanded always.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -107,6 +108,8 @@ pub struct Config {
     pub sql: Sql,
     /// The listener for other nodes.
     pub peer: Peer,
+    /// The cluster that this node founds or joins.
+    pub cluster: Cluster,
     /// Shards: fixed when the data directory is made.
     pub shard: Shard,
     /// When heads are sealed.
@@ -159,6 +162,23 @@ pub struct Peer {
     pub listen_address: String,
     /// 0 picks a free port.
     pub listen_port: u16,
+    /// `host:port` where other nodes reach this one; where it listens, if absent.
+    pub advertise_address: Option<String>,
+}
+
+/// `cluster:`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cluster {
+    /// The nodes that found a cluster together, this one among them, each as `id@host:port`.
+    /// Later they say where a node is reached, whatever the cluster knows.
+    pub peers: Vec<String>,
+    /// `host:port` of any node of a cluster to join.
+    pub join: Option<String>,
+    /// Nodes of one zone may fail together: a shard's replicas are spread over zones.
+    pub zone: String,
+    /// Voters of each shard of a new cluster: 1, 3, 5 or 7.
+    pub replicas: usize,
 }
 
 /// `shard:`
@@ -194,7 +214,8 @@ pub struct Chunk {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Storage {
-    /// `s3://bucket/prefix`; a directory below `data` where it is absent.
+    /// `s3://bucket/prefix`, or `file:///directory` that all nodes share; a directory below `data`
+    /// where it is absent, which is for a node that is alone.
     pub bucket: Option<String>,
     /// The URL of a server that is not Amazon's.
     pub endpoint: Option<String>,
@@ -225,6 +246,7 @@ impl Default for Config {
             server: Server::default(),
             sql: Sql::default(),
             peer: Peer::default(),
+            cluster: Cluster::default(),
             shard: Shard::default(),
             seal: Seal::default(),
             chunk: Chunk::default(),
@@ -260,7 +282,13 @@ impl Default for Sql {
 
 impl Default for Peer {
     fn default() -> Peer {
-        Peer { listen_address: "127.0.0.1".into(), listen_port: 9095 }
+        Peer { listen_address: "127.0.0.1".into(), listen_port: 9095, advertise_address: None }
+    }
+}
+
+impl Default for Cluster {
+    fn default() -> Cluster {
+        Cluster { peers: Vec::new(), join: None, zone: String::new(), replicas: 3 }
     }
 }
 
@@ -362,10 +390,50 @@ impl Config {
         Ok((config, unused))
     }
 
+    /// The nodes of `cluster.peers`, by number.
+    pub fn peers(&self) -> Result<BTreeMap<u64, String>, Error> {
+        let key = "cluster.peers";
+        let mut peers = BTreeMap::new();
+        for peer in &self.cluster.peers {
+            let parts = peer.split_once('@').and_then(|(id, address)| {
+                let id = id.trim().parse::<u64>().ok().filter(|id| *id > 0)?;
+                let (host, port) = address.rsplit_once(':')?;
+                let good = !host.is_empty() && port.parse::<u16>().is_ok();
+                good.then(|| (id, address.to_owned()))
+            });
+            let Some((id, address)) = parts else {
+                let reason = format!("'{peer}' is no node: write it like 2@10.0.0.2:9095");
+                return Err(Error::Value { key, reason });
+            };
+            if peers.insert(id, address).is_some() {
+                return Err(Error::Value { key, reason: format!("node {id} is there twice") });
+            }
+        }
+        if !peers.is_empty() && !peers.contains_key(&self.node_id) {
+            let reason = format!("node {}, which is this one, is not among them", self.node_id);
+            return Err(Error::Value { key, reason });
+        }
+        Ok(peers)
+    }
+
+    /// Voters of each shard of a new cluster.
+    pub fn replicas(&self) -> Result<usize, Error> {
+        let replicas = self.cluster.replicas;
+        if matches!(replicas, 1 | 3 | 5 | 7) {
+            return Ok(replicas);
+        }
+        let reason = format!("{replicas} is none of 1, 3, 5, 7");
+        Err(Error::Value { key: "cluster.replicas", reason })
+    }
+
     /// Where objects go.
     pub fn objects(&self) -> objects::Options {
+        let directory = |url: &String| url.strip_prefix("file://").map(PathBuf::from);
         match &self.storage.bucket {
             None => objects::Options::Directory(self.data.join("objects")),
+            Some(url) if directory(url).is_some() => {
+                objects::Options::Directory(directory(url).expect("just looked at"))
+            }
             Some(url) => objects::Options::Bucket {
                 url: url.clone(),
                 endpoint: self.storage.endpoint.clone(),

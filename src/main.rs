@@ -27,6 +27,8 @@ enum Word {
     Ingest(cli::ingest::Args),
     /// Ask a running server in LogQL.
     Query(cli::query::Args),
+    /// Found, watch and change a cluster.
+    Cluster(cli::cluster::Args),
     /// Ask a running server in SQL.
     Sql(cli::sql::Args),
     /// Start a throw-away node with realistic logs and show what can be asked.
@@ -56,6 +58,12 @@ struct Serve {
     /// This node's number in its cluster [default: 1]
     #[arg(long, value_name = "N", env = "DRAVE_NODE_ID")]
     node_id: Option<u64>,
+    /// Nodes that found a cluster together, this one among them
+    #[arg(long, value_name = "ID@HOST:PORT", env = "DRAVE_PEERS", value_delimiter = ',')]
+    peers: Vec<String>,
+    /// Any node of a cluster to join
+    #[arg(long, value_name = "HOST:PORT", env = "DRAVE_JOIN")]
+    join: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -69,6 +77,7 @@ fn main() -> ExitCode {
             Word::Serve(serve) => run_server(&serve).await,
             Word::Ingest(args) => cli::ingest::run(args).await,
             Word::Query(args) => cli::query::run(args).await,
+            Word::Cluster(args) => cli::cluster::run(args).await,
             Word::Sql(args) => cli::sql::run(args).await,
             Word::Demo(args) => cli::demo::run(args, start_demo).await,
             Word::Dev(args) => cli::dev::run(args).await,
@@ -133,6 +142,12 @@ fn configure(serve: &Serve) -> anyhow::Result<(Config, Vec<String>)> {
     if let Some(peer) = serve.peer_listen {
         config.peer.listen_address = peer.ip().to_string();
         config.peer.listen_port = peer.port();
+    }
+    if !serve.peers.is_empty() {
+        config.cluster.peers.clone_from(&serve.peers);
+    }
+    if let Some(join) = &serve.join {
+        config.cluster.join = Some(join.clone());
     }
     Ok((config, unused))
 }

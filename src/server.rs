@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use crate::chunk::{Codec, WriteOptions};
-use crate::cluster::{Cluster, peer};
+use crate::cluster::peer::{About, Door};
+use crate::cluster::{Cluster, form};
 use crate::config::{self, Config};
 use crate::http;
 use crate::lifecycle::{self, Lifecycle};
@@ -27,6 +28,9 @@ use crate::telemetry::{Metrics, Stopwatch};
 
 /// How long all parts together may take to stop; what is left then is cut off.
 const STOP_TIME_MAX: Duration = Duration::from_secs(9);
+
+/// How long the streams of peers may take to end.
+const PEERS_STOP_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Why a node does not start. One line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +50,15 @@ pub enum Error {
         /// The system's words.
         source: io::Error,
     },
-    /// The data directory cannot be used.
-    #[error("{0}")]
-    Data(#[from] drave_raft::Error),
+    /// The data directory cannot be used, or no cluster takes the node.
+    #[error(transparent)]
+    Form(#[from] form::Error),
+    /// The cluster did not take a change in.
+    #[error(transparent)]
+    Change(#[from] crate::cluster::ChangeError),
+    /// A port that was there is gone.
+    #[error("cannot serve: {0}")]
+    Serve(#[from] io::Error),
     /// A shard's rows or WAL cannot be read.
     #[error(transparent)]
     Shard(#[from] crate::cluster::OpenError),
@@ -82,15 +92,27 @@ pub struct Addresses {
 pub struct Running {
     /// Where it listens.
     pub addresses: Addresses,
-    node: drave_raft::Node,
     cluster: Cluster,
     stop: watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    /// The peer port: others may need an answer while this node hands its shards on.
+    peers: Peers,
+}
+
+/// The task that serves the peer port, and what ends it.
+struct Peers {
+    stop: watch::Sender<bool>,
+    serving: tokio::task::JoinHandle<()>,
 }
 
 /// Starts a node and serves until `stop` completes.
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
-    let running = Running::start(&config).await?;
+    tokio::pin!(stop);
+    let running = tokio::select! {
+        running = Running::start(&config) => running?,
+        // A node that waits for a cluster has nothing to lose.
+        () = &mut stop => return Ok(()),
+    };
     // Nobody may be reading: a banner is no reason to die.
     let _ = write!(io::stdout(), "{}", banner(&config, &running.addresses));
     stop.await;
@@ -100,41 +122,55 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
 }
 
 impl Running {
-    /// Opens the data directory and serves. When it returns, everything acknowledged before is
-    /// readable and pushes are taken.
+    /// Opens the data directory, gets the node into its cluster, and serves. When it returns,
+    /// pushes are taken, and on a node that is alone everything acknowledged before is readable.
     pub async fn start(config: &Config) -> Result<Running, Error> {
         let watch_start = Stopwatch::start();
-        let http = listen(config.http_listen()?, "HTTP", "--http-listen").await?;
-        let pg = listen(config.pg_listen()?, "Postgres", "--pg-listen").await?;
-        let peers = listen(config.peer_listen()?, "peers", "--peer-listen").await?;
+        let http = listen(config.http_listen()?, "HTTP", "--http-listen")?;
+        let pg = listen(config.pg_listen()?, "Postgres", "--pg-listen")?;
+        let peers = listen(config.peer_listen()?, "peers", "--peer-listen")?;
+        let addresses = addresses(&http, &pg, &peers);
+        let objects = config.objects();
+        let form_options = form_options(config, &addresses)?;
 
-        let options = drave_raft::Options {
-            node_id: config.node_id,
-            ..drave_raft::Options::new(&config.data)
+        let (formed, peers) = {
+            let waiting = form_options.join.is_some() || form_options.peers.len() > 1;
+            if waiting {
+                write_addresses(&config.data, &addresses)?;
+            }
+            let waiting = waiting.then_some(&http);
+            form(form_options, peers, waiting).await?
         };
-        let node = drave_raft::Node::open(&options, config.shard.count)?;
-        let objects = Objects::open(&config.objects())?;
+        // A node that has no place for its data has none for objects either: it said so above.
+        let objects = Objects::open(&objects, config.node_id)?;
+        let cluster_id = formed.identity().cluster_id;
+        if formed.marks_storage().await {
+            objects.mark(cluster_id).await?;
+            objects.check_mark(cluster_id).await?;
+            formed.storage_is_marked().await?;
+        }
+        objects.check_mark(cluster_id).await?;
         let pool = Pool::new();
-        let cluster = Cluster::open(&node, &pool).await?;
+        let (cluster, mut tasks) = Cluster::open(formed, &pool).await?;
+        peers.door.serves(cluster.clone());
         let metrics = Arc::new(Metrics::default());
         let (stop, stopped) = watch::channel(false);
 
-        let lifecycle_options = lifecycle_options(config)?;
-        let (lifecycle, mut tasks) = Lifecycle::start(
+        let (lifecycle, looking_after) = Lifecycle::start(
             cluster.clone(),
             objects.clone(),
             pool.clone(),
-            lifecycle_options,
+            lifecycle_options(config)?,
             &metrics,
             &stopped,
         );
+        tasks.extend(looking_after);
         let indexes = Indexes::new(config.memory.chunk_indexes.len());
         let memory = config.memory.queries.0;
         let scanner = Scanner::new(cluster.clone(), objects, indexes, pool.clone(), memory);
 
-        let addresses = addresses(&http, &pg, &peers);
-        tasks.push(tokio::spawn(peer::serve(peers, node.identity().clone(), stopped.clone())));
         let source = LogsSource::new(scanner.clone(), config.auth_enabled);
+        let pg = TcpListener::from_std(pg)?;
         tasks.push(tokio::spawn(serve_sql(pg, source, sql_options(config), stopped.clone())));
         let api = http::Api::new(
             http_options(config),
@@ -144,25 +180,31 @@ impl Running {
             pool,
             Arc::clone(&metrics),
         );
+        let http = TcpListener::from_std(http)?;
         tasks.push(tokio::spawn(http::serve(http, http::router(Arc::new(api)), stopped)));
         write_addresses(&config.data, &addresses)?;
         info!(ms = watch_start.elapsed().as_millis(), "ready");
-        Ok(Running { addresses, node, cluster, stop, tasks })
+        let Serving { stop: stop_peers, serving, .. } = peers;
+        let peers = Peers { stop: stop_peers, serving };
+        Ok(Running { addresses, cluster, stop, tasks, peers })
     }
 
     /// Lets requests under way finish, then closes the data directory.
     pub async fn stop(self) {
-        let Running { node, cluster, stop, tasks, .. } = self;
+        let Running { cluster, stop, tasks, peers, .. } = self;
         stop.send_replace(true);
         let orderly = async {
+            cluster.leave_tasks();
             for task in tasks {
                 if let Err(error) = task.await {
                     warn!(%error, "a task ended badly");
                 }
             }
-            cluster.stop().await;
-            drop(cluster);
-            node.shutdown().await
+            let stopped = cluster.stop().await;
+            peers.stop.send_replace(true);
+            // Streams of peers that stay open are cut off.
+            let _ = tokio::time::timeout(PEERS_STOP_TIME_MAX, peers.serving).await;
+            stopped
         };
         match tokio::time::timeout(STOP_TIME_MAX, orderly).await {
             Ok(Ok(())) => info!("stopped"),
@@ -173,13 +215,83 @@ impl Running {
     }
 }
 
-async fn listen(
+/// The peer port of a node that is in a cluster.
+struct Serving {
+    door: Door,
+    stop: watch::Sender<bool>,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+/// Gets the node into a cluster. Where that may take a while, HTTP says so meanwhile.
+async fn form(
+    options: form::Options,
+    peers: std::net::TcpListener,
+    waiting_http: Option<&std::net::TcpListener>,
+) -> Result<(form::Formed, Serving), Error> {
+    let door = Door::new(About {
+        node_id: options.node_id,
+        http: options.http_address.clone(),
+        zone: options.zone.clone(),
+    });
+    let (stop, stopped) = watch::channel(false);
+    let (asks_in, mut asks) = mpsc::channel(1);
+    let (http_stop, http_stopped) = watch::channel(false);
+    let waiting = match waiting_http {
+        Some(http) => {
+            let http = TcpListener::from_std(http.try_clone()?)?;
+            let router = http::waiting_router(door.clone(), asks_in.clone());
+            Some(tokio::spawn(http::serve(http, router, http_stopped)))
+        }
+        None => None,
+    };
+    let formed = form::form(&options, peers, &mut asks, &door, &stopped).await;
+    // Whoever asked to found the cluster gets their answer before the port changes hands.
+    http_stop.send_replace(true);
+    if let Some(waiting) = waiting
+        && let Err(error) = waiting.await
+    {
+        warn!(%error, "a task ended badly");
+    }
+    let (formed, serving) = formed?;
+    Ok((formed, Serving { door, stop, serving }))
+}
+
+fn form_options(config: &Config, addresses: &Addresses) -> Result<form::Options, Error> {
+    let peers = config.peers()?;
+    let advertised = config.peer.advertise_address.clone();
+    let own = advertised.unwrap_or_else(|| addresses.peer.to_string());
+    let clustered = !peers.is_empty() || config.cluster.join.is_some();
+    if clustered && addresses.peer.ip().is_unspecified() && config.peer.advertise_address.is_none()
+    {
+        return Err(Error::Config(config::Error::Value {
+            key: "peer.advertise_address",
+            reason: "needed where the node listens on all addresses: say where others reach it"
+                .into(),
+        }));
+    }
+    Ok(form::Options {
+        dir: config.data.clone(),
+        node_id: config.node_id,
+        peer_address: own,
+        http_address: addresses.http.to_string(),
+        zone: config.cluster.zone.clone(),
+        peers,
+        join: config.cluster.join.clone(),
+        replicas: config.replicas()?,
+        n_shards: config.shard.count,
+    })
+}
+
+fn listen(
     address: SocketAddr,
     what: &'static str,
     flag: &'static str,
-) -> Result<TcpListener, Error> {
-    let listener = TcpListener::bind(address).await;
-    listener.map_err(|source| Error::Listen { what, address, flag, source })
+) -> Result<std::net::TcpListener, Error> {
+    let bound = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|source| Error::Listen { what, address, flag, source })
 }
 
 async fn serve_sql(
@@ -236,13 +348,21 @@ fn http_options(config: &Config) -> http::Options {
     }
 }
 
-fn addresses(http: &TcpListener, pg: &TcpListener, peer: &TcpListener) -> Addresses {
-    let of = |listener: &TcpListener| listener.local_addr().expect("a bound socket has an address");
+fn addresses(
+    http: &std::net::TcpListener,
+    pg: &std::net::TcpListener,
+    peer: &std::net::TcpListener,
+) -> Addresses {
+    let of = |listener: &std::net::TcpListener| {
+        listener.local_addr().expect("a bound socket has an address")
+    };
     Addresses { http: of(http), pg: of(pg), peer: of(peer), pid: std::process::id() }
 }
 
 /// Written under another name first: a script that polls for the file never reads half of it.
 fn write_addresses(data: &Path, addresses: &Addresses) -> Result<(), Error> {
+    let failed = |source| Error::Addresses { path: data.display().to_string(), source };
+    std::fs::create_dir_all(data).map_err(failed)?;
     let path = data.join("addresses.json");
     let text = serde_json::to_string(addresses).expect("addresses are plain values");
     let part = data.join("addresses.json.part");

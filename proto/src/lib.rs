@@ -6,6 +6,12 @@ pub mod node {
     tonic::include_proto!("drave.node.v1");
 }
 
+/// What the replicas of a Raft group say to each other.
+#[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
+pub mod raft {
+    tonic::include_proto!("drave.raft.v1");
+}
+
 /// The body of Loki's push API.
 #[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
 pub mod push {

@@ -81,7 +81,8 @@ pub enum Error {
     /// The log lost entries that were durable once.
     #[error(
         "{}: the log of group {group} ends at index {found} but index {expected} was durable: \
-         acknowledged entries are lost, restore the data directory from a copy",
+         acknowledged entries are lost, so it must not vote: remove this node from the group, erase \
+         its replica and add it again as a learner, or restore the data directory from a copy",
         .path.display()
     )]
     LogReverted {
@@ -93,6 +94,14 @@ pub enum Error {
         found: u64,
         /// The last index known to have been durable.
         expected: u64,
+    },
+    /// A group cannot be founded as wanted.
+    #[error("group {group} cannot be founded: {what}")]
+    Membership {
+        /// The group.
+        group: u32,
+        /// Why.
+        what: String,
     },
     /// The group's machine refused what was recovered.
     #[error("group {group} cannot be recovered: {what}")]
@@ -146,4 +155,39 @@ pub struct ReadError {
     pub leader: Option<u64>,
     /// Why.
     pub reason: String,
+}
+
+/// A membership or a leadership was not changed as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MemberError {
+    /// Another node leads: ask it.
+    #[error("group {group}: this node does not lead it")]
+    NotLeader {
+        /// The group.
+        group: u32,
+        /// The node to ask instead, where one is known.
+        leader: Option<u64>,
+    },
+    /// Another change is under way: wait for it, then ask again.
+    #[error("group {group}: another change of its members is under way")]
+    Busy {
+        /// The group.
+        group: u32,
+    },
+    /// Nothing was changed.
+    #[error("group {group}: not changed: {reason}")]
+    Refused {
+        /// The group.
+        group: u32,
+        /// Why.
+        reason: String,
+    },
+    /// It may have happened, or a part of it: look at the members, then ask again.
+    #[error("group {group}: outcome unknown: {reason}")]
+    Unknown {
+        /// The group.
+        group: u32,
+        /// Why.
+        reason: String,
+    },
 }

@@ -1,40 +1,92 @@
-//! A group: what its users hold, and how it is opened.
+//! A group: what its users hold.
 //!
-//! In come commands; out go their index and the machine's reply, once the command is durable on a
-//! majority and applied here.
+//! Commands go in by [`crate::forward`], members by [`crate::members`]; here is what is known of
+//! the group on this node.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::errors::{ClientWriteError, Fatal, LinearizableReadError, RaftError};
-use openraft::raft::ClientWriteResult;
-use openraft::{BasicNode, Config, Raft, ReadPolicy, SnapshotPolicy};
-use tokio::sync::watch;
+use openraft::{EntryPayload, Instant as _, Raft};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 
-use crate::apply::{Applier, Build, Shared};
-use crate::error::{Error, ProposeError, ReadError};
-use crate::keeper::Pending;
-use crate::log::GroupLog;
-use crate::machine::{Machine, Recovered};
-use crate::network::NoPeers;
-use crate::node::{COMMAND_BYTES_MAX, Parts, Running};
-use crate::types::{Command, Ticket, Types};
+use crate::apply::{Applier, Shared};
+use crate::error::{Error, ProposeError};
+use crate::forward::Rounds;
+use crate::machine::Machine;
+use crate::node::Parts;
+use crate::snapshot::Inbox;
+use crate::types::{Entry, Types};
 
-/// How long a proposal or a read waits for a leader to appear.
-const LEADER_WAIT: Duration = Duration::from_secs(5);
-
-type Handle<M> = Raft<Types, Applier<M>>;
+pub(crate) type Handle<M> = Raft<Types, Applier<M>>;
 
 /// A group on this node. Cheap to clone.
 pub struct Group<M: Machine> {
-    id: u32,
-    raft: Handle<M>,
-    shared: Arc<Shared<M>>,
-    parts: Parts,
+    pub(crate) id: u32,
+    pub(crate) raft: Handle<M>,
+    pub(crate) shared: Arc<Shared<M>>,
+    pub(crate) parts: Parts,
+    pub(crate) side: Arc<Side>,
+}
+
+/// What a group's handles share of its dealings with other nodes.
+pub(crate) struct Side {
+    /// Which replica this is: see [`crate::Identity::incarnation`].
+    pub(crate) incarnation: u64,
+    /// Reads that wait for heartbeats to be answered.
+    pub(crate) reading: Arc<AtomicUsize>,
+    /// Reads of this node's callers and, of the leader alone, of everybody's.
+    pub(crate) follow_rounds: Rounds,
+    pub(crate) lead_rounds: Rounds,
+    /// The start of the last round whose index is applied here.
+    pub(crate) confirmed: Mutex<Option<Instant>>,
+    /// When somebody last asked how stale this replica is, in milliseconds after `opened`; 0 if
+    /// nobody did.
+    pub(crate) asked_ms: AtomicU64,
+    /// One membership change at a time.
+    pub(crate) changing: Semaphore,
+    pub(crate) inbox: Inbox,
+    opened: Instant,
+    /// When a leader was last heard, in milliseconds after `opened`; 0 if none was.
+    contact_ms: AtomicU64,
+}
+
+impl Side {
+    pub(crate) fn new(incarnation: u64, reading: Arc<AtomicUsize>) -> Self {
+        Self {
+            incarnation,
+            reading,
+            follow_rounds: Rounds::default(),
+            lead_rounds: Rounds::default(),
+            confirmed: Mutex::default(),
+            asked_ms: AtomicU64::new(0),
+            changing: Semaphore::new(1),
+            inbox: Inbox::default(),
+            opened: Instant::now(),
+            contact_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// A leader was heard.
+    pub(crate) fn contact(&self) {
+        self.contact_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+
+    /// Milliseconds since the group was opened, at least 1.
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+    }
+
+    fn last_contact(&self) -> Option<Duration> {
+        match self.contact_ms.load(Ordering::Relaxed) {
+            0 => None,
+            then => Some(Duration::from_millis(self.now_ms().saturating_sub(then))),
+        }
+    }
 }
 
 impl<M: Machine> Clone for Group<M> {
@@ -44,6 +96,7 @@ impl<M: Machine> Clone for Group<M> {
             raft: self.raft.clone(),
             shared: self.shared.clone(),
             parts: self.parts.clone(),
+            side: self.side.clone(),
         }
     }
 }
@@ -69,68 +122,21 @@ pub struct GroupStatus {
     pub wal_bytes: u64,
     /// Why this node does not write any more, once that is so.
     pub failed: Option<String>,
+    /// The nodes that vote; while voters change, those of before and after together.
+    pub voters: BTreeSet<u64>,
+    /// The nodes that only follow.
+    pub learners: BTreeSet<u64>,
+    /// On the leader, how far each other replica's log is known to match; empty elsewhere.
+    pub matched: BTreeMap<u64, u64>,
+    /// On the leader, how long ago a majority last answered; elsewhere, how long ago a leader was
+    /// last heard. Nothing where that never happened, and for a lone voter.
+    pub last_contact: Option<Duration>,
 }
 
 impl<M: Machine> Group<M> {
     /// The group's number.
     pub fn id(&self) -> u32 {
         self.id
-    }
-
-    /// Proposes a command; its index and the machine's reply once it is applied here. Waits while
-    /// the node's queue is full. A dropped call may still happen, as with
-    /// [`ProposeError::Unknown`].
-    pub async fn propose(&self, command: Bytes) -> Result<(u64, Bytes), ProposeError> {
-        assert!(!command.is_empty(), "an empty command stands for an entry of Raft itself");
-        if command.len() > COMMAND_BYTES_MAX {
-            let reason =
-                format!("a command of {} bytes is longer than {COMMAND_BYTES_MAX}", command.len());
-            return Err(self.not_done(None, reason));
-        }
-        let share = command.len().min(self.parts.queue_bytes);
-        let share = u32::try_from(share).expect("a command has at most 64 MiB");
-        let share = self.parts.queue.clone().acquire_many_owned(share).await;
-        let share = share.map_err(|_| self.not_done(None, self.reason("the node is stopped")))?;
-        self.await_leader().await.map_err(|reason| self.not_done(None, reason))?;
-
-        let (ticket, result) = Ticket::new(share);
-        let sent = self.raft.client_write_ff(Command(command), Some(ticket)).await;
-        sent.map_err(|fatal| self.not_done(None, self.reason(fatal)))?;
-        match result.await {
-            Ok(result) => self.outcome(result),
-            Err(_) => Err(self.unknown(self.reason("the group stopped"))),
-        }
-    }
-
-    fn outcome(&self, result: ClientWriteResult<Types>) -> Result<(u64, Bytes), ProposeError> {
-        match result {
-            Ok(response) => Ok((response.log_id.index, response.data.0)),
-            Err(ClientWriteError::ForwardToLeader(forward)) => {
-                Err(self.not_done(forward.leader_id, forward.to_string()))
-            }
-            Err(error @ ClientWriteError::LogEntryDiscarded(_)) => {
-                Err(self.unknown(error.to_string()))
-            }
-            // Neither can happen to a command: both are about memberships and preconditions.
-            Err(
-                error @ (ClientWriteError::ChangeMembershipError(_)
-                | ClientWriteError::PreconditionFailed(_)),
-            ) => Err(self.unknown(error.to_string())),
-        }
-    }
-
-    /// An index such that whoever reads the machine now sees every command acknowledged, by
-    /// anybody, before this call. Waits until this replica has applied it.
-    pub async fn read_index(&self) -> Result<u64, ReadError> {
-        let failed = |leader, reason| ReadError { group: self.id, leader, reason };
-        self.await_leader().await.map_err(|reason| failed(None, reason))?;
-        match self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await {
-            Ok(read) => Ok(read.index()),
-            Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
-                Err(failed(forward.leader_id, forward.to_string()))
-            }
-            Err(error) => Err(failed(None, self.reason(error))),
-        }
     }
 
     /// Looks at the machine. It cannot apply meanwhile, so be short.
@@ -147,6 +153,30 @@ impl<M: Machine> Group<M> {
         self.shared.pending.flush().await.map_err(stopped)
     }
 
+    /// Commands that are applied here, from one index to another, both included: as many as
+    /// `bytes_max` allows, and one at least. Entries of Raft itself come as empty commands. Nothing
+    /// where the log does not reach back to `from`: what it said is in the machine's snapshot.
+    pub async fn commands(
+        &self,
+        from: u64,
+        upto: u64,
+        bytes_max: usize,
+    ) -> Result<Option<Vec<(u64, Bytes)>>, Error> {
+        let upto = upto.min(*self.shared.applied.borrow());
+        let stopped = |error: std::io::Error| Error::Stopped(self.reason(error));
+        let entries = self.shared.log.read(from..upto + 1, bytes_max).await.map_err(stopped)?;
+        if entries.first().is_some_and(|entry| entry.log_id.index != from)
+            || (entries.is_empty() && from <= upto)
+        {
+            return Ok(None);
+        }
+        let command = |entry: Entry| match entry.payload {
+            EntryPayload::Normal(command) => (entry.log_id.index, command.0),
+            EntryPayload::Blank | EntryPayload::Membership(_) => (entry.log_id.index, Bytes::new()),
+        };
+        Ok(Some(entries.into_iter().map(command).collect()))
+    }
+
     /// The last applied index, as it moves.
     pub fn applied(&self) -> watch::Receiver<u64> {
         self.shared.applied.subscribe()
@@ -157,6 +187,10 @@ impl<M: Machine> Group<M> {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         let stopped = metrics.running_state.as_ref().err().map(|fatal| self.reason(fatal));
+        let membership = metrics.membership_config.membership();
+        let leads = metrics.current_leader == Some(self.parts.node_id);
+        let matched = metrics.replication.as_ref().filter(|_| leads).into_iter().flatten();
+        let acked = metrics.last_quorum_acked.as_ref().map(|acked| acked.elapsed());
         GroupStatus {
             leader: metrics.current_leader,
             term: metrics.current_term,
@@ -167,134 +201,46 @@ impl<M: Machine> Group<M> {
             purged: metrics.purged.map_or(0, |id| id.index),
             wal_bytes: self.shared.log.bytes(),
             failed: self.parts.health.failed().map(str::to_owned).or(stopped),
+            voters: membership.voter_ids().collect(),
+            learners: membership.learner_ids().collect(),
+            matched: matched
+                .filter(|(id, _)| **id != self.parts.node_id)
+                .map(|(id, matched)| (*id, matched.map_or(0, |matched| matched.index)))
+                .collect(),
+            last_contact: if leads { acked } else { self.side.last_contact() },
         }
     }
 
-    /// Waits for the first leader after a start, so that a node answers as soon as it is open.
-    async fn await_leader(&self) -> Result<(), String> {
+    /// Whether this replica believes that it leads.
+    pub(crate) fn leads(&self) -> bool {
+        self.leader() == Some(self.parts.node_id)
+    }
+
+    /// The leader this node knows of.
+    pub(crate) fn leader(&self) -> Option<u64> {
+        self.raft.metrics().borrow_watched().current_leader
+    }
+
+    /// Why the group cannot go on, once that is so.
+    pub(crate) fn failed(&self) -> Option<String> {
         if let Some(reason) = self.parts.health.failed() {
-            return Err(reason.to_owned());
+            return Some(reason.to_owned());
         }
-        if self.raft.metrics().borrow_watched().current_leader.is_some() {
-            return Ok(());
-        }
-        let wait = self.raft.wait(Some(LEADER_WAIT));
-        let waited = wait.metrics(
-            |metrics| metrics.current_leader.is_some() || metrics.running_state.is_err(),
-            "a leader",
-        );
-        match waited.await {
-            Ok(metrics) => metrics.running_state.map_err(|fatal| self.reason(fatal)),
-            Err(_) => Err(self.reason("there is no leader")),
-        }
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.running_state.as_ref().err().map(ToString::to_string)
     }
 
     /// Why the node failed, which says more than what that did to the group.
-    fn reason(&self, otherwise: impl std::fmt::Display) -> String {
+    pub(crate) fn reason(&self, otherwise: impl std::fmt::Display) -> String {
         self.parts.health.failed().map_or_else(|| otherwise.to_string(), str::to_owned)
     }
 
-    fn not_done(&self, leader: Option<u64>, reason: String) -> ProposeError {
+    pub(crate) fn not_done(&self, leader: Option<u64>, reason: String) -> ProposeError {
         ProposeError::NotDone { group: self.id, leader, reason }
     }
 
-    fn unknown(&self, reason: String) -> ProposeError {
+    pub(crate) fn unknown(&self, reason: String) -> ProposeError {
         ProposeError::Unknown { group: self.id, reason }
     }
-}
-
-fn config(id: u32) -> Result<Arc<Config>, Error> {
-    let config = Config {
-        cluster_name: format!("group-{id}"),
-        // Heartbeats are the idle cost of a group. A lone voter elects itself at start, below.
-        heartbeat_interval: 1_000,
-        heartbeat_min_interval: Some(500),
-        election_timeout_min: 3_000,
-        election_timeout_max: 6_000,
-        enable_pre_vote: Some(true),
-        // A new term at each start: whatever the last process left behind is fenced off.
-        enable_leader_restore: Some(false),
-        // We say when: after the floor became durable.
-        snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: 0,
-        purge_batch_size: 1,
-        max_payload_entries: 64,
-        // The byte budget bounds proposals; this many small ones may wait in the core's channel.
-        api_channel_size: Some(4_096),
-        ..Config::default()
-    };
-    let config = config.validate().map_err(|error| Error::Stopped(error.to_string()))?;
-    Ok(Arc::new(config))
-}
-
-/// Recovers a group from disk, builds its machine, and starts it.
-pub(crate) async fn open<M: Machine>(
-    parts: &Parts,
-    id: u32,
-    build: Build<M>,
-) -> Result<(Group<M>, Running), Error> {
-    let reader = parts.reader.clone();
-    let loaded = reader.load(id).await?;
-    let cache = parts.tail_cache_bytes / parts.n_groups.max(1) as usize;
-    let mut found = loaded.log;
-    let wal = std::mem::take(&mut found.wal);
-    let log = GroupLog::new(id, found, parts.lane.clone(), reader, cache);
-
-    let state = loaded.state;
-    let applied = state.applied.map_or(0, |id| id.index);
-    let floor = state.floor;
-    let machine = build(Recovered { rows: loaded.rows, applied, floor, wal })
-        .map_err(|what| Error::Machine { group: id, what })?;
-    if machine.floor() < floor {
-        let what = format!("its floor {} is below the durable {floor}", machine.floor());
-        return Err(Error::Machine { group: id, what });
-    }
-    log.applied(applied);
-    let pending = Pending::new(id, log.clone(), state, parts.keeper.clone());
-    let shared = Arc::new(Shared {
-        machine: std::sync::Mutex::new(machine),
-        pending: pending.clone(),
-        log: log.clone(),
-        applied: watch::Sender::new(applied),
-        build,
-    });
-
-    let stopped = |fatal: Fatal<Types>| Error::Stopped(fatal.to_string());
-    let applier = Applier(shared.clone());
-    let raft = Raft::new(parts.node_id, config(id)?, NoPeers, log, applier).await;
-    let raft = raft.map_err(stopped)?;
-    let group = Group { id, raft: raft.clone(), shared, parts: parts.clone() };
-    let task = tokio::spawn(tend(id, parts.node_id, raft.clone(), pending.floor()));
-    let stop = move || -> BoxFuture<'static, ()> {
-        let raft = raft.clone();
-        Box::pin(async move {
-            // A core that failed before has said so; there is nothing left to stop.
-            let _ = raft.shutdown().await;
-        })
-    };
-    Ok((group, Running { id, stop: Box::new(stop), task }))
-}
-
-/// A group's own task. Makes it have a leader; then announces a snapshot each time that the
-/// durable floor moved, whereupon openraft purges the log below it.
-async fn tend<M: Machine>(id: u32, node_id: u64, raft: Handle<M>, mut floor: watch::Receiver<u64>) {
-    // Groups are opened one after the other, but elect their leaders at the same time, here.
-    if let Err(reason) = lead(node_id, &raft).await {
-        tracing::error!(group = id, reason, "no leader was elected");
-        return;
-    }
-    while floor.changed().await.is_ok() {
-        if raft.trigger().snapshot().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Founds a new group, or has the lone voter of an old one elect itself, without any timeout.
-async fn lead<M: Machine>(node_id: u64, raft: &Handle<M>) -> Result<(), String> {
-    if raft.is_initialized().await.map_err(|error| error.to_string())? {
-        return raft.trigger().elect(false).await.map_err(|error| error.to_string());
-    }
-    let lone_voter = BTreeMap::from([(node_id, BasicNode::new(""))]);
-    raft.initialize(lone_voter).await.map_err(|error| error.to_string())
 }

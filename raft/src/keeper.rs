@@ -27,8 +27,12 @@ use crate::log::GroupLog;
 use crate::machine::RowChange;
 use crate::types::{LogId, StoredMembership};
 
-/// A group with more waiting than this is written at once.
+/// A group with more rows waiting than this is written at once.
 const WAITING_BYTES_MAX: usize = 16 << 20;
+
+/// So is one whose floor moved past so much of the log: a log that is purged early stays small,
+/// and a small file is overwritten in place instead of growing.
+const FREED_BYTES_MAX: u64 = 32 << 20;
 
 /// What a group has applied and not yet made durable.
 pub(crate) struct Pending {
@@ -73,6 +77,7 @@ impl Pending {
     ) {
         let (first, full) = {
             let mut inner = self.lock();
+            let moved = floor > inner.state.floor;
             assert!(inner.state.applied < Some(id), "entries are applied in order");
             assert!(inner.state.floor <= floor, "a machine's floor never decreases");
             assert!(floor <= id.index + 1, "a machine's floor is at most applied + 1");
@@ -86,7 +91,8 @@ impl Pending {
                 inner.state.memberships.push(membership);
             }
             let first = !std::mem::replace(&mut inner.dirty, true);
-            (first, inner.bytes > WAITING_BYTES_MAX)
+            let freed = moved && self.log.bytes() > FREED_BYTES_MAX;
+            (first, freed || inner.bytes > WAITING_BYTES_MAX)
         };
         if first || full {
             self.keeper.wake(full);
@@ -192,6 +198,7 @@ pub(crate) struct Keeper {
 struct Plan {
     groups: Vec<Arc<Pending>>,
     waiting: Vec<oneshot::Sender<io::Result<()>>>,
+    erasing: Vec<(u32, oneshot::Sender<io::Result<()>>)>,
     dirty: bool,
     now: bool,
     closing: bool,
@@ -210,6 +217,27 @@ impl Keeper {
         let run = move || thread.run(&db, &lane, every);
         let thread = std::thread::Builder::new().name("raft-keep".into()).spawn(run)?;
         Ok((keeper, thread))
+    }
+
+    /// Writes nothing of a group any more, once what is being written is.
+    pub(crate) fn forget(&self, pending: &Arc<Pending>) {
+        self.lock().groups.retain(|other| !Arc::ptr_eq(other, pending));
+    }
+
+    /// Removes all rows of a group that was forgotten.
+    pub(crate) async fn erase(&self, group: u32) -> io::Result<()> {
+        let (done, ack) = oneshot::channel();
+        {
+            let mut plan = self.lock();
+            self.health.check()?;
+            if plan.closing {
+                return Err(io::Error::other("the node is stopped"));
+            }
+            assert!(plan.groups.iter().all(|p| p.group != group), "an open group is not erased");
+            plan.erasing.push((group, done));
+        }
+        self.wake.notify_one();
+        ack.await.map_err(|_| io::Error::other("the node is stopped"))?
     }
 
     /// Lets the thread write what is left, and end.
@@ -233,25 +261,26 @@ impl Keeper {
 
     fn run(&self, db: &StateDb, lane: &Lane, every: Duration) {
         loop {
-            let idle = |plan: &mut Plan| !plan.dirty && plan.waiting.is_empty() && !plan.closing;
-            let calm = |plan: &mut Plan| !plan.now && plan.waiting.is_empty() && !plan.closing;
+            let idle = |plan: &mut Plan| !plan.dirty && !plan.is_asked();
+            let calm = |plan: &mut Plan| !plan.now && !plan.is_asked();
             let plan = self.wake.wait_while(self.lock(), idle);
             let plan = plan.unwrap_or_else(PoisonError::into_inner);
             let plan = self.wake.wait_timeout_while(plan, every, calm);
             let (mut plan, _) = plan.unwrap_or_else(PoisonError::into_inner);
             (plan.dirty, plan.now) = (false, false);
             let waiting = std::mem::take(&mut plan.waiting);
+            let erasing = std::mem::take(&mut plan.erasing);
             let groups = plan.groups.clone();
             let closing = plan.closing;
             drop(plan);
 
-            let result = self.health.check().and_then(|()| write(db, lane, &groups));
+            let mut result = self.health.check().and_then(|()| write(db, lane, &groups));
             for done in waiting {
-                let answer = match &result {
-                    Ok(()) => Ok(()),
-                    Err(error) => Err(io::Error::other(error.to_string())),
-                };
-                let _ = done.send(answer);
+                let _ = done.send(same(&result));
+            }
+            for (group, done) in erasing {
+                result = result.and_then(|()| Ok(db.erase(group)?));
+                let _ = done.send(same(&result));
             }
             if let Err(error) = &result {
                 self.health.fail(&error.to_string());
@@ -265,6 +294,22 @@ impl Keeper {
         plan.closing = true;
         plan.groups.clear();
         plan.waiting.clear();
+        plan.erasing.clear();
+    }
+}
+
+impl Plan {
+    /// Whether somebody waits for an answer.
+    fn is_asked(&self) -> bool {
+        self.closing || !self.waiting.is_empty() || !self.erasing.is_empty()
+    }
+}
+
+/// The same result for one more who waits.
+fn same(result: &io::Result<()>) -> io::Result<()> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) => Err(io::Error::other(error.to_string())),
     }
 }
 

@@ -84,7 +84,7 @@ impl Lane {
         if queue.closing {
             return Err(closed());
         }
-        if let Op::Reset { group, .. } = &op {
+        if let Op::Reset { group, .. } | Op::Erase { group, .. } = &op {
             // It removes more than they would, and they must not move the mark back.
             queue.purges.retain(|slice| slice.group != *group);
         }
@@ -185,6 +185,7 @@ impl Lane {
             Op::Vote { done, .. }
             | Op::Truncate { done, .. }
             | Op::Reset { done, .. }
+            | Op::Erase { done, .. }
             | Op::Barrier { done } => {
                 // Whoever waited may have been stopped meanwhile.
                 let _ = done.send(Ok(()));
@@ -211,6 +212,7 @@ impl Lane {
                 Op::Vote { done, .. }
                 | Op::Truncate { done, .. }
                 | Op::Reset { done, .. }
+                | Op::Erase { done, .. }
                 | Op::Barrier { done } => {
                     let _ = done.send(Err(error()));
                 }

@@ -22,27 +22,47 @@
 //! - Every value read back is checked against its own CRC32C; a bad one is an error, never served.
 //! - After a failed commit nothing is written any more, and the node says why.
 //!
-//! For now every group has one voter: the peers, their wire and its service come with the cluster.
+//! A group has a replica on each of its members. [`Peers`] knows where those are, [`Node::service`]
+//! is what they call:
+//!
+//! ```text
+//! leader                                                          follower
+//! network::Link -- entries: a stream per group, bytes bounded --> service -> replica -> core
+//!     beats     -- heartbeats of all groups: one stream --------> service
+//!     snapshot  -- rows in chunks, where the log is purged -----> service -> apply
+//! forward       <- proposals and read indexes of anybody -------- Group::propose, ::read_index
+//! ```
 
 mod apply;
+mod beats;
 mod disk;
 mod error;
+mod forward;
 mod group;
 mod health;
 mod keeper;
 mod lane;
 mod log;
 mod machine;
+mod members;
 mod network;
 mod node;
+mod open;
+mod peers;
 mod reader;
+mod replica;
+mod service;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod types;
+mod wire;
 
-pub use crate::error::{Error, ProposeError, ReadError};
+pub use crate::error::{Error, MemberError, ProposeError, ReadError};
 pub use crate::group::{Group, GroupStatus};
 pub use crate::lane::LaneStats;
 pub use crate::machine::{Applied, Machine, Recovered, RowChange};
-pub use crate::node::{COMMAND_BYTES_MAX, FORMAT_VERSION, Identity, Node, Options};
+pub use crate::node::{COMMAND_BYTES_MAX, FORMAT_VERSION, Identity, Node, Options, Origin};
+pub use crate::open::Start;
+pub use crate::peers::{Peers, peer_incoming, peer_server};
+pub use crate::service::Service;

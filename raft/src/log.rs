@@ -25,8 +25,11 @@ use crate::lane::Lane;
 use crate::reader::Reader;
 use crate::types::{Entry, IoFlushed, LeaderId, LogId, LogState, Payload, Types, Vote};
 
-/// Entries handed out at once to be applied or replicated, where the taker allows a limit.
+/// Entries handed out at once to be applied.
 const READ_BYTES_MAX: usize = 4 << 20;
+/// Entries handed out at once to be sent to a follower: a fraction of its window, so that the next
+/// ones are on their way before these are answered.
+const SEND_BYTES_MAX: usize = 1 << 20;
 /// A purge is cut into slices that each add little to the commit they ride in.
 const PURGE_BYTES_MAX: u64 = 32 << 20;
 const PURGE_ENTRIES_MAX: usize = 1024;
@@ -212,7 +215,7 @@ impl GroupLog {
     }
 
     /// Entries of `range` from its start on, about `bytes_max` of them; none if there are none.
-    async fn read(&self, range: Range<u64>, bytes_max: usize) -> io::Result<Vec<Entry>> {
+    pub(crate) async fn read(&self, range: Range<u64>, bytes_max: usize) -> io::Result<Vec<Entry>> {
         let (start, old_end, tail) = {
             let index = self.lock();
             let start = range.start.max(index.first);
@@ -279,7 +282,7 @@ impl RaftLogReader<Types> for GroupLog {
         start: u64,
         end: u64,
     ) -> Result<Vec<Entry>, io::Error> {
-        self.read(start..end, READ_BYTES_MAX).await
+        self.read(start..end, SEND_BYTES_MAX).await
     }
 
     // What waits to be applied after a restart may be more than memory should hold at once.

@@ -5,29 +5,39 @@
 
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use drave_proto::raft::raft_server::RaftServer;
+use futures::FutureExt;
+use futures::future::{BoxFuture, join_all};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use crate::disk::{LogDb, Medium, PAYLOAD_BYTES_MAX, StateDb, refused};
+use crate::disk::{LogDb, Marks, Medium, Op, PAYLOAD_BYTES_MAX, StateDb, refused};
 use crate::error::Error;
-use crate::group::{self, Group};
+use crate::group::Group;
 use crate::health::Health;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Pending};
 use crate::lane::{Lane, LaneStats};
 use crate::machine::{Machine, Recovered};
+use crate::open::{self, Start};
+use crate::peers::Peers;
 use crate::reader::Reader;
+use crate::replica::Replicas;
+use crate::service::Service;
 
 /// The version of what lies in the data directory.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// A longer command is refused.
 pub const COMMAND_BYTES_MAX: usize = 64 << 20;
+
+/// No follower's window is larger: all groups of a peer share one of this size.
+const WINDOW_BYTES_MAX: usize = 64 << 20;
 
 const _: () = assert!(COMMAND_BYTES_MAX < PAYLOAD_BYTES_MAX);
 
@@ -45,6 +55,20 @@ pub struct Options {
     pub tail_cache_bytes: usize,
     /// Commands proposed and not yet applied, over all groups; more must wait.
     pub lane_queue_bytes: usize,
+    /// Where peers reach this node, as memberships of groups that it founds say it.
+    pub address: String,
+    /// How often a leader says that it is there. The idle cost of a group goes with it.
+    pub heartbeat: Duration,
+    /// How long a follower waits for a leader once the last one's time is over, drawn anew each
+    /// time. Nobody votes for another one before the end of this range has passed in silence, so
+    /// after a loss a group is without a leader for one to two times that.
+    pub election: Range<Duration>,
+    /// Heartbeats wait so long for those of other groups to the same node.
+    pub heartbeat_linger: Duration,
+    /// Entries on their way to one follower of one group.
+    pub stream_window_bytes: usize,
+    /// How fast snapshots leave this node, over all groups.
+    pub snapshot_bytes_per_second: u64,
 }
 
 impl Options {
@@ -56,8 +80,31 @@ impl Options {
             durable_every: Duration::from_secs(1),
             tail_cache_bytes: 64 << 20,
             lane_queue_bytes: 128 << 20,
+            address: String::new(),
+            heartbeat: Duration::from_millis(700),
+            election: Duration::from_millis(1000)..Duration::from_millis(1600),
+            heartbeat_linger: Duration::from_millis(20),
+            stream_window_bytes: 8 << 20,
+            snapshot_bytes_per_second: 64 << 20,
         }
     }
+}
+
+/// Whose directory it is to be, where it is a new one. One that is there is what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A node that founds a cluster of `n_groups`.
+    Found {
+        /// How many groups the cluster begins with.
+        n_groups: u32,
+    },
+    /// A node of a cluster that is there already. A directory of another one is refused.
+    Join {
+        /// Whose node it is.
+        cluster_id: u128,
+        /// How many groups that cluster began with.
+        n_groups: u32,
+    },
 }
 
 /// What was decided when the directory was made; checked each time it is opened.
@@ -71,14 +118,28 @@ pub struct Identity {
     pub format_version: u32,
     /// How many groups were wanted at first: the number of shards is fixed at init.
     pub n_groups: u32,
+    /// Drawn at random once, too: a node that lost its directory and made a new one is not the
+    /// one that its peers knew, whatever it calls itself. Memberships name it, every message to a
+    /// member says it, and a node answers to its own alone. 0 in directories from before there
+    /// were peers: it is not checked then.
+    #[serde(default)]
+    pub incarnation: u64,
+}
+
+impl Identity {
+    /// The incarnation of a group's replica, after so many others of it were erased.
+    pub(crate) fn incarnation_of(&self, epoch: u64) -> u64 {
+        self.incarnation.wrapping_add(epoch)
+    }
 }
 
 /// An open data directory.
 pub struct Node {
     pub(crate) parts: Parts,
-    identity: Identity,
+    replicas: Replicas,
+    service: RaftServer<Service>,
     groups: Mutex<Vec<Running>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     /// Held, not read: the lock ends with it.
     _lock: Option<File>,
 }
@@ -87,6 +148,11 @@ pub struct Node {
 #[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) node_id: u64,
+    pub(crate) identity: Identity,
+    pub(crate) address: String,
+    pub(crate) timing: Timing,
+    pub(crate) stream_window_bytes: usize,
+    pub(crate) peers: Peers,
     pub(crate) n_groups: u32,
     pub(crate) tail_cache_bytes: usize,
     pub(crate) queue_bytes: usize,
@@ -97,67 +163,105 @@ pub(crate) struct Parts {
     pub(crate) health: Arc<Health>,
 }
 
+/// How leaders are told from dead ones.
+#[derive(Debug, Clone)]
+pub(crate) struct Timing {
+    pub(crate) heartbeat: Duration,
+    pub(crate) election: Range<Duration>,
+}
+
+impl Parts {
+    /// Removes a closed group's replica: first it says that it will, so that a crash in between is
+    /// noticed and the rest done at the next opening.
+    pub(crate) async fn erase(&self, group: u32) -> Result<Marks, Error> {
+        let stopped = |error: std::io::Error| Error::Stopped(error.to_string());
+        self.erase_log(group, false).await.map_err(stopped)?;
+        self.keeper.erase(group).await.map_err(stopped)?;
+        self.erase_log(group, true).await.map_err(stopped)?;
+        self.reader.marks(group).await
+    }
+
+    /// One of the two steps in the log.
+    pub(crate) async fn erase_log(&self, group: u32, at_last: bool) -> std::io::Result<()> {
+        let (done, ack) = tokio::sync::oneshot::channel();
+        self.lane.push(Op::Erase { group, at_last, done })?;
+        ack.await.map_err(|_| std::io::Error::other("the node is stopped"))?
+    }
+}
+
+type Act = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// A group's end of its own life.
 pub(crate) struct Running {
     pub(crate) id: u32,
-    pub(crate) stop: Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
+    pub(crate) stop: Act,
+    /// Hands leadership to another node, if there is one.
+    pub(crate) give_way: Act,
     pub(crate) task: tokio::task::JoinHandle<()>,
+    pub(crate) pending: Arc<Pending>,
 }
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Node").field("identity", &self.identity).finish_non_exhaustive()
+        f.debug_struct("Node").field("identity", &self.parts.identity).finish_non_exhaustive()
     }
 }
 
 impl Node {
-    /// Opens the data directory, or makes a new one for `n_groups_if_new` groups. Blocks: after a
-    /// crash it reads all of the log to check it.
-    pub fn open(options: &Options, n_groups_if_new: u32) -> Result<Self, Error> {
+    /// Opens the data directory, or makes a new one as `origin` says. Blocks: after a crash it
+    /// reads all of the log to check it.
+    pub fn open(options: &Options, origin: Origin) -> Result<Self, Error> {
         let dir = &options.dir;
         fs::create_dir_all(dir).map_err(|error| refused(dir, error))?;
         let lock = lock(dir)?;
         let log = Medium::file(dir.join("log.redb"));
         let state = Medium::file(dir.join("state.redb"));
-        Self::open_on(options, n_groups_if_new, log, state, Some(lock))
+        Self::open_on(options, origin, log, state, Some(lock))
     }
 
     pub(crate) fn open_on(
         options: &Options,
-        n_groups_if_new: u32,
+        origin: Origin,
         log: Medium,
         state: Medium,
         lock: Option<File>,
     ) -> Result<Self, Error> {
         let log = Arc::new(LogDb::open(log)?);
         let state = Arc::new(StateDb::open(state)?);
-        let identity = identify(&log, &state, || Identity {
-            cluster_id: random_id(),
-            node_id: options.node_id,
-            format_version: FORMAT_VERSION,
-            n_groups: n_groups_if_new,
+        let identity = identify(&log, &state, || {
+            let (cluster_id, n_groups) = match origin {
+                Origin::Found { n_groups } => (random_id(), n_groups),
+                Origin::Join { cluster_id, n_groups } => (cluster_id, n_groups),
+            };
+            let [incarnation, _] = crate::peers::halves(random_id());
+            let (node_id, format_version) = (options.node_id, FORMAT_VERSION);
+            Identity { cluster_id, node_id, format_version, n_groups, incarnation }
         })?;
-        if identity.node_id != options.node_id {
-            return Err(Error::Identity {
-                path: options.dir.clone(),
-                what: format!(
-                    "it belongs to node {}, and this is node {}: choose another data directory or \
-                     node id",
-                    identity.node_id, options.node_id
-                ),
-            });
-        }
+        check(&identity, options, origin)?;
         let health = Arc::new(Health::default());
         let no_thread = |error| refused(&options.dir, error);
         let (lane, writer) = Lane::start(log.clone(), health.clone()).map_err(no_thread)?;
         let (keeper, keeping) =
             Keeper::start(state.clone(), lane.clone(), health.clone(), options.durable_every)
                 .map_err(no_thread)?;
-        let (reader, reading) = Reader::start(log, state).map_err(no_thread)?;
+        let (reader, reading) = Reader::start(&log, &state).map_err(no_thread)?;
         let queue_bytes = options.lane_queue_bytes.clamp(1, Semaphore::MAX_PERMITS);
+        let replicas = Replicas::default();
+        let service = Service::new(identity.clone(), replicas.clone(), reader.clone(), queue_bytes);
+        let peers = Peers::new(
+            identity.cluster_id,
+            identity.node_id,
+            options.snapshot_bytes_per_second,
+            options.heartbeat_linger,
+        );
         let parts = Parts {
             node_id: options.node_id,
             n_groups: identity.n_groups,
+            identity,
+            address: options.address.clone(),
+            timing: Timing { heartbeat: options.heartbeat, election: options.election.clone() },
+            stream_window_bytes: options.stream_window_bytes.clamp(1, WINDOW_BYTES_MAX),
+            peers,
             tail_cache_bytes: options.tail_cache_bytes,
             queue_bytes,
             queue: Arc::new(Semaphore::new(queue_bytes)),
@@ -168,17 +272,29 @@ impl Node {
         };
         Ok(Self {
             parts,
-            identity,
+            replicas,
+            service,
             groups: Mutex::default(),
             // The keeper waits for the lane, so it is joined first.
-            threads: vec![keeping, writer, reading],
+            threads: Mutex::new([keeping, writer].into_iter().chain(reading).collect()),
             _lock: lock,
         })
     }
 
     /// Whose directory this is.
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        &self.parts.identity
+    }
+
+    /// The other nodes, as this one reaches them.
+    pub fn peers(&self) -> &Peers {
+        &self.parts.peers
+    }
+
+    /// What this node answers to its peers, to be served on its peer port: see
+    /// [`crate::peer_server`].
+    pub fn service(&self) -> RaftServer<Service> {
+        self.service.clone()
     }
 
     /// What the lane has written since the node was opened.
@@ -191,14 +307,17 @@ impl Node {
         self.parts.health.failed().map(str::to_owned)
     }
 
-    /// Opens a group, with this node as its only voter, and starts what keeps it going. Its leader
-    /// is elected in the background: [`Group::propose`] and [`Group::read_index`] wait for that.
+    /// Opens a group, and starts what keeps it going. `start` says how one begins that is not on
+    /// this node's disk yet. Its leader is elected in the background: [`Group::propose`] and
+    /// [`Group::read_index`] wait for that.
     ///
     /// `build` makes the machine from what was persisted, here and whenever a snapshot is
-    /// installed; it runs in the caller's task. A group is opened once.
+    /// installed; it runs in the caller's task. A group is opened once, until it is closed. Groups that are
+    /// opened at the same time are also read at the same time.
     pub async fn group<M, E>(
         &self,
         id: u32,
+        start: Start,
         build: impl Fn(Recovered) -> Result<M, E> + Send + Sync + 'static,
     ) -> Result<Group<M>, Error>
     where
@@ -209,20 +328,49 @@ impl Node {
         assert!(self.lock().iter().all(|other| other.id != id), "a group is opened once");
         let build =
             Box::new(move |recovered| build(recovered).map_err(|error| error.into().to_string()));
-        let (group, running) = group::open(&self.parts, id, build).await?;
+        let (group, running) = open::open(&self.parts, id, start, build).await?;
         self.lock().push(running);
+        self.replicas.insert(id, Arc::new(group.clone()));
         Ok(group)
     }
 
-    /// Stops every group, makes the last applied rows durable, and closes the files.
-    pub async fn shutdown(mut self) -> Result<(), Error> {
+    /// Stops one group, if it is open, after it handed its leadership on. With `erase` its log and
+    /// rows are removed; do that only once this node is no member any more, or where the group
+    /// cannot be opened. Whatever was erased, a group may be opened again later.
+    pub async fn close_group(&self, id: u32, erase: bool) -> Result<(), Error> {
+        let running = {
+            let mut groups = self.lock();
+            let at = groups.iter().position(|running| running.id == id);
+            at.map(|at| groups.swap_remove(at))
+        };
+        if let Some(running) = running {
+            (running.give_way)().await;
+            self.replicas.remove(id);
+            running.task.abort();
+            (running.stop)().await;
+            let stopped = |error: std::io::Error| Error::Stopped(error.to_string());
+            running.pending.flush().await.map_err(stopped)?;
+            self.parts.keeper.forget(&running.pending);
+        }
+        if erase {
+            self.parts.erase(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands leadership on where another voter can take it, which takes a few seconds at most;
+    /// then stops every group, makes the last applied rows durable, and closes the files.
+    pub async fn shutdown(&self) -> Result<(), Error> {
         let groups = std::mem::take(&mut *self.lock());
+        join_all(groups.iter().map(|running| (running.give_way)())).await;
+        self.replicas.clear();
         for running in groups {
             running.task.abort();
             (running.stop)().await;
         }
+        self.parts.peers.close();
         self.parts.keeper.close();
-        let threads = std::mem::take(&mut self.threads);
+        let threads = self.take_threads();
         let lane = self.parts.lane.clone();
         self.parts.reader.close();
         let (done, ended) = tokio::sync::oneshot::channel();
@@ -247,6 +395,10 @@ impl Node {
         }
     }
 
+    fn take_threads(&self) -> Vec<JoinHandle<()>> {
+        std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Running>> {
         // Nothing panics while it holds the list.
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
@@ -258,16 +410,39 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.parts.health.stop();
+        self.parts.peers.close();
+        self.replicas.clear();
         for running in self.lock().drain(..) {
             running.task.abort();
+            // The first step tells the group's core to end; nobody waits for it.
+            let _ = (running.stop)().now_or_never();
         }
         self.parts.lane.close();
         self.parts.keeper.close();
         self.parts.reader.close();
-        for thread in self.threads.drain(..) {
+        for thread in self.take_threads() {
             // A thread that panicked has latched the node and told its log.
             let _ = thread.join();
         }
+    }
+}
+
+/// Refuses a directory of another node or cluster.
+fn check(identity: &Identity, options: &Options, origin: Origin) -> Result<(), Error> {
+    let other = |what: String| Err(Error::Identity { path: options.dir.clone(), what });
+    if identity.node_id != options.node_id {
+        return other(format!(
+            "it belongs to node {}, and this is node {}: choose another data directory or node id",
+            identity.node_id, options.node_id
+        ));
+    }
+    match origin {
+        Origin::Join { cluster_id, .. } if cluster_id != identity.cluster_id => other(format!(
+            "it belongs to cluster {:032x}, not to {cluster_id:032x}: choose another data \
+             directory, or move this one away to join with an empty one",
+            identity.cluster_id
+        )),
+        Origin::Join { .. } | Origin::Found { .. } => Ok(()),
     }
 }
 

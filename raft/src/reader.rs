@@ -1,22 +1,25 @@
-//! The reader thread: what is no longer in memory is read here, never on the caller's runtime.
+//! The reader threads: what is no longer in memory is read here, never on the caller's runtime.
 //!
 //! In come requests for a group's state at start or for a range of entries; out go the answers.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::{cmp, io};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::disk::{GroupState, LoadedLog, LogDb, StateDb};
+use crate::disk::{GroupState, LoadedLog, LogDb, Marks, StateDb};
 use crate::error::Error;
 use crate::types::Entry;
 
 /// Each waiting request belongs to a task that awaits it, so the queue stays short.
 const REQUESTS_MAX: usize = 64;
+
+/// Groups that are opened at the same time are read at the same time.
+const N_THREADS: usize = 2;
 
 /// All that the disk knows of a group.
 #[derive(Debug)]
@@ -31,6 +34,10 @@ enum Request {
         group: u32,
         reply: oneshot::Sender<Result<Loaded, Error>>,
     },
+    Marks {
+        group: u32,
+        reply: oneshot::Sender<Result<Marks, Error>>,
+    },
     Entries {
         group: u32,
         range: Range<u64>,
@@ -41,7 +48,7 @@ enum Request {
     Wake,
 }
 
-/// Sends requests to the thread.
+/// Sends requests to the threads.
 #[derive(Clone)]
 pub(crate) struct Reader {
     requests: mpsc::Sender<Request>,
@@ -49,44 +56,41 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Starts the thread.
+    /// Starts the threads.
     pub(crate) fn start(
-        log: Arc<LogDb>,
-        state: Arc<StateDb>,
-    ) -> io::Result<(Self, JoinHandle<()>)> {
-        let (tx, mut rx) = mpsc::channel(REQUESTS_MAX);
-        let closing = Arc::new(AtomicBool::new(false));
-        let reader = Self { requests: tx, closing: closing.clone() };
-        let run = move || {
-            while let Some(request) = rx.blocking_recv() {
-                if closing.load(Ordering::Acquire) {
-                    return;
-                }
-                match request {
-                    Request::Wake => {}
-                    Request::Load { group, reply } => {
-                        let _ = reply.send(load(&log, &state, group));
-                    }
-                    Request::Entries { group, range, bytes_max, reply } => {
-                        let _ = reply.send(log.entries(group, range, bytes_max));
-                    }
-                }
-            }
+        log: &Arc<LogDb>,
+        state: &Arc<StateDb>,
+    ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
+        let (tx, rx) = mpsc::channel(REQUESTS_MAX);
+        let rx = Arc::new(Mutex::new(rx));
+        let reader = Self { requests: tx, closing: Arc::new(AtomicBool::new(false)) };
+        let start = |n: usize| {
+            let (log, state, rx) = (log.clone(), state.clone(), rx.clone());
+            let closing = reader.closing.clone();
+            let run = move || run(&log, &state, &rx, &closing);
+            std::thread::Builder::new().name(format!("raft-read-{n}")).spawn(run)
         };
-        let thread = std::thread::Builder::new().name("raft-read".into()).spawn(run)?;
-        Ok((reader, thread))
+        let threads = (0..N_THREADS).map(start).collect::<io::Result<_>>()?;
+        Ok((reader, threads))
     }
 
-    /// Ends the thread after what it reads right now. Groups may hold this handle for longer.
+    /// Ends the threads after what they read right now. Groups may hold this handle for longer.
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Release);
-        // Where the queue is full, the thread looks anyway.
-        let _ = self.requests.try_send(Request::Wake);
+        for _ in 0..N_THREADS {
+            // Where the queue is full, they look anyway.
+            let _ = self.requests.try_send(Request::Wake);
+        }
     }
 
     /// A group's state and log.
     pub(crate) async fn load(&self, group: u32) -> Result<Loaded, Error> {
         self.ask(|reply| Request::Load { group, reply }).await
+    }
+
+    /// What is known of a group's replica besides its log.
+    pub(crate) async fn marks(&self, group: u32) -> Result<Marks, Error> {
+        self.ask(|reply| Request::Marks { group, reply }).await
     }
 
     /// Entries of `range` in order: at least one where there is one, and about `bytes_max`.
@@ -107,6 +111,35 @@ impl Reader {
         let (reply, answer) = oneshot::channel();
         self.requests.send(request(reply)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
+    }
+}
+
+fn run(
+    log: &LogDb,
+    state: &StateDb,
+    requests: &Mutex<mpsc::Receiver<Request>>,
+    closing: &AtomicBool,
+) {
+    loop {
+        // One thread waits for the next request, the others for their turn to wait.
+        let next = requests.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+        let Some(request) = next else { return };
+        if closing.load(Ordering::Acquire) {
+            return;
+        }
+        // Whoever asked may have gone away.
+        match request {
+            Request::Load { group, reply } => {
+                let _ = reply.send(load(log, state, group));
+            }
+            Request::Entries { group, range, bytes_max, reply } => {
+                let _ = reply.send(log.entries(group, range, bytes_max));
+            }
+            Request::Marks { group, reply } => {
+                let _ = reply.send(log.marks(group));
+            }
+            Request::Wake => {}
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use openraft::raft::responder::Responder;
-use openraft::{BasicNode, EntryPayload, OptionalSend, RaftTypeConfig};
+use openraft::{EntryPayload, OptionalSend, RaftTypeConfig};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// openraft's configuration for every group of this crate.
@@ -17,7 +17,7 @@ impl RaftTypeConfig for Types {
     type D = Command;
     type R = Reply;
     type NodeId = u64;
-    type Node = BasicNode;
+    type Node = Member;
     type Term = u64;
     type LeaderId = LeaderId;
     type Vote = Vote;
@@ -38,14 +38,23 @@ impl RaftTypeConfig for Types {
 pub(crate) type LeaderId = openraft::impls::leader_id_adv::LeaderId<u64, u64>;
 pub(crate) type LogId = openraft::LogId<LeaderId>;
 pub(crate) type Vote = openraft::Vote<LeaderId>;
-pub(crate) type Payload = EntryPayload<Command, u64, BasicNode>;
+pub(crate) type Payload = EntryPayload<Command, u64, Member>;
 pub(crate) type Entry = openraft::Entry<LeaderId, Payload>;
-pub(crate) type Membership = openraft::Membership<u64, BasicNode>;
-pub(crate) type StoredMembership = openraft::StoredMembership<LeaderId, u64, BasicNode>;
-pub(crate) type SnapshotMeta = openraft::SnapshotMeta<LeaderId, u64, BasicNode>;
+pub(crate) type Membership = openraft::Membership<u64, Member>;
+pub(crate) type StoredMembership = openraft::StoredMembership<LeaderId, u64, Member>;
+pub(crate) type SnapshotMeta = openraft::SnapshotMeta<LeaderId, u64, Member>;
 pub(crate) type IoFlushed = openraft::storage::IOFlushed<Types>;
 pub(crate) type LogState = openraft::LogState<Types>;
 pub(crate) type RpcError = openraft::errors::RPCError<Types>;
+
+/// A node as a group's membership knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// Where its peers reached it when it was added; the peer table may know better.
+    pub(crate) address: String,
+    /// Which replica of it is a member: see [`crate::Identity::incarnation`]. 0 is any.
+    pub(crate) incarnation: u64,
+}
 
 /// A proposed command: opaque bytes, never copied on their way through.
 #[derive(Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 //! was refused.
 
 pub mod address;
+pub mod cluster;
 pub mod demo;
 pub mod dev;
 pub mod ingest;

@@ -1,26 +1,50 @@
 //! Shards on Raft groups: who owns what, how a command gets in, how a reader gets a view.
 //!
-//! Reading order: [`placement`] (which shard a stream lives on), [`replica`] (one shard of this
-//! node: its state machine behind a Raft group), [`writer`] (pushes that wait become one batch).
+//! Reading order: [`placement`] (which shard a stream lives on), [`meta`] (which nodes there are
+//! and where shards should live), `replica` (one shard of this node: its state machine behind a
+//! Raft group), `route` (the way to a shard, here or elsewhere), `mirror` (how to read one that is elsewhere), `writer` (pushes that wait become
+//! one batch), `member` (makes what this node holds and leads what the meta state says), [`form`]
+//! (how nodes find each other), [`peer`] and [`status`] (what they tell each other).
 //!
 //! A write tells its caller what is known of it: done, [`WriteError::NotDone`] (safe to drop) or
 //! [`WriteError::Unknown`] (safe to send again, since entries are a set).
 
+pub mod form;
+mod member;
+pub mod meta;
+mod mirror;
 pub mod peer;
 pub mod placement;
 mod replica;
+mod route;
+pub mod status;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use drave_raft::{GroupStatus, Node};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::model::{BatchBuilder, Index, ShardId};
 use crate::pool::Pool;
 use crate::shard::{Command, Reply, ShardView};
 
-use replica::Replica;
+use meta::{NodeId, NodeInfo, State};
+use route::Route;
 use writer::Writer;
+
+/// The group of the meta state. Shards come after it.
+const META: u32 = 0;
+/// After this the meta group has not answered.
+const META_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The Raft group of a shard.
+fn group_of(shard: ShardId) -> u32 {
+    shard.0 + 1
+}
 
 /// What is known of a write that was not confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,32 +87,76 @@ pub struct OpenError {
     pub reason: String,
 }
 
+/// A change of the cluster that was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// It makes no sense; whoever asked must ask otherwise.
+    #[error("{0}")]
+    Refused(String),
+    /// The meta group did not answer: ask again.
+    #[error("the cluster cannot change now: {0}")]
+    Unavailable(String),
+}
+
 /// All shards, as this node reaches them. Cheap to clone.
 #[derive(Clone)]
-pub struct Cluster {
-    shards: Arc<[Shard]>,
+pub struct Cluster(Arc<Inner>);
+
+struct Inner {
+    me: NodeId,
+    /// Taken when the node stops.
+    node: Arc<Node>,
+    meta: drave_raft::Group<meta::Machine>,
+    known: watch::Receiver<State>,
+    shards: Vec<Shard>,
+    stop: watch::Sender<bool>,
 }
 
 struct Shard {
-    replica: Replica,
+    route: Arc<Route>,
     writer: Writer,
 }
 
 impl Cluster {
-    /// Opens every shard of the node: rows, then the WAL above them.
-    pub async fn open(node: &Node, pool: &Pool) -> Result<Cluster, OpenError> {
-        let opening = (0..node.identity().n_groups).map(|number| async move {
-            let replica = Replica::open(node, ShardId(number)).await?;
-            let writer = Writer::start(replica.clone(), pool.clone());
-            Ok(Shard { replica, writer })
+    /// Opens every replica that this node keeps: rows, then the WAL above them. `formed` is a
+    /// cluster that was founded.
+    pub async fn open(
+        formed: form::Formed,
+        pool: &Pool,
+    ) -> Result<(Cluster, Vec<JoinHandle<()>>), OpenError> {
+        let form::Formed { node, meta, known } = formed;
+        let n_shards = u32::try_from(known.borrow().shards.len()).expect("as many as were founded");
+        let cluster_id = node.identity().cluster_id;
+        let shards = (0..n_shards).map(|shard| {
+            let peers = node.peers().clone();
+            let route = Route::new(ShardId(shard), peers, known.clone(), cluster_id);
+            let writer = Writer::start(Arc::clone(&route), pool.clone());
+            Shard { route, writer }
         });
-        let shards: Vec<Shard> = futures::future::try_join_all(opening).await?;
-        Ok(Cluster { shards: shards.into() })
+        let inner = Inner {
+            me: node.identity().node_id,
+            shards: shards.collect(),
+            node,
+            meta,
+            known,
+            stop: watch::Sender::new(false),
+        };
+        let cluster = Cluster(Arc::new(inner));
+        cluster.0.learn_addresses();
+        let opening = cluster.shard_ids().map(|shard| cluster.0.open_at_start(shard));
+        futures::future::try_join_all(opening).await?;
+        let tasks = member::start(&cluster.0);
+        Ok((cluster, tasks))
+    }
+
+    /// This node's number.
+    pub fn node_id(&self) -> NodeId {
+        self.0.me
     }
 
     /// How many shards there are.
     pub fn n_shards(&self) -> u32 {
-        u32::try_from(self.shards.len()).expect("a shard's number is a u32")
+        u32::try_from(self.0.shards.len()).expect("a shard's number is a u32")
     }
 
     /// Every shard's number.
@@ -99,7 +167,7 @@ impl Cluster {
     /// Commits entries to one shard. When it answers they are on disk on a majority and in every
     /// later view.
     pub async fn append(&self, shard: ShardId, batch: BatchBuilder) -> Result<Index, WriteError> {
-        self.shard(shard).writer.append(batch).await
+        self.0.shard(shard).writer.append(batch).await
     }
 
     /// Commits any other command.
@@ -108,32 +176,83 @@ impl Cluster {
         shard: ShardId,
         command: &Command,
     ) -> Result<(Index, Reply), WriteError> {
-        self.shard(shard).replica.propose(command.encode()).await
+        self.0.shard(shard).route.propose(command.encode()).await
     }
 
     /// A view that holds everything acknowledged before this call.
     pub async fn view(&self, shard: ShardId) -> Result<ShardView, ReadError> {
-        self.shard(shard).replica.read_view().await
+        self.0.shard(shard).route.view().await
     }
 
-    /// What this node's replica has applied, without asking anybody; `None` while it catches up.
+    /// What this node's replica has applied, without asking anybody; `None` while it catches up
+    /// and where there is none.
     pub fn local_view(&self, shard: ShardId) -> Option<ShardView> {
-        self.shard(shard).replica.local_view()
+        self.0.shard(shard).route.replica()?.local_view()
     }
 
-    /// Where the shard's Raft group stands.
-    pub fn status(&self, shard: ShardId) -> GroupStatus {
-        self.shard(shard).replica.status()
+    /// Whether this node's replica leads the shard, as far as it knows.
+    pub fn leads(&self, shard: ShardId) -> bool {
+        self.status(shard).is_some_and(|status| status.leader == Some(self.0.me))
     }
 
-    /// Lets no further write in and waits for those under way.
-    pub async fn stop(&self) {
-        for shard in self.shards.iter() {
+    /// Where the shard's Raft group stands on this node; `None` where it has no replica.
+    pub fn status(&self, shard: ShardId) -> Option<GroupStatus> {
+        Some(self.0.shard(shard).route.replica()?.status())
+    }
+
+    /// Who has the shard, as far as this node knows.
+    pub fn holders(&self, shard: ShardId) -> Vec<NodeId> {
+        self.0.shard(shard).route.holders().into_iter().collect()
+    }
+
+    /// What this node knows of the cluster.
+    pub fn known(&self) -> State {
+        self.0.known.borrow().clone()
+    }
+
+    /// Why nothing is written here any more, once that is so.
+    pub fn failed(&self) -> Option<String> {
+        self.0.node.failed()
+    }
+
+    /// Changes what the cluster knows of itself.
+    pub async fn change(&self, command: &meta::Command) -> Result<(), ChangeError> {
+        form::change(&self.0.meta, command).await
+    }
+
+    /// Ends the tasks that [`Cluster::open`] gave: memberships stay as they are from now on.
+    pub fn leave_tasks(&self) {
+        self.0.stop.send_replace(true);
+    }
+
+    /// Lets no further write in and waits for those under way; then hands leaderships on and makes
+    /// all of it durable.
+    pub async fn stop(self) -> Result<(), drave_raft::Error> {
+        for shard in &self.0.shards {
             shard.writer.stop().await;
         }
+        self.0.node.shutdown().await
     }
+}
 
+impl Inner {
     fn shard(&self, shard: ShardId) -> &Shard {
         &self.shards[shard.0 as usize]
     }
+
+    /// This node's replica of a shard, for another node that mirrors it.
+    fn replica(&self, shard: u32) -> Option<replica::Replica> {
+        self.shards.get(shard as usize)?.route.replica()
+    }
+
+    fn addresses(&self, ids: impl IntoIterator<Item = NodeId>) -> BTreeMap<NodeId, String> {
+        let state = self.known.borrow();
+        let address = |id: NodeId| state.nodes.get(&id).map(|node| (id, node.peer.clone()));
+        ids.into_iter().filter_map(address).collect()
+    }
+}
+
+/// What the meta state needs to know of a node that comes in.
+pub(crate) fn node_info(peer: String, http: String, zone: String, incarnation: u64) -> NodeInfo {
+    NodeInfo { peer, http, zone, state: meta::NodeState::Active, incarnation }
 }

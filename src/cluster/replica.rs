@@ -5,17 +5,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use drave_raft as raft;
 
-use super::{OpenError, ReadError, WriteError};
+use super::{OpenError, ReadError, group_of};
 use crate::model::{Index, ShardId};
-use crate::shard::{Reply, Shard, ShardView};
+use crate::shard::{Shard, ShardView};
 
-/// After this a proposal's outcome is unknown: a client must not wait for ever.
-const PROPOSE_TIME_MAX: Duration = Duration::from_secs(20);
 /// After this a shard cannot be read now.
 const READ_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Carries bytes from the group to the state machine and back.
-struct Machine(Shard);
+pub(super) struct Machine(Shard);
+
+impl Machine {
+    /// The rows of a snapshot, and the first index that is not in them.
+    pub(super) fn base(&self) -> (Vec<(Vec<u8>, Bytes)>, Index) {
+        (self.0.snapshot(), self.0.floor())
+    }
+}
 
 impl raft::Machine for Machine {
     fn apply(&mut self, index: u64, command: &Bytes) -> raft::Applied {
@@ -43,39 +48,29 @@ pub(super) struct Replica {
 }
 
 impl Replica {
-    pub(super) async fn open(node: &raft::Node, shard: ShardId) -> Result<Replica, OpenError> {
+    pub(super) async fn open(
+        node: &raft::Node,
+        shard: ShardId,
+        start: raft::Start,
+    ) -> Result<Replica, OpenError> {
         let build = move |recovered: raft::Recovered| {
             let wal = recovered.wal.into_iter();
             Shard::open(shard, recovered.rows, recovered.applied, wal).map(Machine)
         };
-        let group = node.group(shard.0, build).await;
+        let group = node.group(group_of(shard), start, build).await;
         let group = group.map_err(|error| OpenError { shard, reason: error.to_string() })?;
         Ok(Replica { shard, group })
     }
 
-    pub(super) fn shard(&self) -> ShardId {
-        self.shard
+    pub(super) fn group(&self) -> &raft::Group<Machine> {
+        &self.group
     }
 
-    pub(super) async fn propose(&self, command: Bytes) -> Result<(Index, Reply), WriteError> {
-        let shard = self.shard;
-        let proposed = tokio::time::timeout(PROPOSE_TIME_MAX, self.group.propose(command)).await;
-        let Ok(proposed) = proposed else {
-            let reason = format!("no answer in {} s", PROPOSE_TIME_MAX.as_secs());
-            return Err(WriteError::Unknown { shard, reason });
-        };
-        match proposed {
-            Ok((index, reply)) => {
-                let reply = Reply::decode(&reply).expect("the machine above encoded it");
-                Ok((index, reply))
-            }
-            Err(raft::ProposeError::NotDone { reason, .. }) => {
-                Err(WriteError::NotDone { shard, reason })
-            }
-            Err(raft::ProposeError::Unknown { reason, .. }) => {
-                Err(WriteError::Unknown { shard, reason })
-            }
-        }
+    pub(super) async fn propose(
+        &self,
+        command: Bytes,
+    ) -> Result<(Index, Bytes), raft::ProposeError> {
+        self.group.propose(command).await
     }
 
     pub(super) async fn read_view(&self) -> Result<ShardView, ReadError> {

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::WriteError;
-use super::replica::Replica;
+use super::route::Route;
 use crate::model::{BatchBuilder, Index};
 use crate::pool::Pool;
 use crate::shard::{Command, Reply};
@@ -34,16 +34,16 @@ struct Waiting {
 
 /// The way into one shard.
 pub(super) struct Writer {
-    replica: Replica,
+    route: Arc<Route>,
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
-    pub(super) fn start(replica: Replica, pool: Pool) -> Writer {
+    pub(super) fn start(route: Arc<Route>, pool: Pool) -> Writer {
         let (sender, queue) = mpsc::channel(QUEUE_PUSHES_MAX);
-        let task = tokio::spawn(write(replica.clone(), pool, queue));
-        Writer { replica, queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
+        let task = tokio::spawn(write(Arc::clone(&route), pool, queue));
+        Writer { route, queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
     }
 
     pub(super) async fn append(&self, batch: BatchBuilder) -> Result<Index, WriteError> {
@@ -68,28 +68,29 @@ impl Writer {
     }
 
     fn not_done(&self, reason: &str) -> WriteError {
-        WriteError::NotDone { shard: self.replica.shard(), reason: reason.into() }
+        WriteError::NotDone { shard: self.route.shard(), reason: reason.into() }
     }
 
     fn unknown(&self, reason: &str) -> WriteError {
-        WriteError::Unknown { shard: self.replica.shard(), reason: reason.into() }
+        WriteError::Unknown { shard: self.route.shard(), reason: reason.into() }
     }
 }
 
-async fn write(replica: Replica, pool: Pool, mut queue: mpsc::Receiver<Waiting>) {
+async fn write(route: Arc<Route>, pool: Pool, mut queue: mpsc::Receiver<Waiting>) {
     let places = Arc::new(Semaphore::new(PROPOSALS_MAX));
     let mut under_way = tokio::task::JoinSet::new();
     while let Some(first) = queue.recv().await {
         let place = Arc::clone(&places).acquire_owned().await.expect("places are never closed");
         // Taken after the place was free: everything that came in meanwhile goes along.
-        let (batch, answers) = gather(first, &mut queue);
-        let command = pool.run(move || Command::Append { batch: batch.encode() }.encode()).await;
-        let replica = replica.clone();
+        let (batches, answers) = gather(first, &mut queue);
+        let encode = move || BatchBuilder::concat(batches).encode();
+        let command = pool.run(move || Command::Append { batch: encode() }.encode()).await;
+        let route = Arc::clone(&route);
         under_way.spawn(async move {
-            let result = replica.propose(command).await.and_then(|(index, reply)| match reply {
+            let result = route.propose(command).await.and_then(|(index, reply)| match reply {
                 Reply::Done { .. } => Ok(index),
                 refused => Err(WriteError::NotDone {
-                    shard: replica.shard(),
+                    shard: route.shard(),
                     reason: format!("the shard refused the batch: {refused:?}"),
                 }),
             });
@@ -104,14 +105,15 @@ async fn write(replica: Replica, pool: Pool, mut queue: mpsc::Receiver<Waiting>)
     while under_way.join_next().await.is_some() {}
 }
 
-fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (BatchBuilder, Vec<Answer>) {
-    let mut batch = first.batch;
-    let mut answers = vec![first.answer];
-    while batch.raw_bytes() < BATCH_BYTES_MAX
+fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (Vec<BatchBuilder>, Vec<Answer>) {
+    let mut raw_bytes = first.batch.raw_bytes();
+    let (mut batches, mut answers) = (vec![first.batch], vec![first.answer]);
+    while raw_bytes < BATCH_BYTES_MAX
         && let Ok(next) = queue.try_recv()
     {
-        batch.append(next.batch);
+        raw_bytes += next.batch.raw_bytes();
+        batches.push(next.batch);
         answers.push(next.answer);
     }
-    (batch, answers)
+    (batches, answers)
 }

@@ -2,6 +2,7 @@
 //!
 //! [`router`] is the list of all routes; one file per family of endpoints does the work.
 
+mod cluster;
 mod encode;
 mod error;
 mod listen;
@@ -27,6 +28,7 @@ use crate::pool::Pool;
 use crate::scan::Scanner;
 use crate::telemetry::Metrics;
 
+pub use cluster::waiting_router;
 pub use listen::serve;
 
 /// What the endpoints need to know.
@@ -99,6 +101,9 @@ pub fn router(api: Arc<Api>) -> Router {
         )
         .route("/loki/api/v1/series", get(metadata::series).post(metadata::series))
         .route("/loki/api/v1/status/buildinfo", get(status::build_info))
+        .route("/drave/v1/cluster/status", get(cluster::status))
+        .route("/drave/v1/cluster/init", post(cluster::init))
+        .route("/drave/v1/cluster/nodes/{id}/{verb}", post(cluster::change_node))
         .route("/ready", get(status::ready))
         .route("/metrics", get(status::metrics))
         .route("/config", get(status::config))

@@ -9,11 +9,10 @@ use axum::response::{IntoResponse, Response};
 use super::Api;
 use super::error::Error;
 
-/// The server is listening only once every shard is open, so whoever reaches it finds it ready,
-/// unless a disk has failed since: then it takes no more pushes until it is started again.
+/// The server is listening only once every replica of this node is open. It is ready while its
+/// disk works: after a failure it takes no more pushes until it is started again.
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<&'static str, Error> {
-    let mut shards = api.cluster.shard_ids();
-    match shards.find_map(|shard| api.cluster.status(shard).failed) {
+    match api.cluster.failed() {
         None => Ok("ready\n"),
         Some(reason) => Err(Error::unavailable(format!("not ready: {reason}"))),
     }
@@ -40,7 +39,7 @@ pub(super) async fn flush(State(api): State<Arc<Api>>) -> Result<StatusCode, Err
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn administrators_only(api: &Api) -> Result<(), Error> {
+pub(super) fn administrators_only(api: &Api) -> Result<(), Error> {
     if api.options.auth_enabled {
         return Err(Error::new(
             StatusCode::FORBIDDEN,

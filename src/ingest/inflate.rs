@@ -4,6 +4,7 @@
 //! of them. Nothing is allocated on the word of a header; a body that ends early, fails its check
 //! sum or goes on after its end is refused.
 
+use std::cell::RefCell;
 use std::io::{ErrorKind, Read};
 
 use bytes::Bytes;
@@ -63,13 +64,23 @@ fn media_type(text: &str) -> Result<&str, &'static str> {
     Ok(media_type)
 }
 
-/// Undoes the content encoding, and snappy for protobuf.
-pub(super) fn inflate(
+/// A larger buffer is not kept for the next push of the thread.
+const KEPT_BYTES_MAX: usize = 8 << 20;
+
+thread_local! {
+    /// What snappy unpacks into. A new one for each push would be zeroed by us and mapped by the
+    /// system, page by page, before it is written.
+    static UNPACKED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Undoes the content encoding, and snappy for protobuf, and hands the plain bytes to `read`.
+pub(super) fn inflate<T>(
     body: Bytes,
     encoding: Option<&str>,
     format: Format,
     bytes_max: usize,
-) -> Result<Bytes, Refused> {
+    read: impl FnOnce(&[u8]) -> Result<T, Refused>,
+) -> Result<T, Refused> {
     let outer = match encoding.map_or("", str::trim) {
         // `snappy` only says what protobuf bodies are anyway.
         "" | "snappy" => body,
@@ -84,13 +95,21 @@ pub(super) fn inflate(
     };
     match format {
         Format::Json if outer.len() > bytes_max => Err(Refused::too_large(outer.len(), bytes_max)),
-        Format::Json => Ok(outer),
-        Format::Protobuf => unsnap(&outer, bytes_max),
+        Format::Json => read(&outer),
+        Format::Protobuf => UNPACKED.with_borrow_mut(|buffer| {
+            let n_bytes = unsnap(&outer, bytes_max, buffer)?;
+            let result = read(&buffer[..n_bytes]);
+            if buffer.len() > KEPT_BYTES_MAX {
+                *buffer = Vec::new();
+            }
+            result
+        }),
     }
 }
 
-/// One snappy block.
-fn unsnap(body: &[u8], bytes_max: usize) -> Result<Bytes, Refused> {
+/// Unpacks one snappy block to the start of `buffer`, which grows as needed, and says how long it
+/// is.
+fn unsnap(body: &[u8], bytes_max: usize, buffer: &mut Vec<u8>) -> Result<usize, Refused> {
     let corrupt = || Refused::undecodable("snappy: corrupt input");
     if body.is_empty() {
         return Err(corrupt());
@@ -103,8 +122,10 @@ fn unsnap(body: &[u8], bytes_max: usize) -> Result<Bytes, Refused> {
     if claimed > bytes_max {
         return Err(Refused::too_large(claimed, bytes_max));
     }
-    let plain = snap::raw::Decoder::new().decompress_vec(body).map_err(|_| corrupt())?;
-    Ok(plain.into())
+    if buffer.len() < claimed {
+        buffer.resize(claimed, 0);
+    }
+    snap::raw::Decoder::new().decompress(body, buffer).map_err(|_| corrupt())
 }
 
 fn gzip(body: &[u8], bytes_max: usize) -> Result<Bytes, Refused> {
@@ -222,8 +243,7 @@ mod tests {
     }
 
     fn json(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, (u16, String)> {
-        inflate(body.into(), Some(encoding), Format::Json, MAX)
-            .map(|plain| plain.to_vec())
+        inflate(body.into(), Some(encoding), Format::Json, MAX, |plain| Ok(plain.to_vec()))
             .map_err(|refused| (refused.status, refused.message))
     }
 
@@ -316,11 +336,11 @@ mod tests {
     fn snappy_blocks() {
         let check = |body: &[u8], encoding: &str, expected: Result<&[u8], (u16, &str)>| {
             let body = Bytes::copy_from_slice(body);
-            let found = inflate(body, Some(encoding), Format::Protobuf, MAX)
+            let read = |plain: &[u8]| Ok(plain.to_vec());
+            let found = inflate(body, Some(encoding), Format::Protobuf, MAX, read)
                 .map_err(|refused| (refused.status, refused.message));
-            let expected = expected
-                .map(Bytes::copy_from_slice)
-                .map_err(|(status, text)| (status, text.into()));
+            let expected =
+                expected.map(<[u8]>::to_vec).map_err(|(status, text)| (status, text.into()));
             assert_eq!(found, expected);
         };
         let corrupt = Err((400, "snappy: corrupt input"));

@@ -34,6 +34,8 @@ const LABELS_BYTES_MAX: usize = 16 << 20;
 pub(super) const LABELS_MAX: usize = 4096;
 /// Room in a batch for what is neither lines nor metadata.
 const BATCH_BYTES_SPARE: usize = BATCH_BYTES_MAX / 8;
+/// What an entry takes in a push, about: room is made for so many rows.
+const ROW_BYTES_USUAL: usize = 128;
 /// Metadata sets whose numbers are remembered for each shard of a push.
 const SETS_MAX: usize = 4096;
 
@@ -54,6 +56,8 @@ pub(super) struct Intake<'a> {
     metadata_max: usize,
     n_streams: usize,
     totals: Accepted,
+    /// Bytes that each shard gets if the push is spread evenly: a first guess at its buffers.
+    share_bytes: usize,
 }
 
 /// The part of one shard.
@@ -74,7 +78,8 @@ struct Current {
 }
 
 impl<'a> Intake<'a> {
-    pub(super) fn new(context: &'a Context<'a>, json: bool) -> Intake<'a> {
+    /// Takes in a push that has `n_bytes` as text or message.
+    pub(super) fn new(context: &'a Context<'a>, json: bool, n_bytes: usize) -> Intake<'a> {
         let limits = context.limits;
         let accounted = limits.max_global_streams_per_user > 0 || limits.ingestion_rate_mb > 0.0;
         Intake {
@@ -89,6 +94,7 @@ impl<'a> Intake<'a> {
             metadata_max: limits.max_structured_metadata_size.len().min(METADATA_MAX),
             n_streams: 0,
             totals: Accepted::default(),
+            share_bytes: n_bytes / context.n_shards as usize,
         }
     }
 
@@ -194,7 +200,7 @@ impl<'a> Intake<'a> {
         } else {
             text_of(line)
         };
-        let slot = self.slots[current.slot].get_or_insert_default();
+        let slot = self.slots[current.slot].get_or_insert_with(|| Slot::new(self.share_bytes));
         if !current.started {
             current.started = true;
             slot.builder.segment(self.context.tenant, &current.stream.labels);
@@ -254,17 +260,13 @@ impl<'a> Intake<'a> {
     }
 }
 
-impl Default for Slot {
-    fn default() -> Slot {
-        Slot {
-            builder: BatchBuilder::new(),
-            levels: [None; Level::ALL.len()],
-            sets: HashMap::new(),
-        }
-    }
-}
-
 impl Slot {
+    fn new(text_bytes: usize) -> Slot {
+        let mut builder = BatchBuilder::new();
+        builder.reserve(text_bytes / ROW_BYTES_USUAL, text_bytes);
+        Slot { builder, levels: [None; Level::ALL.len()], sets: HashMap::new() }
+    }
+
     /// The number of an entry's metadata set, its level included.
     fn set(
         &mut self,

@@ -89,13 +89,15 @@ pub fn push(
 ) -> Result<Accepted, Refused> {
     let format = inflate::Format::of(content_type)?;
     let bytes_max = context.limits.max_decompressed_size.len();
-    let plain = inflate::inflate(body, content_encoding, format, bytes_max)?;
-    let mut intake = intake::Intake::new(context, format == inflate::Format::Json);
-    match format {
-        inflate::Format::Json => json::decode(&plain, &mut intake)?,
-        inflate::Format::Protobuf => protobuf::decode(&plain, &mut intake)?,
-    }
-    intake.finish()
+    inflate::inflate(body, content_encoding, format, bytes_max, |plain| {
+        let json = format == inflate::Format::Json;
+        let mut intake = intake::Intake::new(context, json, plain.len());
+        match format {
+            inflate::Format::Json => json::decode(plain, &mut intake)?,
+            inflate::Format::Protobuf => protobuf::decode(plain, &mut intake)?,
+        }
+        intake.finish()
+    })
 }
 
 #[cfg(test)]

@@ -32,6 +32,9 @@ const TICK: Duration = Duration::from_millis(250);
 const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// Heads that are decoded, sorted and compressed at once. Each takes the memory of a whole head.
 const UPLOADS_AT_ONCE: usize = 1;
+/// How often a flush that is waited for is looked at, here and on another node.
+const LOCAL_TICK: Duration = Duration::from_millis(10);
+const REMOTE_TICK: Duration = Duration::from_millis(250);
 /// How long `/flush` waits for object storage.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(600);
 
@@ -144,14 +147,20 @@ impl Lifecycle {
 
 impl Inner {
     async fn flush_shard(&self, shard: ShardId) -> Result<(), Error> {
-        self.seal(shard).await?;
-        let sealed = self.cluster.local_view(shard).map_or(0, |view| view.sealed());
+        let index = self.seal(shard).await?;
         self.wake[shard.0 as usize].notify_one();
-        let is_behind =
-            || self.cluster.local_view(shard).is_none_or(|view| view.flushed() < sealed);
         let flushed = async {
-            while is_behind() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+            // The last seal as of that command: what is sealed later is not waited for.
+            let mut sealed = None;
+            loop {
+                if let Some(now) = self.cluster.progress(shard).await
+                    && now.applied >= index
+                    && now.flushed >= *sealed.get_or_insert(now.sealed)
+                {
+                    return;
+                }
+                let remote = self.cluster.local_view(shard).is_none();
+                tokio::time::sleep(if remote { REMOTE_TICK } else { LOCAL_TICK }).await;
             }
         };
         let in_time = tokio::time::timeout(FLUSH_TIME_MAX, flushed).await;
@@ -192,6 +201,13 @@ impl Inner {
         age.observe(&view, now);
         let pressure_bytes = self.pressure.observe(shard, view.memory_bytes());
         let policy = Policy { pressure_bytes, ..self.options.policy.clone() };
+        if !self.cluster.leads(shard) {
+            // The leader takes care. It does not know how little memory is left here, though.
+            if !view.head().is_empty() && pressure_bytes > view.sealed_memory_bytes() {
+                self.seal(shard).await?;
+            }
+            return Ok(());
+        }
         for step in plan(&view, &policy, age, now) {
             match step {
                 Step::Seal => {
@@ -212,13 +228,14 @@ impl Inner {
         Ok(())
     }
 
-    async fn seal(&self, shard: ShardId) -> Result<(), Error> {
+    /// Seals what is open, if anything is; where that stands in the WAL.
+    async fn seal(&self, shard: ShardId) -> Result<Index, Error> {
         let (index, reply) = self.cluster.propose(shard, &Command::Seal).await?;
         if matches!(reply, Reply::Done { .. }) {
             self.metrics.seals.inc();
             debug!(%shard, index, "sealed head");
         }
-        Ok(())
+        Ok(index)
     }
 
     /// Writes the chunks of one sealed head and says so in the WAL.

@@ -18,14 +18,17 @@ use super::{Error, Put};
 
 pub(super) struct Directory {
     root: Arc<PathBuf>,
+    /// Each writer has its own: several nodes may share the root.
+    temporary: PathBuf,
     next_temporary: Arc<AtomicU64>,
 }
 
 impl Directory {
-    pub(super) fn open(root: &Path) -> Result<Directory, Error> {
+    /// `writer` is the number of the node: no two processes that share the directory have the same.
+    pub(super) fn open(root: &Path, writer: u64) -> Result<Directory, Error> {
+        let temporary = root.join(TEMPORARY).join(writer.to_string());
         let open = || -> io::Result<()> {
             // What a killed process left half-written was never given a name.
-            let temporary = root.join(TEMPORARY);
             if temporary.exists() {
                 fs::remove_dir_all(&temporary)?;
             }
@@ -33,12 +36,12 @@ impl Directory {
             File::open(root)?.sync_all()
         };
         open().map_err(|error| storage(&root.display().to_string(), &error))?;
-        Ok(Directory { root: Arc::new(root.into()), next_temporary: Arc::default() })
+        Ok(Directory { root: Arc::new(root.into()), temporary, next_temporary: Arc::default() })
     }
 
     pub(super) async fn put_new(&self, name: &str, bytes: Bytes) -> Result<Put, Error> {
         let number = self.next_temporary.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.root.join(TEMPORARY).join(number.to_string());
+        let temporary = self.temporary.join(number.to_string());
         self.with_file(name, move |path| {
             let result = write_new(&temporary, path, &bytes);
             fs::remove_file(&temporary).or_else(ignore_missing)?;
@@ -134,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn an_object_is_written_once() {
         let root = tempfile::tempdir().expect("a directory");
-        let objects = Directory::open(root.path()).expect("opens");
+        let objects = Directory::open(root.path(), 7).expect("opens");
         let put = |bytes: &'static [u8]| objects.put_new("t/0/a", Bytes::from_static(bytes));
         assert_eq!(put(b"first").await.expect("writes"), Put::Created);
         assert_eq!(put(b"second").await.expect("finds"), Put::Existed);
@@ -150,11 +153,14 @@ mod tests {
     #[tokio::test]
     async fn what_was_half_written_is_gone_after_open() {
         let root = tempfile::tempdir().expect("a directory");
-        fs::create_dir_all(root.path().join(TEMPORARY)).expect("makes");
-        fs::write(root.path().join(TEMPORARY).join("0"), b"half").expect("writes");
-        let objects = Directory::open(root.path()).expect("opens");
+        let [own, other] = ["7", "8"].map(|writer| root.path().join(TEMPORARY).join(writer));
+        for writer in [&own, &other] {
+            fs::create_dir_all(writer).expect("makes");
+            fs::write(writer.join("0"), b"half").expect("writes");
+        }
+        let objects = Directory::open(root.path(), 7).expect("opens");
         objects.put_new("a/b", Bytes::from_static(b"whole")).await.expect("writes");
-        let left = fs::read_dir(root.path().join(TEMPORARY)).expect("lists").count();
-        assert_eq!(left, 0);
+        let left = |writer: &Path| fs::read_dir(writer).expect("lists").count();
+        assert_eq!((left(&own), left(&other)), (0, 1), "another node's is not touched");
     }
 }

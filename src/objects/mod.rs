@@ -15,6 +15,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+/// The object that says whose storage it is.
+const MARK: &str = "cluster";
+
 /// Where objects go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Options {
@@ -72,16 +75,44 @@ enum Storage {
 }
 
 impl Objects {
-    /// Opens the storage; a directory is made where it is missing.
-    pub fn open(options: &Options) -> Result<Objects, Error> {
+    /// Opens the storage for a node; a directory is made where it is missing.
+    pub fn open(options: &Options, node_id: u64) -> Result<Objects, Error> {
         let storage = match options {
-            Options::Directory(path) => Storage::Local(local::Directory::open(path)?),
+            Options::Directory(path) => Storage::Local(local::Directory::open(path, node_id)?),
             Options::Bucket { url, endpoint, region } => {
                 let bucket = remote::Bucket::open(url, endpoint.as_deref(), region.as_deref())?;
                 Storage::Remote(bucket)
             }
         };
         Ok(Objects(Arc::new(storage)))
+    }
+
+    /// Marks this as the storage of a cluster, unless it is marked.
+    pub async fn mark(&self, cluster_id: u128) -> Result<(), Error> {
+        self.put_new(MARK, Bytes::from(format!("{cluster_id:032x}"))).await.map(drop)
+    }
+
+    /// Makes sure that this is the storage of a cluster, by its mark. Nodes that do not share their
+    /// storage would each miss what the others flushed.
+    pub async fn check_mark(&self, cluster_id: u128) -> Result<(), Error> {
+        let own = format!("{cluster_id:032x}");
+        let found = match self.read(MARK, vec![0..own.len() as u64]).await {
+            Ok(found) => String::from_utf8_lossy(&found[0]).into_owned(),
+            Err(Error::Missing { .. }) => {
+                return Err(Error::Config(
+                    "it is not the storage of this node's cluster, which is one that all its nodes \
+                     share: set it to what the other nodes have"
+                        .into(),
+                ));
+            }
+            Err(error) => return Err(error),
+        };
+        if found == own {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "it belongs to cluster {found}, and this node to {own}: give each cluster its own"
+        )))
     }
 
     /// Writes an object unless its name is taken.

@@ -30,6 +30,10 @@ const META: TableDefinition<'_, (u32, u8), &[u8]> = TableDefinition::new("meta")
 const VOTE: u8 = 1;
 const COMMITTED: u8 = 2;
 const PURGED: u8 = 3;
+/// How many replicas of the group were erased before this one.
+const EPOCH: u8 = 4;
+/// Set while a replica is erased, in two files one after the other.
+const ERASING: u8 = 5;
 const IDENTITY: (u32, u8) = (u32::MAX, 0);
 
 /// Half of it may buffer writes: a full batch of 16 MiB is written at once, by the commit.
@@ -55,6 +59,9 @@ pub(crate) enum Op {
     Reset { group: u32, purged: LogId, done: Ack },
     /// The last committed entry. Written along with the next batch; never the reason for one.
     Committed { group: u32, committed: LogId },
+    /// Says that the replica is being erased; or, at last, removes all of it but the count of
+    /// erased ones.
+    Erase { group: u32, at_last: bool, done: Ack },
     /// Nothing: acknowledged once everything before it is durable.
     Barrier { done: Ack },
 }
@@ -78,6 +85,25 @@ pub(crate) struct LoadedLog {
     pub(crate) entries: Vec<(LeaderId, u32)>,
     /// The commands of the range that was asked for; empty for entries of Raft itself.
     pub(crate) wal: Vec<(u64, Bytes)>,
+}
+
+impl LoadedLog {
+    /// Whether nothing was ever written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.vote.is_none()
+            && self.committed.is_none()
+            && self.purged.is_none()
+            && self.entries.is_empty()
+    }
+}
+
+/// What is known of a group's replica, whether or not there is one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// How many replicas of the group were erased.
+    pub(crate) epoch: u64,
+    /// Whether the current one is being erased.
+    pub(crate) erasing: bool,
 }
 
 /// The open database.
@@ -179,6 +205,10 @@ impl LogDb {
                     Op::Committed { group, committed } => {
                         put(meta, (*group, COMMITTED), &encode_log_id(committed))?;
                     }
+                    Op::Erase { group, at_last: false, .. } => {
+                        put(meta, (*group, ERASING), &1u64.to_le_bytes())?;
+                    }
+                    Op::Erase { group, at_last: true, .. } => erase(log, meta, *group)?,
                     Op::Barrier { .. } => {}
                 }
             }
@@ -187,6 +217,14 @@ impl LogDb {
                 put(meta, (group, PURGED), &encode_log_id(&upto))?;
             }
             Ok(())
+        })
+    }
+
+    /// What is known of a group's replica besides its log.
+    pub(crate) fn marks(&self, group: u32) -> Result<Marks, Error> {
+        guarded(&self.path, || {
+            let epoch = self.mark(group, EPOCH)?.map_or(0, |row| word(&row, 0));
+            Ok(Marks { epoch, erasing: self.mark(group, ERASING)?.is_some() })
         })
     }
 
@@ -366,7 +404,30 @@ fn mark_name((group, what): (u32, u8)) -> [u8; 5] {
 }
 
 fn mark_bytes(what: u8) -> usize {
-    if what == VOTE { 17 } else { 24 }
+    match what {
+        VOTE => 17,
+        EPOCH | ERASING => 8,
+        _ => 24,
+    }
+}
+
+/// Removes a group's entries and marks, and counts that.
+fn erase(
+    log: &mut Table<'_, Key, &'static [u8]>,
+    meta: &mut Table<'_, (u32, u8), &'static [u8]>,
+    group: u32,
+) -> Result<(), redb::Error> {
+    log.retain_in((group, 0, 0)..=(group, u64::MAX, u16::MAX), |_, _| false)?;
+    for mark in [VOTE, COMMITTED, PURGED, ERASING] {
+        meta.remove((group, mark))?;
+    }
+    let epoch = match meta.get((group, EPOCH))? {
+        None => 0,
+        Some(row) => value::unseal(&mark_name((group, EPOCH)), row.value())
+            .map_err(redb::Error::Corrupted)
+            .map(|row| word(row, 0))?,
+    };
+    put(meta, (group, EPOCH), &(epoch + 1).to_le_bytes())
 }
 
 fn put(

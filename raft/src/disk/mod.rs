@@ -16,9 +16,9 @@ use redb::{Database, StorageBackend};
 use crate::error::Error;
 use crate::node::{FORMAT_VERSION, Identity};
 
-pub(crate) use lane::{LoadedLog, LogDb, Op, PurgeSlice, payload_bytes};
+pub(crate) use lane::{LoadedLog, LogDb, Marks, Op, PurgeSlice, payload_bytes};
 pub(crate) use state::{GroupChange, GroupState, StateDb};
-pub(crate) use value::PAYLOAD_BYTES_MAX;
+pub(crate) use value::{MembershipRow, PAYLOAD_BYTES_MAX, decode_payload, encode_payload};
 
 /// Where a database lies.
 #[derive(Debug)]

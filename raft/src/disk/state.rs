@@ -128,6 +128,21 @@ impl StateDb {
         })
     }
 
+    /// Removes all of a group, durably.
+    pub(crate) fn erase(&self, group: u32) -> Result<(), Error> {
+        guarded(&self.path, || {
+            let write = || -> Result<(), redb::Error> {
+                let mut txn = self.db.begin_write()?;
+                txn.set_quick_repair(true);
+                txn.open_table(ROWS)?.retain_in(whole(group), |_, _| false)?;
+                txn.open_table(META)?.remove(group)?;
+                txn.commit()?;
+                Ok(())
+            };
+            write().map_err(|error| failed(&self.path, error))
+        })
+    }
+
     /// A group's state and rows, all checked.
     #[expect(clippy::type_complexity, reason = "a pair of what one transaction saw")]
     pub(crate) fn load(&self, group: u32) -> Result<(GroupState, Vec<(Vec<u8>, Bytes)>), Error> {

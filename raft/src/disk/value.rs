@@ -14,10 +14,13 @@
 //!   its own, rounded up to a power of two, and writes the whole page. A value of exactly 2^k
 //!   bytes would cost 2^(k+1).
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
 use openraft::EntryPayload;
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Command, LeaderId, Membership, Payload};
+use crate::types::{Command, LeaderId, Member, Membership, Payload};
 
 /// A row's name: group, index, part.
 pub(crate) type Key = (u32, u64, u16);
@@ -139,14 +142,30 @@ pub(crate) struct Head {
 impl Head {
     /// Turns the gathered payload bytes back into a payload.
     pub(crate) fn payload(self, bytes: bytes::Bytes) -> Result<Payload, String> {
-        match self.kind {
-            BLANK => Ok(EntryPayload::Blank),
-            NORMAL => Ok(EntryPayload::Normal(Command(bytes))),
-            MEMBERSHIP => {
-                Ok(EntryPayload::Membership(MembershipRow::decode(&bytes)?.membership()?))
-            }
-            kind => Err(format!("unknown kind {kind}")),
+        decode_payload(self.kind.into(), bytes)
+    }
+}
+
+/// A payload as kind and bytes, which are shared with it where it is a command.
+pub(crate) fn encode_payload(payload: &Payload) -> (u8, Bytes) {
+    match payload {
+        EntryPayload::Blank => (BLANK, Bytes::new()),
+        EntryPayload::Normal(Command(bytes)) => (NORMAL, bytes.clone()),
+        EntryPayload::Membership(membership) => {
+            (MEMBERSHIP, MembershipRow::of(membership).encode().into())
         }
+    }
+}
+
+/// A payload of kind and bytes.
+pub(crate) fn decode_payload(kind: u32, bytes: Bytes) -> Result<Payload, String> {
+    match u8::try_from(kind) {
+        Ok(BLANK) => Ok(EntryPayload::Blank),
+        Ok(NORMAL) => Ok(EntryPayload::Normal(Command(bytes))),
+        Ok(MEMBERSHIP) => {
+            Ok(EntryPayload::Membership(MembershipRow::decode(&bytes)?.membership()?))
+        }
+        _ => Err(format!("unknown kind {kind}")),
     }
 }
 
@@ -208,24 +227,41 @@ pub(crate) fn unseal<'a>(name: &[u8], row: &'a [u8]) -> Result<&'a [u8], String>
 /// A membership as it is written: rare and small, so JSON, which a person can read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MembershipRow {
-    configs: Vec<std::collections::BTreeSet<u64>>,
-    nodes: std::collections::BTreeMap<u64, String>,
+    configs: Vec<BTreeSet<u64>>,
+    nodes: BTreeMap<u64, MemberRow>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum MemberRow {
+    /// An address alone: how a node was written before there were peers.
+    Address(String),
+    Member {
+        address: String,
+        incarnation: u64,
+    },
 }
 
 impl MembershipRow {
     /// The row of `membership`.
     pub(crate) fn of(membership: &Membership) -> Self {
+        let row = |member: &Member| MemberRow::Member {
+            address: member.address.clone(),
+            incarnation: member.incarnation,
+        };
         Self {
             configs: membership.get_joint_config().clone(),
-            nodes: membership.nodes().map(|(id, node)| (*id, node.addr.clone())).collect(),
+            nodes: membership.nodes().map(|(id, member)| (*id, row(member))).collect(),
         }
     }
 
-    fn encode(&self) -> Vec<u8> {
+    /// The row as JSON.
+    pub(crate) fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and strings always encode")
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, String> {
+    /// The row of some JSON.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(bytes).map_err(|error| error.to_string())
     }
 
@@ -234,18 +270,19 @@ impl MembershipRow {
         if self.configs.is_empty() {
             return Ok(Membership::default());
         }
-        let nodes = self
-            .nodes
-            .iter()
-            .map(|(id, addr)| (*id, openraft::BasicNode::new(addr)))
-            .collect::<std::collections::BTreeMap<_, _>>();
+        let member = |row: &MemberRow| match row.clone() {
+            MemberRow::Address(address) => Member { address, incarnation: 0 },
+            MemberRow::Member { address, incarnation } => Member { address, incarnation },
+        };
+        let nodes: BTreeMap<u64, Member> =
+            self.nodes.iter().map(|(id, row)| (*id, member(row))).collect();
         Membership::new(self.configs.clone(), nodes).map_err(|error| error.to_string())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::{Bytes, BytesMut};
+    use bytes::BytesMut;
     use proptest::prelude::*;
 
     use super::*;
@@ -329,6 +366,14 @@ mod tests {
             assert!(decode(1, 3, &rows).is_err(), "a value under another index was accepted");
             assert!(decode(2, 2, &rows).is_err(), "a value under another group was accepted");
         }
+    }
+
+    #[test]
+    fn memberships_written_before_there_were_peers_are_read() {
+        let old = br#"{"configs":[[1]],"nodes":{"1":""}}"#;
+        let membership = MembershipRow::decode(old).unwrap().membership().unwrap();
+        assert_eq!(membership.voter_ids().collect::<Vec<_>>(), [1]);
+        assert_eq!(membership.get_node(&1), Some(&Member::default()));
     }
 
     #[test]

@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use redb::StorageBackend;
 
-use super::{FLUSH, Ledger, ledger, options, until};
+use super::{FLUSH, Ledger, found, ledger, options, until};
 use crate::disk::{LogDb, Medium, Op};
 use crate::types::{Entry, IoFlushed, LeaderId, LogId, Vote};
-use crate::{Error, Machine, Node, ProposeError};
+use crate::{Error, Machine, Node, ProposeError, Start};
 
 const SECTOR: usize = 512;
 
@@ -232,6 +232,7 @@ fn a_batch_is_there_after_a_power_cut_or_was_never_acknowledged() {
             node_id: 1,
             format_version: crate::FORMAT_VERSION,
             n_groups: 2,
+            incarnation: 7,
         })
         .unwrap();
         let mut acked = [Told::default(), Told::default()];
@@ -267,7 +268,7 @@ impl Power {
         for (disk, fault) in disks.iter().zip(faults) {
             disk.set(fault);
         }
-        (Node::open_on(&options(Path::new("nowhere")), 2, log, state, None), disks)
+        (Node::open_on(&options(Path::new("nowhere")), found(2), log, state, None), disks)
     }
 
     /// Takes the power away.
@@ -296,7 +297,7 @@ async fn life(power: &mut Power, said: &mut [Vec<Bytes>; 2], faults: [Fault; 2])
     };
     let mut groups = Vec::new();
     for id in 0..2 {
-        match node.group(id, Ledger::recover).await {
+        match node.group(id, Start::Alone, Ledger::recover).await {
             Ok(group) => groups.push(group),
             Err(Error::Stopped(_) | Error::Disk { .. }) => break,
             Err(error) => panic!("{seed:?}: {error}"),

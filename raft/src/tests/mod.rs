@@ -3,8 +3,13 @@
 //! [`Ledger`] is the machine of all of them: it chains a checksum over all it applied, so that one
 //! number tells whether every command was applied once and in order, across any restart.
 
+mod cluster;
 mod fault;
+mod members;
 mod node;
+mod peers;
+mod split;
+mod strangers;
 mod suite;
 
 use std::collections::BTreeMap;
@@ -13,7 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Applied, Group, Machine, Node, Options, Recovered, RowChange};
+use crate::{Applied, Group, Machine, Node, Options, Origin, Recovered, RowChange, Start};
 
 /// Lets the ledger forget what it holds in memory: its floor moves behind this command.
 const FLUSH: &[u8] = b"flush";
@@ -23,8 +28,9 @@ const FLUSH: &[u8] = b"flush";
 struct Ledger {
     floor: u64,
     applied: u64,
-    /// The chain before `floor`.
+    /// The chain, and the count of commands, before `floor`.
     base: u32,
+    base_commands: u64,
     /// The chain over all that was applied.
     chain: u32,
     commands: u64,
@@ -49,6 +55,7 @@ impl Ledger {
             floor: number("floor").max(1),
             applied: recovered.applied,
             base: number("base") as u32,
+            base_commands: number("base_commands"),
             chain: number("chain") as u32,
             commands: number("commands"),
             head: recovered.wal.into_iter().collect(),
@@ -76,6 +83,7 @@ impl Ledger {
         vec![
             Self::row("applied", self.applied),
             Self::row("base", self.base.into()),
+            Self::row("base_commands", self.base_commands),
             Self::row("chain", self.chain.into()),
             Self::row("commands", self.commands),
             Self::row("floor", self.floor),
@@ -92,6 +100,7 @@ impl Machine for Ledger {
         self.commands += u64::from(!command.is_empty());
         if command == FLUSH {
             self.base = self.chain;
+            self.base_commands = self.commands;
             self.floor = index + 1;
             self.head.clear();
         }
@@ -106,8 +115,12 @@ impl Machine for Ledger {
         self.floor
     }
 
+    /// As of the floor, with ballast so that it is a few chunks.
     fn snapshot(&self) -> Vec<(Vec<u8>, Bytes)> {
-        self.rows()
+        let (chain, commands) = (self.base, self.base_commands);
+        let then = Self { applied: self.floor - 1, chain, commands, ..self.clone() };
+        let ballast = (0..40u8).map(|n| (vec![b'x', n], Bytes::from(vec![n; 70_000])));
+        then.rows().into_iter().chain(ballast).collect()
     }
 }
 
@@ -116,7 +129,11 @@ fn options(dir: &Path) -> Options {
 }
 
 async fn ledger(node: &Node, id: u32) -> Group<Ledger> {
-    node.group(id, Ledger::recover).await.expect("the group opens")
+    node.group(id, Start::Alone, Ledger::recover).await.expect("the group opens")
+}
+
+fn found(n_groups: u32) -> Origin {
+    Origin::Found { n_groups }
 }
 
 /// Waits until `done` says so; the condition, not the time, is what is tested.

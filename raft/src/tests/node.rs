@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{FLUSH, Ledger, ledger, options, until};
-use crate::{COMMAND_BYTES_MAX, Error, Node, Options, ProposeError};
+use super::{FLUSH, Ledger, found, ledger, options, until};
+use crate::{COMMAND_BYTES_MAX, Error, Node, Options, ProposeError, Start};
 
 fn command(n: u64, len: usize) -> Bytes {
     let mut bytes = vec![0; len.max(8)];
@@ -21,7 +21,7 @@ fn command(n: u64, len: usize) -> Bytes {
 #[tokio::test]
 async fn what_is_proposed_is_applied_and_read() {
     let dir = tempfile::tempdir().unwrap();
-    let node = Node::open(&options(dir.path()), 2).unwrap();
+    let node = Node::open(&options(dir.path()), found(2)).unwrap();
     let group = ledger(&node, 0).await;
     let (first, reply) = group.propose(command(1, 100)).await.unwrap();
     assert_eq!(reply.as_ref(), 1u64.to_le_bytes());
@@ -48,7 +48,7 @@ async fn a_restart_applies_each_command_once() {
         // The second half never writes a durable state by itself: all comes from the log.
         let every = if round < 4 { Duration::from_millis(1) } else { Duration::from_secs(3600) };
         let options = Options { durable_every: every, ..options(dir.path()) };
-        let node = Node::open(&options, 1).unwrap();
+        let node = Node::open(&options, found(1)).unwrap();
         let group = ledger(&node, 0).await;
         group.read_index().await.unwrap();
         if let Some(before) = before {
@@ -81,7 +81,7 @@ async fn a_restart_applies_each_command_once() {
 async fn the_log_is_purged_below_the_durable_floor_only() {
     let dir = tempfile::tempdir().unwrap();
     let slow = Options { durable_every: Duration::from_secs(3600), ..options(dir.path()) };
-    let node = Node::open(&slow, 1).unwrap();
+    let node = Node::open(&slow, found(1)).unwrap();
     let group = ledger(&node, 0).await;
     for n in 0..50 {
         group.propose(command(n, 10_000)).await.unwrap();
@@ -99,7 +99,7 @@ async fn the_log_is_purged_below_the_durable_floor_only() {
     assert_eq!(group.status().wal_bytes, 10_000);
     node.shutdown().await.unwrap();
 
-    let node = Node::open(&slow, 1).unwrap();
+    let node = Node::open(&slow, found(1)).unwrap();
     let group = ledger(&node, 0).await;
     group.read_index().await.unwrap();
     let status = group.status();
@@ -111,7 +111,7 @@ async fn the_log_is_purged_below_the_durable_floor_only() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_busy_node_keeps_its_file_small() {
     let dir = tempfile::tempdir().unwrap();
-    let node = Node::open(&options(dir.path()), 1).unwrap();
+    let node = Node::open(&options(dir.path()), found(1)).unwrap();
     let group = ledger(&node, 0).await;
     let log = dir.path().join("log.redb");
     let mut sizes = Vec::new();
@@ -136,7 +136,7 @@ async fn a_busy_node_keeps_its_file_small() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_proposals_share_commits() {
     let dir = tempfile::tempdir().unwrap();
-    let node = Node::open(&options(dir.path()), 8).unwrap();
+    let node = Node::open(&options(dir.path()), found(8)).unwrap();
     let mut groups = Vec::new();
     for id in 0..8 {
         let group = ledger(&node, id).await;
@@ -163,7 +163,7 @@ async fn a_long_command_goes_through_and_a_longer_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     // A queue smaller than the command: one at a time may still pass.
     let small = Options { lane_queue_bytes: 1 << 20, ..options(dir.path()) };
-    let node = Node::open(&small, 1).unwrap();
+    let node = Node::open(&small, found(1)).unwrap();
     let group = ledger(&node, 0).await;
     let long = Bytes::from(vec![7; COMMAND_BYTES_MAX]);
     let (index, _) = group.propose(long.clone()).await.unwrap();
@@ -171,7 +171,7 @@ async fn a_long_command_goes_through_and_a_longer_one_is_refused() {
     assert!(matches!(refused, Err(ProposeError::NotDone { .. })), "{refused:?}");
     drop((group, node));
 
-    let node = Node::open(&small, 1).unwrap();
+    let node = Node::open(&small, found(1)).unwrap();
     let group = ledger(&node, 0).await;
     group.read_index().await.unwrap();
     group.with_machine(|ledger| assert!(ledger.head[&index] == long));
@@ -181,7 +181,7 @@ async fn a_long_command_goes_through_and_a_longer_one_is_refused() {
 #[tokio::test]
 async fn a_stopped_node_says_so() {
     let dir = tempfile::tempdir().unwrap();
-    let node = Node::open(&options(dir.path()), 1).unwrap();
+    let node = Node::open(&options(dir.path()), found(1)).unwrap();
     let group = ledger(&node, 0).await;
     group.propose(command(1, 10)).await.unwrap();
     node.shutdown().await.unwrap();
@@ -192,14 +192,14 @@ async fn a_stopped_node_says_so() {
 }
 
 fn refused(options: &Options) -> Error {
-    Node::open(options, 4).expect_err("this must not open")
+    Node::open(options, found(4)).expect_err("this must not open")
 }
 
 #[tokio::test]
 async fn a_directory_has_one_process_one_node_and_one_version() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
-    let node = Node::open(&options, 3).unwrap();
+    let node = Node::open(&options, found(3)).unwrap();
     let identity = node.identity().clone();
     assert_eq!((identity.node_id, identity.n_groups), (1, 3));
     let second = refused(&options);
@@ -209,20 +209,20 @@ async fn a_directory_has_one_process_one_node_and_one_version() {
 
     let other = refused(&Options { node_id: 2, ..options.clone() });
     assert!(other.to_string().contains("belongs to node 1"), "{other}");
-    let node = Node::open(&options, 99).unwrap();
+    let node = Node::open(&options, found(99)).unwrap();
     assert_eq!(*node.identity(), identity, "the number of groups is fixed at the first open");
     node.shutdown().await.unwrap();
 
     // Another node's state next to our log.
     let elsewhere = tempfile::tempdir().unwrap();
-    Node::open(&Options::new(elsewhere.path()), 3).unwrap().shutdown().await.unwrap();
+    Node::open(&Options::new(elsewhere.path()), found(3)).unwrap().shutdown().await.unwrap();
     let (ours, theirs) = (dir.path().join("state.redb"), elsewhere.path().join("state.redb"));
     fs::copy(&theirs, &ours).unwrap();
     let mixed = refused(&options);
     assert!(matches!(mixed, Error::Identity { .. }), "{mixed}");
     // A log without its state, and the other way round.
     fs::remove_file(&theirs).unwrap();
-    let node = Node::open(&Options::new(elsewhere.path()), 3).unwrap();
+    let node = Node::open(&Options::new(elsewhere.path()), found(3)).unwrap();
     ledger(&node, 0).await.propose(command(1, 10)).await.unwrap();
     node.shutdown().await.unwrap();
     fs::remove_file(&theirs).unwrap();
@@ -237,11 +237,11 @@ async fn a_directory_has_one_process_one_node_and_one_version() {
 async fn another_format_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
-    Node::open(&options, 1).unwrap().shutdown().await.unwrap();
+    Node::open(&options, found(1)).unwrap().shutdown().await.unwrap();
     let path = dir.path().join("log.redb");
     let future = crate::Identity {
         format_version: crate::FORMAT_VERSION + 1,
-        ..Node::open(&options, 1).unwrap().identity().clone()
+        ..Node::open(&options, found(1)).unwrap().identity().clone()
     };
     crate::disk::LogDb::open(crate::disk::Medium::file(path)).unwrap().create(&future).unwrap();
     let error = refused(&options);
@@ -285,7 +285,7 @@ fn flip(path: &std::path::Path, needle: &[u8]) {
 async fn a_damaged_command_is_named_and_never_served() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
-    let node = Node::open(&options, 1).unwrap();
+    let node = Node::open(&options, found(1)).unwrap();
     let group = ledger(&node, 0).await;
     group.propose(command(1, 9_000)).await.unwrap();
     let needle = vec![0xa7; 100];
@@ -297,8 +297,9 @@ async fn a_damaged_command_is_named_and_never_served() {
     drop(group);
 
     flip(&dir.path().join("log.redb"), &needle);
-    let node = Node::open(&options, 1).unwrap();
-    let error = node.group(0, Ledger::recover).await.err().expect("the damage is noticed");
+    let node = Node::open(&options, found(1)).unwrap();
+    let error =
+        node.group(0, Start::Alone, Ledger::recover).await.err().expect("the damage is noticed");
     assert!(matches!(error, Error::Corrupt { group: 0, index: at, .. } if at == index), "{error}");
 }
 
@@ -306,13 +307,13 @@ async fn a_damaged_command_is_named_and_never_served() {
 async fn a_log_that_lost_its_end_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
-    let node = Node::open(&options, 1).unwrap();
+    let node = Node::open(&options, found(1)).unwrap();
     let group = ledger(&node, 0).await;
     group.propose(command(1, 100)).await.unwrap();
     node.shutdown().await.unwrap();
     let old = fs::read(dir.path().join("log.redb")).unwrap();
 
-    let node = Node::open(&options, 1).unwrap();
+    let node = Node::open(&options, found(1)).unwrap();
     let group = ledger(&node, 0).await;
     for n in 0..10 {
         group.propose(command(n, 100)).await.unwrap();
@@ -320,8 +321,9 @@ async fn a_log_that_lost_its_end_is_refused() {
     node.shutdown().await.unwrap();
     fs::write(dir.path().join("log.redb"), old).unwrap();
 
-    let node = Node::open(&options, 1).unwrap();
-    let error = node.group(0, Ledger::recover).await.err().expect("the loss is noticed");
+    let node = Node::open(&options, found(1)).unwrap();
+    let error =
+        node.group(0, Start::Alone, Ledger::recover).await.err().expect("the loss is noticed");
     assert!(matches!(error, Error::LogReverted { group: 0, .. }), "{error}");
 }
 
@@ -329,13 +331,13 @@ async fn a_log_that_lost_its_end_is_refused() {
 async fn a_state_that_lost_its_end_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
-    let node = Node::open(&options, 1).unwrap();
+    let node = Node::open(&options, found(1)).unwrap();
     let group = ledger(&node, 0).await;
     group.propose(command(1, 100)).await.unwrap();
     node.shutdown().await.unwrap();
     let old = fs::read(dir.path().join("state.redb")).unwrap();
 
-    let node = Node::open(&options, 1).unwrap();
+    let node = Node::open(&options, found(1)).unwrap();
     let group = ledger(&node, 0).await;
     let (flushed, _) = group.propose(FLUSH.into()).await.unwrap();
     group.persist().await.unwrap();
@@ -343,7 +345,8 @@ async fn a_state_that_lost_its_end_is_refused() {
     node.shutdown().await.unwrap();
     fs::write(dir.path().join("state.redb"), old).unwrap();
 
-    let node = Node::open(&options, 1).unwrap();
-    let error = node.group(0, Ledger::recover).await.err().expect("the loss is noticed");
+    let node = Node::open(&options, found(1)).unwrap();
+    let error =
+        node.group(0, Start::Alone, Ledger::recover).await.err().expect("the loss is noticed");
     assert!(matches!(error, Error::Damaged { .. }), "{error}");
 }

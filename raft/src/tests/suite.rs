@@ -39,7 +39,7 @@ impl StoreBuilder<Types, GroupLog, Applier<Forgetful>, (TempDir, Node)> for Buil
         &self,
     ) -> Result<((TempDir, Node), GroupLog, Applier<Forgetful>), StorageError<Types>> {
         let dir = tempfile::tempdir().unwrap();
-        let node = Node::open(&options(dir.path()), 1).unwrap();
+        let node = Node::open(&options(dir.path()), super::found(1)).unwrap();
         let parts = node.parts.clone();
         let loaded = parts.reader.load(0).await.unwrap();
         // A tail cache of nothing: what is flushed and applied is read back from the file.

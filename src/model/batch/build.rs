@@ -78,6 +78,25 @@ impl BatchBuilder {
         builder
     }
 
+    /// Makes room for more rows, and for so many bytes of lines in them.
+    pub fn reserve(&mut self, n_rows: usize, line_bytes: usize) {
+        self.timestamps.reserve(n_rows);
+        self.set_ids.reserve(n_rows);
+        self.line_lengths.reserve(n_rows);
+        self.text.reserve(line_bytes);
+    }
+
+    /// One batch with the rows of all, in their order.
+    pub fn concat(batches: Vec<BatchBuilder>) -> BatchBuilder {
+        let n_rows: usize = batches.iter().map(BatchBuilder::n_entries).sum();
+        let line_bytes: usize = batches.iter().map(|batch| batch.text.len()).sum();
+        let mut batches = batches.into_iter();
+        let mut all = batches.next().unwrap_or_default();
+        all.reserve(n_rows - all.n_entries(), line_bytes - all.text.len());
+        batches.for_each(|batch| all.append(batch));
+        all
+    }
+
     /// Starts the segment of a stream, or continues it if it is the last one. Rows pushed next
     /// belong to it. A stream may have several segments.
     pub fn segment(&mut self, tenant: &Tenant, labels: &Labels) {

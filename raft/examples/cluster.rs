@@ -1,0 +1,149 @@
+//! Measures three nodes on loopback, in one process: `cluster DIR [GROUPS [SECONDS]]`.
+//!
+//! Prints what idle groups cost, how fast single small proposals and reads are on the leader and
+//! from a follower, and how long nothing is acknowledged when a leader is gone.
+
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+#![allow(clippy::print_stdout, reason = "printing is what it is for")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use drave_raft::{
+    Applied, Group, Machine, Node, Options, Origin, Recovered, Start, peer_incoming, peer_server,
+};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// Lets go of everything at once.
+struct Count {
+    floor: u64,
+}
+
+impl Machine for Count {
+    fn apply(&mut self, index: u64, _command: &Bytes) -> Applied {
+        self.floor = index + 1;
+        Applied::default()
+    }
+
+    fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    fn snapshot(&self) -> Vec<(Vec<u8>, Bytes)> {
+        Vec::new()
+    }
+}
+
+struct Member {
+    node: Node,
+    groups: Vec<Group<Count>>,
+    address: String,
+    server: JoinHandle<()>,
+}
+
+async fn start(dir: &Path, id: u64, origin: Origin) -> Member {
+    let options = Options { node_id: id, ..Options::new(dir.join(id.to_string())) };
+    let node = Node::open(&options, origin).expect("the node opens");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let serving = peer_server().add_service(node.service());
+    let serving = serving.serve_with_incoming(peer_incoming(listener));
+    let server = tokio::spawn(async move { serving.await.expect("it serves") });
+    Member { node, groups: Vec::new(), address, server }
+}
+
+/// Three nodes, and groups whose leaders are spread over them.
+async fn cluster(dir: &Path, n_groups: u32) -> Vec<Member> {
+    let mut members = vec![start(dir, 1, Origin::Found { n_groups }).await];
+    let cluster_id = members[0].node.identity().cluster_id;
+    for id in 2..=3 {
+        members.push(start(dir, id, Origin::Join { cluster_id, n_groups }).await);
+    }
+    let voters: BTreeMap<u64, String> =
+        (1..).zip(&members).map(|(id, member)| (id, member.address.clone())).collect();
+    let build = |recovered: Recovered| Ok::<_, String>(Count { floor: recovered.floor.max(1) });
+    for id in 0..n_groups {
+        let founder = id as usize % 3;
+        for (n, member) in members.iter_mut().enumerate() {
+            if n != founder {
+                let group = member.node.group(id, Start::Join, build).await;
+                member.groups.push(group.expect("the group opens"));
+            }
+        }
+        let start = Start::Voters(voters.clone());
+        let group = members[founder].node.group(id, start, build).await;
+        members[founder].groups.push(group.expect("the group opens"));
+    }
+    for member in &members {
+        for group in &member.groups {
+            group.read_index().await.expect("a leader is there");
+        }
+    }
+    members
+}
+
+/// CPU seconds this process has used.
+fn cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = |field: usize| -> f64 {
+        after_name.split_whitespace().nth(field).and_then(|n| n.parse().ok()).unwrap_or(0.0)
+    };
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+async fn time<F: Future<Output = ()>>(what: &str, mut call: impl FnMut() -> F) {
+    let mut times = Vec::new();
+    for _ in 0..400 {
+        let started = Instant::now();
+        call().await;
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    println!("{what}: p50 {:.2?} p99 {:.2?}", times[200], times[396]);
+}
+
+#[tokio::main]
+async fn main() {
+    let mut args = std::env::args().skip(1);
+    let dir = std::path::PathBuf::from(args.next().expect("a directory to write to"));
+    let n_groups = args.next().and_then(|n| n.parse().ok()).unwrap_or(256);
+    let seconds = args.next().and_then(|n| n.parse().ok()).unwrap_or(10);
+    let started = Instant::now();
+    let mut members = cluster(&dir, n_groups).await;
+    println!("{n_groups} groups on three nodes after {:.1?}", started.elapsed());
+
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let before = cpu();
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let share = (cpu() - before) / seconds as f64;
+    println!("idle: {:.1} % of a core per node, {:.1} % for all", share / 0.03, share * 100.0);
+
+    let (leader, follower) = (members[0].groups[0].clone(), members[1].groups[0].clone());
+    let command = Bytes::from(vec![7; 4 << 10]);
+    let propose = async |group: &Group<Count>| {
+        group.propose(command.clone()).await.expect("it is done");
+    };
+    time("4 KiB on the leader", async || propose(&leader).await).await;
+    time("4 KiB from a follower", async || propose(&follower).await).await;
+    let read = async |group: &Group<Count>| {
+        group.read_index().await.expect("it can be read");
+    };
+    time("read index on the leader", async || read(&leader).await).await;
+    time("read index from a follower", async || read(&follower).await).await;
+
+    let lost = members.remove(0);
+    lost.server.abort();
+    drop(lost);
+    let started = Instant::now();
+    while follower.propose(command.clone()).await.is_err() {}
+    println!("first acknowledged {:.2?} after the leader was lost", started.elapsed());
+    for member in members {
+        let stopped = Instant::now();
+        member.node.shutdown().await.expect("it stops");
+        println!("stopped in {:.1?}", stopped.elapsed());
+    }
+}

@@ -1,0 +1,178 @@
+//! Heartbeats of all groups to one peer, over one stream.
+//!
+//! In come heartbeats, each with a place for its answer; out goes a message for all that came
+//! within a short while. A heartbeat that a read waits for takes everything along at once.
+//!
+//! Invariants:
+//! - Nobody waits here: where the peer takes nothing any more, heartbeats are dropped, and whoever
+//!   sent them learns that.
+//! - A group has one heartbeat on its way: a newer one replaces it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drave_proto::raft as proto;
+use futures::stream;
+use openraft::raft::StreamAppendResult;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+use tonic::{Status, Streaming};
+
+use crate::peers::{ASK_TIME_MAX, CallError, Line, Peer, Peers};
+use crate::types::Types;
+use crate::wire;
+
+/// Heartbeats that wait to be sent. Each belongs to a task that awaits it.
+const QUEUE_BEATS_MAX: usize = 4096;
+/// Messages that wait for a peer that takes none.
+const MESSAGES_MAX: usize = 8;
+
+type Answer = oneshot::Sender<Result<StreamAppendResult<Types>, String>>;
+
+/// A heartbeat, and where its answer goes.
+pub(crate) struct Ask {
+    pub(crate) beat: proto::Beat,
+    /// Whether somebody waits for a read.
+    pub(crate) urgent: bool,
+    pub(crate) answer: Answer,
+}
+
+/// The stream to the peer.
+struct Open {
+    messages: mpsc::Sender<proto::Beats>,
+    replies: Streaming<proto::BeatReplies>,
+}
+
+struct Sender {
+    peers: Peers,
+    peer: Arc<Peer>,
+    open: Option<Open>,
+    /// What waits for company.
+    batch: Vec<proto::Beat>,
+    /// Who waits for the answer of each group's last heartbeat.
+    waiting: HashMap<u32, (u64, Answer)>,
+    number: u64,
+}
+
+/// Starts the task that sends to `peer`; it ends with the last sender.
+pub(crate) fn start(peers: Peers, peer: Arc<Peer>, linger: Duration) -> mpsc::Sender<Ask> {
+    let (tx, rx) = mpsc::channel(QUEUE_BEATS_MAX);
+    let (batch, waiting) = Default::default();
+    let sender = Sender { peers, peer, open: None, batch, waiting, number: 0 };
+    tokio::spawn(run(sender, rx, linger));
+    tx
+}
+
+async fn run(mut sender: Sender, mut queue: mpsc::Receiver<Ask>, linger: Duration) {
+    let mut changes = sender.peer.changes();
+    let peer = sender.peer.clone();
+    let mut due: Option<Instant> = None;
+    loop {
+        let at = due.unwrap_or_else(Instant::now);
+        tokio::select! {
+            biased;
+            replies = next_replies(&mut sender.open) => sender.answer(replies),
+            _ = changes.changed() => sender.drop_stream("its address changed"),
+            () = sleep_until(at), if due.is_some() => {
+                due = None;
+                sender.send().await;
+            }
+            () = peer.hurry.notified() => {
+                due = None;
+                sender.send().await;
+            }
+            ask = queue.recv() => match ask {
+                None => return,
+                Some(ask) => {
+                    due = due.or(Some(Instant::now() + linger));
+                    if sender.take(ask) {
+                        due = None;
+                        while let Ok(ask) = queue.try_recv() {
+                            sender.take(ask);
+                        }
+                        sender.send().await;
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// The next answers; never comes back while there is no stream.
+async fn next_replies(open: &mut Option<Open>) -> Result<proto::BeatReplies, Status> {
+    match open {
+        None => std::future::pending().await,
+        Some(open) => match open.replies.message().await? {
+            Some(replies) => Ok(replies),
+            None => Err(Status::unavailable("the stream of heartbeats ended")),
+        },
+    }
+}
+
+impl Sender {
+    /// Takes a heartbeat in; whether it should leave at once.
+    fn take(&mut self, ask: Ask) -> bool {
+        let mut beat = ask.beat;
+        self.number += 1;
+        beat.number = self.number;
+        self.waiting.insert(beat.group, (beat.number, ask.answer));
+        self.batch.push(beat);
+        ask.urgent
+    }
+
+    /// Sends all that waits.
+    async fn send(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        if self.open.is_none() {
+            match self.connect().await {
+                Ok(open) => self.open = Some(open),
+                Err(error) => return self.drop_stream(error.reason()),
+            }
+        }
+        let header = Some(self.peers.header(self.peer.id, 0, 0));
+        let message = proto::Beats { header, beats: std::mem::take(&mut self.batch) };
+        if let Some(open) = &self.open
+            && open.messages.try_send(message).is_err()
+        {
+            self.drop_stream("it takes no heartbeats");
+        }
+    }
+
+    async fn connect(&self) -> Result<Open, CallError> {
+        let (messages, rx) = mpsc::channel(MESSAGES_MAX);
+        let outgoing = stream::unfold(rx, |mut rx| async move { Some((rx.recv().await?, rx)) });
+        let mut client = self.peers.client(self.peer.id, Line::Control)?;
+        let replies = self.peers.answer(self.peer.id, ASK_TIME_MAX, client.beat(outgoing)).await?;
+        Ok(Open { messages, replies })
+    }
+
+    fn answer(&mut self, replies: Result<proto::BeatReplies, Status>) {
+        let replies = match replies {
+            Ok(replies) => replies.replies,
+            Err(status) => {
+                let error = self.peers.failed(self.peer.id, &status);
+                return self.drop_stream(error.reason());
+            }
+        };
+        for reply in replies {
+            // An answer to a heartbeat that was replaced is an answer to nobody.
+            if self.waiting.get(&reply.group).is_some_and(|(number, _)| *number == reply.number)
+                && let Some((_, answer)) = self.waiting.remove(&reply.group)
+            {
+                let _ = answer.send(wire::to_beat_reply(reply));
+            }
+        }
+    }
+
+    /// Gives up the stream, and tells everybody who waits why.
+    fn drop_stream(&mut self, reason: &str) {
+        self.open = None;
+        self.batch.clear();
+        for (_, (_, answer)) in self.waiting.drain() {
+            let _ = answer.send(Err(reason.to_owned()));
+        }
+    }
+}

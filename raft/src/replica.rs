@@ -1,0 +1,216 @@
+//! A group as its peers see it: what the service calls, whatever the group's machine is.
+//!
+//! In come requests that were checked to be meant for this replica; out go its answers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use drave_proto::raft as proto;
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
+use tonic::{Status, Streaming};
+
+use crate::error::{ProposeError, ReadError};
+use crate::group::Group;
+use crate::machine::Machine;
+use crate::wire;
+
+type Stream<T> = BoxStream<'static, Result<T, Status>>;
+
+/// A replica that this node serves.
+pub(crate) trait Replica: Send + Sync {
+    /// Which one it is: see [`crate::Identity::incarnation`].
+    fn incarnation(&self) -> u64;
+
+    /// Takes in entries; an answer for each message, in order.
+    fn append(
+        self: Arc<Self>,
+        inbound: Streaming<proto::AppendRequest>,
+    ) -> Stream<proto::AppendReply>;
+
+    /// Takes in a heartbeat.
+    fn beat(self: Arc<Self>, beat: proto::Beat) -> BoxFuture<'static, proto::BeatReply>;
+
+    /// Gives its vote, or says whether it would.
+    fn vote(
+        self: Arc<Self>,
+        request: proto::VoteRequest,
+    ) -> BoxFuture<'static, Result<proto::VoteReply, Status>>;
+
+    /// Takes over leadership, or learns that somebody else does.
+    fn transfer(
+        self: Arc<Self>,
+        request: proto::TransferRequest,
+    ) -> BoxFuture<'static, Result<proto::TransferReply, Status>>;
+
+    /// Takes in a snapshot.
+    fn snapshot(
+        self: Arc<Self>,
+        head: proto::SnapshotHead,
+        parts: Streaming<proto::SnapshotPart>,
+    ) -> Stream<proto::SnapshotReply>;
+
+    /// Proposes a command, if this replica leads.
+    fn propose(
+        self: Arc<Self>,
+        command: Bytes,
+    ) -> BoxFuture<'static, Result<(u64, Bytes), ProposeError>>;
+
+    /// A read index, if this replica leads.
+    fn read_index(self: Arc<Self>) -> BoxFuture<'static, Result<u64, ReadError>>;
+}
+
+/// The replicas of this node, by group. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Replicas(Arc<Mutex<HashMap<u32, Arc<dyn Replica>>>>);
+
+impl Replicas {
+    pub(crate) fn get(&self, group: u32) -> Option<Arc<dyn Replica>> {
+        self.lock().get(&group).cloned()
+    }
+
+    pub(crate) fn insert(&self, group: u32, replica: Arc<dyn Replica>) {
+        self.lock().insert(group, replica);
+    }
+
+    pub(crate) fn remove(&self, group: u32) {
+        self.lock().remove(&group);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Arc<dyn Replica>>> {
+        // Nothing panics while it holds the map.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn malformed(what: impl Into<String>) -> Status {
+    Status::invalid_argument(what)
+}
+
+fn stopped(why: impl std::fmt::Display) -> Status {
+    Status::unavailable(why.to_string())
+}
+
+impl<M: Machine> Replica for Group<M> {
+    fn incarnation(&self) -> u64 {
+        self.side.incarnation
+    }
+
+    fn append(
+        self: Arc<Self>,
+        inbound: Streaming<proto::AppendRequest>,
+    ) -> Stream<proto::AppendReply> {
+        // openraft takes requests alone, so what ends them otherwise is kept until the answers end.
+        let why = Arc::new(Mutex::new(None));
+        let (group, ended) = (self.clone(), why.clone());
+        let requests = stream::unfold(inbound, move |mut inbound| {
+            let (group, ended) = (group.clone(), ended.clone());
+            async move {
+                let message = inbound.message().await;
+                group.side.contact();
+                let request = match message {
+                    Ok(None) => return None,
+                    Ok(Some(message)) => wire::to_append(message).map_err(malformed),
+                    Err(status) => Err(status),
+                };
+                match request {
+                    Ok(request) => Some((request, inbound)),
+                    Err(status) => {
+                        *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+                        None
+                    }
+                }
+            }
+        });
+        let replies = self.raft.stream_append(requests);
+        let replies = replies.map(|reply| reply.map(wire::append_reply).map_err(stopped));
+        let end = stream::poll_fn(move |_| {
+            let why = why.lock().unwrap_or_else(PoisonError::into_inner).take();
+            std::task::Poll::Ready(why.map(Err))
+        });
+        replies.chain(end).boxed()
+    }
+
+    fn beat(self: Arc<Self>, beat: proto::Beat) -> BoxFuture<'static, proto::BeatReply> {
+        async move {
+            let request = match wire::to_beat(&beat) {
+                Ok(request) => request,
+                Err(what) => return wire::beat_reply(&beat, Err(what)),
+            };
+            let response = self.raft.append_entries(request).await;
+            self.side.contact();
+            wire::beat_reply(&beat, response.map_err(|error| error.to_string()))
+        }
+        .boxed()
+    }
+
+    fn vote(
+        self: Arc<Self>,
+        message: proto::VoteRequest,
+    ) -> BoxFuture<'static, Result<proto::VoteReply, Status>> {
+        async move {
+            let request = wire::to_vote_request(&message).map_err(malformed)?;
+            let response = if message.pre {
+                self.raft.pre_vote(request).await
+            } else {
+                self.raft.vote(request).await
+            };
+            Ok(wire::vote_reply(&response.map_err(stopped)?))
+        }
+        .boxed()
+    }
+
+    fn transfer(
+        self: Arc<Self>,
+        message: proto::TransferRequest,
+    ) -> BoxFuture<'static, Result<proto::TransferReply, Status>> {
+        async move {
+            let request = wire::to_transfer(&message).map_err(malformed)?;
+            let response = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
+            let refused = response.err().map_or_else(String::new, |error| error.to_string());
+            Ok(proto::TransferReply { refused })
+        }
+        .boxed()
+    }
+
+    fn snapshot(
+        self: Arc<Self>,
+        head: proto::SnapshotHead,
+        parts: Streaming<proto::SnapshotPart>,
+    ) -> Stream<proto::SnapshotReply> {
+        use proto::snapshot_reply::Reply;
+        let (replies, rx) = tokio::sync::mpsc::channel(1);
+        let install = async move {
+            let receiving = self.side.inbox.open(head).map_err(malformed)?;
+            let wanted = Reply::Wanted(receiving.wanted());
+            let wanted = proto::SnapshotReply { reply: Some(wanted) };
+            let gone = |_| Status::aborted("the sender went away");
+            replies.send(wanted).await.map_err(gone)?;
+            let vote = receiving.vote;
+            let snapshot = receiving.receive(parts).await?;
+            let installed = self.raft.install_full_snapshot(vote, snapshot).await;
+            let vote = installed.map_err(stopped)?.vote;
+            Ok(proto::SnapshotReply { reply: Some(Reply::Vote(wire::ballot(&vote))) })
+        };
+        let first = stream::unfold(rx, |mut rx| async move { Some((Ok(rx.recv().await?), rx)) });
+        // Both run in the task of the answer: the install ends when nobody waits for it any more.
+        stream::select(first, stream::once(install)).boxed()
+    }
+
+    fn propose(
+        self: Arc<Self>,
+        command: Bytes,
+    ) -> BoxFuture<'static, Result<(u64, Bytes), ProposeError>> {
+        async move { self.propose_here(command).await }.boxed()
+    }
+
+    fn read_index(self: Arc<Self>) -> BoxFuture<'static, Result<u64, ReadError>> {
+        async move { self.lead_round().await }.boxed()
+    }
+}

@@ -1,0 +1,160 @@
+//! Three nodes: what is committed survives the loss of any one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+use super::cluster::{Cluster, command, fast, insist};
+use super::until;
+use crate::{Options, Start, peer_incoming};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_node_takes_a_command_and_all_apply_it() {
+    let cluster = Cluster::three().await;
+    for (n, group) in (0..9).zip(cluster.groups(0).iter().cycle()) {
+        let (_, reply) = group.propose(command(n, 100)).await.unwrap();
+        assert_eq!(reply.as_ref(), (n + 1).to_le_bytes());
+    }
+    assert_eq!(cluster.agree().await.commands, 9);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_committed_survives_the_loss_of_any_one() {
+    let mut cluster = Cluster::three().await;
+    let mut acknowledged: BTreeMap<u64, Bytes> = BTreeMap::new();
+    let mut number = 0;
+    for victim in [1, 2, 3, 1] {
+        cluster.kill(victim);
+        for group in cluster.groups(0) {
+            number += 1;
+            let before = acknowledged
+                .insert(insist(&group, command(number, 5_000)).await, command(number, 5_000));
+            assert_eq!(before, None, "two commands at one index");
+        }
+        cluster.revive(victim).await;
+        number += 1;
+        let group = cluster.group(victim, 0);
+        acknowledged.insert(insist(&group, command(number, 5_000)).await, command(number, 5_000));
+        let head = cluster.agree().await.head;
+        for (index, command) in &acknowledged {
+            assert_eq!(head.get(index), Some(command), "index {index}");
+        }
+    }
+}
+
+/// How long calls take, but for nine in ten that somebody else on the machine may have delayed.
+async fn quick<F: Future<Output = ()>>(mut call: impl FnMut(u64) -> F) -> Duration {
+    let mut times = Vec::new();
+    for n in 0..60 {
+        let started = Instant::now();
+        call(n).await;
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    times[times.len() / 10]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_cluster_answers_at_once() {
+    let mut cluster = Cluster::new(3, fast).await;
+    cluster.connect_directly();
+    cluster.found(0, &[1, 2, 3]).await;
+    cluster.agree().await;
+    let (leader, follower) = (&cluster.group(1, 0), &cluster.group(2, 0));
+    let write = quick(async |n| drop(leader.propose(command(n, 4_000)).await.unwrap())).await;
+    let forward = quick(async |n| drop(follower.propose(command(n, 4_000)).await.unwrap())).await;
+    let read = quick(async |_| assert!(leader.read_index().await.is_ok())).await;
+    let far_read = quick(async |_| assert!(follower.read_index().await.is_ok())).await;
+    // 1 to 2 ms where built to be fast, and the disk is.
+    let times = format!("write {write:?} {forward:?}, read {read:?} {far_read:?}");
+    let slow = Duration::from_millis(35);
+    assert!([write, forward, read, far_read].iter().all(|time| *time < slow), "{times}");
+}
+
+#[tokio::test]
+async fn small_answers_are_not_held_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut incoming = peer_incoming(listener);
+    let (_near, far) = tokio::join!(TcpStream::connect(address), incoming.next());
+    assert!(far.unwrap().unwrap().nodelay().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_reads_share_a_round() {
+    let cluster = Cluster::three().await;
+    cluster.agree().await;
+    let started = Instant::now();
+    let mut reads = tokio::task::JoinSet::new();
+    for n in 0..3000 {
+        let group = cluster.group(1 + n % 3, 0);
+        reads.spawn(async move { group.read_index().await.unwrap() });
+    }
+    reads.join_all().await;
+    // Each on its own, one after the other, would take several seconds.
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_address_counts_at_once() {
+    let cluster = Cluster::three().await;
+    cluster.agree().await;
+    // Nobody is there any more, as far as the leader knows.
+    let peers = cluster.node(1).peers();
+    let before = peers.address(3).unwrap();
+    peers.set(3, "127.0.0.1:1");
+    let index = insist(&cluster.group(1, 0), command(1, 10)).await;
+    let late = cluster.group(3, 0);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(late.with_machine(|ledger| ledger.applied) < index);
+    peers.set(3, &before);
+    assert_eq!(peers.address(3), Some(before));
+    until("the entry", || late.with_machine(|ledger| ledger.applied) >= index).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_command_goes_round_and_a_full_window_lets_it_through() {
+    let tiny = |options| Options { stream_window_bytes: 1 << 16, ..options };
+    let mut cluster = Cluster::new(3, tiny).await;
+    cluster.found(0, &[1, 2, 3]).await;
+    let long = Bytes::from(vec![7; crate::COMMAND_BYTES_MAX]);
+    let follower = cluster.group(2, 0);
+    let (index, _) = follower.propose(long.clone()).await.unwrap();
+    for n in 0..20 {
+        follower.propose(command(n, 300_000)).await.unwrap();
+    }
+    let ledger = cluster.agree().await;
+    assert!(ledger.head[&index] == long, "it was changed on its way");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_group_opens_again_and_an_erased_one_is_new() {
+    let mut cluster = Cluster::new(1, fast).await;
+    cluster.open(1, 0, Start::Alone).await;
+    let open = async |cluster: &mut Cluster| {
+        cluster.open(1, 0, Start::Alone).await;
+        cluster.group(1, 0).read_index().await.unwrap();
+        cluster.group(1, 0).with_machine(|ledger| ledger.commands)
+    };
+    insist(&cluster.group(1, 0), command(1, 10)).await;
+    cluster.node(1).close_group(0, false).await.unwrap();
+    assert_eq!(open(&mut cluster).await, 1);
+    cluster.node(1).close_group(0, true).await.unwrap();
+    assert_eq!(open(&mut cluster).await, 0);
+    insist(&cluster.group(1, 0), command(2, 10)).await;
+
+    // Killed after the first of three steps: the next opening does the rest.
+    cluster.node(1).close_group(0, false).await.unwrap();
+    let parts = &cluster.node(1).parts;
+    let epoch = parts.reader.marks(0).await.unwrap().epoch;
+    parts.erase_log(0, false).await.unwrap();
+    cluster.kill(1);
+    cluster.start(1).await;
+    assert_eq!(open(&mut cluster).await, 0);
+    let marks = cluster.node(1).parts.reader.marks(0).await.unwrap();
+    assert_eq!((marks.epoch, marks.erasing), (epoch + 1, false));
+}

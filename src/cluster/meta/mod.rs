@@ -1,0 +1,378 @@
+//! What the cluster knows of itself: its nodes, and which of them should keep which shard.
+//!
+//! Replicated by Raft group 0. In go [`Command`]s; out comes the same [`State`] on every node.
+//! Small and rare, so both are JSON, which a person can read. Pure: what happens next to shards is
+//! decided by [`balance`], and made to happen by the shards' own leaders.
+//!
+//! Invariants:
+//! - a node's id is never used again after it was removed;
+//! - `wanted` names active nodes only at the time it is set, and `voters` is what the shard's own
+//!   leader said after its group had committed it;
+//! - a state that was founded is never founded again.
+
+pub mod balance;
+mod machine;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use machine::{Machine, Reply};
+
+/// A node's number in its cluster.
+pub type NodeId = u64;
+
+/// Most nodes of a cluster, removed ones included: more is a mistake, or somebody's attack.
+const NODES_MAX: usize = 4096;
+/// Longest address or zone of a node.
+const TEXT_BYTES_MAX: usize = 256;
+
+/// What a node may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeState {
+    /// It gets shards.
+    Active,
+    /// Its shards move away; it serves until they have.
+    Draining,
+    /// It is gone for good. Its shards are rebuilt elsewhere.
+    Removed,
+}
+
+/// A node as the cluster knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// Where other nodes reach it: `host:port`.
+    pub peer: String,
+    /// Where its HTTP API listens: for people who look at the status.
+    pub http: String,
+    /// Nodes of one zone may fail together. Empty: a zone of its own.
+    pub zone: String,
+    /// What it may be used for.
+    pub state: NodeState,
+    /// Drawn when its data directory was made: a node that lost its disk is another node.
+    pub incarnation: u64,
+}
+
+/// Where a shard lives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// Who should vote in its group.
+    pub wanted: BTreeSet<NodeId>,
+    /// Who votes in it, as its leader said last; empty until the group was founded.
+    pub voters: BTreeSet<NodeId>,
+}
+
+impl Placement {
+    /// Whether the group is not yet where it should be.
+    pub fn is_moving(&self) -> bool {
+        self.wanted != self.voters
+    }
+
+    /// Who should lead the group of a shard, as long as it can: its nodes take turns, so that each
+    /// leads its share.
+    pub fn preferred(&self, shard: u32) -> Option<NodeId> {
+        let turn = shard as usize % self.wanted.len().max(1);
+        self.wanted.iter().nth(turn).copied()
+    }
+
+    /// Whether a node should keep a replica: it votes, or is to.
+    pub fn concerns(&self, node: NodeId) -> bool {
+        self.wanted.contains(&node) || self.voters.contains(&node)
+    }
+}
+
+/// Everything that every node knows of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// How many voters a shard has where there are enough nodes; odd.
+    pub replicas: usize,
+    /// All nodes ever, by id.
+    pub nodes: BTreeMap<NodeId, NodeInfo>,
+    /// By shard.
+    pub shards: Vec<Placement>,
+    /// Whether the object storage that all nodes share carries the cluster's mark.
+    #[serde(default)]
+    pub storage_marked: bool,
+}
+
+/// What may happen to a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// The first of all: who is there, and how many shards there are.
+    Found {
+        /// See [`State::replicas`].
+        replicas: usize,
+        /// How many shards, for ever.
+        n_shards: u32,
+        /// The first nodes.
+        nodes: BTreeMap<NodeId, NodeInfo>,
+    },
+    /// A node comes in, or says where it now is.
+    Join {
+        /// Its number.
+        id: NodeId,
+        /// Where and what it is.
+        node: NodeInfo,
+    },
+    /// A node is to be used otherwise.
+    SetState {
+        /// Which.
+        id: NodeId,
+        /// How.
+        state: NodeState,
+    },
+    /// A shard is to move. Refused where it was placed otherwise meanwhile.
+    Place {
+        /// Which.
+        shard: u32,
+        /// What the plan was made on.
+        before: BTreeSet<NodeId>,
+        /// Who should vote.
+        wanted: BTreeSet<NodeId>,
+    },
+    /// The object storage carries the cluster's mark: a node that does not find it has another one.
+    StorageMarked,
+    /// A shard's leader says who votes now.
+    Placed {
+        /// Which.
+        shard: u32,
+        /// Who, as its group has committed.
+        voters: BTreeSet<NodeId>,
+    },
+}
+
+/// A command that makes no sense now. One line for whoever asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+impl State {
+    /// Whether there is a cluster yet.
+    pub fn is_founded(&self) -> bool {
+        !self.shards.is_empty()
+    }
+
+    /// Nodes that serve: active ones and those that drain.
+    pub fn members(&self) -> impl Iterator<Item = (NodeId, &NodeInfo)> {
+        let nodes = self.nodes.iter().map(|(id, node)| (*id, node));
+        nodes.filter(|(_, node)| node.state != NodeState::Removed)
+    }
+
+    /// Applies one command. What is refused changes nothing.
+    pub fn apply(&mut self, command: &Command) -> Result<(), Refused> {
+        let refused = |reason: String| Err(Refused(reason));
+        if !self.is_founded() && !matches!(command, Command::Found { .. }) {
+            return refused("there is no cluster yet: run 'drave cluster init' first".into());
+        }
+        match command {
+            Command::Found { replicas, n_shards, nodes } => {
+                if self.is_founded() {
+                    return refused("the cluster was founded already".into());
+                }
+                if nodes.is_empty() || *n_shards == 0 || replicas % 2 == 0 {
+                    return refused(
+                        "a cluster has nodes, shards and an odd number of replicas".into(),
+                    );
+                }
+                nodes.values().try_for_each(checked)?;
+                self.replicas = *replicas;
+                self.nodes.clone_from(nodes);
+                self.shards = balance::first(self, *n_shards);
+            }
+            Command::Join { id, node } => {
+                checked(node)?;
+                self.join(*id, node)?;
+            }
+            Command::SetState { id, state } => self.set_state(*id, *state)?,
+            Command::Place { shard, before, wanted } => {
+                let unfit = wanted.iter().find(|id| {
+                    self.nodes.get(id).is_none_or(|node| node.state != NodeState::Active)
+                        && !before.contains(id)
+                });
+                if let Some(id) = unfit {
+                    return refused(format!("node {id} takes no shards"));
+                }
+                if wanted.is_empty() {
+                    return refused("a shard needs a voter".into());
+                }
+                let placement = self.shard_mut(*shard)?;
+                if placement.wanted != *before {
+                    return refused(format!("shard {shard} was placed otherwise meanwhile"));
+                }
+                placement.wanted.clone_from(wanted);
+            }
+            Command::StorageMarked => self.storage_marked = true,
+            Command::Placed { shard, voters } => {
+                self.shard_mut(*shard)?.voters.clone_from(voters);
+            }
+        }
+        Ok(())
+    }
+
+    fn shard_mut(&mut self, shard: u32) -> Result<&mut Placement, Refused> {
+        let n = self.shards.len();
+        let unknown = || Refused(format!("there is no shard {shard}: the cluster has {n}"));
+        self.shards.get_mut(shard as usize).ok_or_else(unknown)
+    }
+
+    fn join(&mut self, id: NodeId, node: &NodeInfo) -> Result<(), Refused> {
+        let taken = self.nodes.iter().find(|(other, known)| {
+            **other != id && known.state != NodeState::Removed && known.peer == node.peer
+        });
+        if let Some((other, _)) = taken {
+            return Err(Refused(format!(
+                "node {other} already listens for peers on {}",
+                node.peer
+            )));
+        }
+        let n_nodes = self.nodes.len();
+        match self.nodes.get_mut(&id) {
+            Some(known) if known.state == NodeState::Removed => Err(Refused(format!(
+                "node {id} was removed from this cluster: start it with an empty data directory \
+                 and a new --node-id"
+            ))),
+            Some(known) if known.incarnation != node.incarnation => Err(Refused(format!(
+                "node {id} is already in this cluster with another data directory: if that is \
+                 lost, run 'drave cluster remove {id}' and start this one with a new --node-id; \
+                 else choose another --node-id"
+            ))),
+            Some(known) => {
+                known.peer.clone_from(&node.peer);
+                known.http.clone_from(&node.http);
+                known.zone.clone_from(&node.zone);
+                Ok(())
+            }
+            None if n_nodes >= NODES_MAX => {
+                Err(Refused(format!("a cluster has at most {NODES_MAX} nodes")))
+            }
+            None => {
+                self.nodes.insert(id, NodeInfo { state: NodeState::Active, ..node.clone() });
+                Ok(())
+            }
+        }
+    }
+
+    fn set_state(&mut self, id: NodeId, state: NodeState) -> Result<(), Refused> {
+        let refused = |reason: String| Err(Refused(reason));
+        let others =
+            self.members().filter(|(other, node)| *other != id && node.state == NodeState::Active);
+        let n_others = others.count();
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return refused(format!("there is no node {id}"));
+        };
+        if node.state == NodeState::Removed && state != NodeState::Removed {
+            return refused(format!("node {id} was removed: a removed node never comes back"));
+        }
+        if state != NodeState::Active && n_others == 0 {
+            return refused(format!("node {id} is the last one that is active"));
+        }
+        node.state = state;
+        Ok(())
+    }
+}
+
+fn checked(node: &NodeInfo) -> Result<(), Refused> {
+    let short = |text: &str| text.len() <= TEXT_BYTES_MAX;
+    if node.peer.is_empty() || ![&node.peer, &node.http, &node.zone].into_iter().all(|t| short(t)) {
+        return Err(Refused(format!(
+            "a node has an address, and no text over {TEXT_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn node(zone: &str, id: NodeId) -> NodeInfo {
+        NodeInfo {
+            peer: format!("10.0.0.{id}:9095"),
+            http: String::new(),
+            zone: zone.into(),
+            state: NodeState::Active,
+            incarnation: id * 100,
+        }
+    }
+
+    fn founded(n: NodeId) -> State {
+        let nodes = (1..=n).map(|id| (id, node("", id))).collect();
+        let mut state = State::default();
+        state.apply(&Command::Found { replicas: 3, n_shards: 4, nodes }).expect("a first time");
+        state
+    }
+
+    #[test]
+    fn commands_and_state_come_back_from_json() {
+        let check = |command: &Command| {
+            let text = serde_json::to_string(command).expect("plain values");
+            assert_eq!(
+                &serde_json::from_str::<Command>(&text).expect("it was written so"),
+                command
+            );
+        };
+        let nodes = BTreeMap::from([(1, node("a", 1))]);
+        check(&Command::Found { replicas: 3, n_shards: 4, nodes });
+        check(&Command::Join { id: 2, node: node("", 2) });
+        check(&Command::SetState { id: 2, state: NodeState::Draining });
+        let (before, wanted) = (BTreeSet::from([1]), BTreeSet::from([2]));
+        check(&Command::Place { shard: 1, before: before.clone(), wanted });
+        check(&Command::Placed { shard: 1, voters: before });
+        let state = founded(3);
+        let text = serde_json::to_string(&state).expect("plain values");
+        assert_eq!(serde_json::from_str::<State>(&text).expect("it was written so"), state);
+    }
+
+    #[test]
+    fn what_is_refused_changes_nothing() {
+        let check = |command: Command, expected: &str| {
+            let mut state = founded(3);
+            let before = state.clone();
+            let refused = state.apply(&command).expect_err("refused");
+            assert!(refused.0.contains(expected), "{refused}");
+            assert_eq!(state, before);
+        };
+        check(
+            Command::Found { replicas: 1, n_shards: 1, nodes: BTreeMap::from([(9, node("", 9))]) },
+            "founded already",
+        );
+        check(Command::Join { id: 4, node: node("", 1) }, "node 1 already listens");
+        let other_disk = NodeInfo { incarnation: 7, ..node("", 2) };
+        check(Command::Join { id: 2, node: other_disk }, "another data directory");
+        check(Command::SetState { id: 9, state: NodeState::Draining }, "there is no node 9");
+        let to = |wanted: &[NodeId]| Command::Place {
+            shard: 0,
+            before: BTreeSet::from([1, 2, 3]),
+            wanted: wanted.iter().copied().collect(),
+        };
+        check(to(&[1, 2, 9]), "node 9 takes no shards");
+        check(to(&[]), "needs a voter");
+        let stale =
+            Command::Place { shard: 0, before: BTreeSet::from([1]), wanted: BTreeSet::from([1]) };
+        check(stale, "placed otherwise");
+        check(Command::Placed { shard: 9, voters: BTreeSet::new() }, "no shard 9");
+    }
+
+    #[test]
+    fn a_removed_node_never_comes_back() {
+        let mut state = founded(3);
+        state.apply(&Command::SetState { id: 3, state: NodeState::Removed }).expect("it goes");
+        let back = state.apply(&Command::Join { id: 3, node: node("", 3) });
+        assert!(back.expect_err("refused").0.contains("was removed"));
+        let back = state.apply(&Command::SetState { id: 3, state: NodeState::Active });
+        assert!(back.expect_err("refused").0.contains("never comes back"));
+        state.apply(&Command::SetState { id: 2, state: NodeState::Draining }).expect("it drains");
+        let last = state.apply(&Command::SetState { id: 1, state: NodeState::Draining });
+        assert!(last.expect_err("refused").0.contains("last one"));
+    }
+
+    #[test]
+    fn a_node_that_moved_says_so_by_joining_again() {
+        let mut state = founded(3);
+        let moved = NodeInfo { peer: "10.0.0.99:9095".into(), ..node("", 2) };
+        state.apply(&Command::Join { id: 2, node: moved.clone() }).expect("the same node");
+        assert_eq!(state.nodes[&2], moved);
+    }
+}

@@ -1,0 +1,84 @@
+//! The cluster over HTTP: what it looks like, and changes to it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Api;
+use super::error::Error;
+use super::status::administrators_only;
+use crate::cluster::ChangeError;
+use crate::cluster::form::InitAsk;
+use crate::cluster::meta::{Command, NodeId, NodeState};
+use crate::cluster::peer::Door;
+
+/// The cluster as this node sees it.
+pub(super) async fn status(State(api): State<Arc<Api>>) -> Result<Response, Error> {
+    administrators_only(&api)?;
+    let status = api.cluster.cluster_status().await;
+    Ok(json_answer(&serde_json::to_string(&status).expect("plain values")))
+}
+
+/// A cluster is founded once.
+pub(super) async fn init(State(api): State<Arc<Api>>) -> Result<Response, Error> {
+    administrators_only(&api)?;
+    let cluster_id = api.cluster.cluster_status().await.cluster_id;
+    let message = format!("this node is already in cluster {cluster_id}");
+    Err(Error::new(StatusCode::CONFLICT, message))
+}
+
+/// `drain`, `resume` or `remove` a node.
+pub(super) async fn change_node(
+    State(api): State<Arc<Api>>,
+    Path((id, verb)): Path<(NodeId, String)>,
+) -> Result<StatusCode, Error> {
+    administrators_only(&api)?;
+    let state = match verb.as_str() {
+        "drain" => NodeState::Draining,
+        "resume" => NodeState::Active,
+        "remove" => NodeState::Removed,
+        _ => {
+            let message = format!("'{verb}' is none of drain, resume, remove");
+            return Err(Error::new(StatusCode::NOT_FOUND, message));
+        }
+    };
+    match api.cluster.change(&Command::SetState { id, state }).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(ChangeError::Refused(reason)) => Err(Error::bad_request(reason)),
+        Err(error) => Err(Error::unavailable(error.to_string())),
+    }
+}
+
+/// What a node answers that is in no cluster yet.
+pub fn waiting_router(door: Door, asks: mpsc::Sender<InitAsk>) -> Router {
+    let not_ready = move || {
+        let reason = door.reason();
+        async move { (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")) }
+    };
+    Router::new()
+        .route("/drave/v1/cluster/init", post(move || found(asks.clone())))
+        .route("/drave/v1/cluster/status", get(not_ready.clone()))
+        .fallback(any(not_ready))
+}
+
+async fn found(asks: mpsc::Sender<InitAsk>) -> Response {
+    let (ask, answer) = oneshot::channel();
+    if asks.send(ask).await.is_err() {
+        return (StatusCode::CONFLICT, "this node is already in a cluster\n").into_response();
+    }
+    match answer.await {
+        Ok(Ok(cluster_id)) => json_answer(&json!({ "cluster_id": cluster_id }).to_string()),
+        Ok(Err(reason)) => (StatusCode::CONFLICT, format!("{reason}\n")).into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the node is stopping\n").into_response(),
+    }
+}
+
+fn json_answer(text: &str) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], format!("{text}\n")).into_response()
+}
