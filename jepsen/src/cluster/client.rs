@@ -191,7 +191,10 @@ impl Client {
         let text = answer.error_for_status()?.text().await?;
         let status: Value = serde_json::from_str(&text)?;
         let shards = status["shards"].as_array().context("shards")?;
-        Ok(shards.iter().chain([&status["meta"]]).map(group).collect())
+        let mut groups: Vec<Group> = shards.iter().map(group).collect();
+        // Whoever does not vote on it learns from it, as long as it is a member of the cluster.
+        groups.push(Group { learners: Vec::new(), ..group(&status["meta"]) });
+        Ok(groups)
     }
 }
 

@@ -105,7 +105,7 @@ pub(crate) async fn until_gone(cluster: &Cluster, node: u64) -> anyhow::Result<(
         ensure!(!groups.is_empty(), "no node answers for the groups");
         for group in &groups {
             let has = [&group.voters, &group.learners, &group.wanted];
-            ensure!(!has.iter().any(|ids| ids.contains(&node)), "a member still in {group:?}");
+            ensure!(!has.iter().any(|ids| ids.contains(&node)), "still in {group:?}");
             ensure!(group.voters.len() == voters, "{voters} voters wanted in {group:?}");
         }
         Ok(())
