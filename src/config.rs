@@ -76,8 +76,6 @@ const UNUSED_LIMITS: &[&str] = &[
     "max_chunks_per_query",
     "max_streams_matchers_per_query",
     "max_cache_freshness_per_query",
-    "volume_enabled",
-    "volume_max_series",
     "retention_period",
     "retention_stream",
     "deletion_mode",

@@ -2,8 +2,10 @@
 //!
 //! [`router`] is the list of all routes; one file per family of endpoints does the work.
 
+mod detected;
 mod encode;
 mod error;
+mod index;
 mod listen;
 mod metadata;
 mod params;
@@ -22,6 +24,7 @@ use tokio::sync::Semaphore;
 use crate::cluster::Cluster;
 use crate::ingest::StreamCache;
 use crate::lifecycle::Lifecycle;
+use crate::model::Tenant;
 use crate::model::limits::Limits;
 use crate::pool::Pool;
 use crate::scan::Scanner;
@@ -35,7 +38,7 @@ pub struct Options {
     /// Whether requests must name their tenant.
     pub auth_enabled: bool,
     /// What a tenant may do.
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     /// Largest request body as sent.
     pub body_bytes_max: usize,
     /// Memory of pushes that are decoded or wait for their shard.
@@ -98,6 +101,8 @@ pub fn router(api: Arc<Api>) -> Router {
             get(metadata::label_values).post(metadata::label_values),
         )
         .route("/loki/api/v1/series", get(metadata::series).post(metadata::series))
+        .merge(index::routes())
+        .merge(detected::routes())
         .route("/loki/api/v1/status/buildinfo", get(status::build_info))
         .route("/ready", get(status::ready))
         .route("/metrics", get(status::metrics))
@@ -105,4 +110,11 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/flush", get(status::flush).post(status::flush))
         .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
         .with_state(api)
+}
+
+impl Api {
+    /// What a tenant may do now.
+    fn limits(&self, _tenant: &Tenant) -> Arc<Limits> {
+        Arc::clone(&self.options.limits)
+    }
 }

@@ -169,7 +169,7 @@ fn parse(params: &Params) -> Result<ast::Query, Error> {
     query.map_err(|error| Error::bad_request(error.to_string()))
 }
 
-fn explain(error: query::Error) -> Error {
+pub(super) fn explain(error: query::Error) -> Error {
     match error {
         query::Error::BadQuery(message) => Error::bad_request(message),
         query::Error::Scan(error) => scan_error(error),

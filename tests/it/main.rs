@@ -7,6 +7,7 @@ mod node;
 mod bad_inputs;
 mod clients;
 mod faults;
+mod index;
 mod push;
 mod readme;
 mod restart;
