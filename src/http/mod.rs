@@ -9,6 +9,7 @@ mod index;
 mod listen;
 mod metadata;
 mod params;
+mod patterns;
 mod push;
 mod query;
 mod status;
@@ -27,10 +28,14 @@ use crate::lifecycle::Lifecycle;
 use crate::model::Tenant;
 use crate::model::limits::Limits;
 use crate::pool::Pool;
+use crate::query::patterns::Cache;
 use crate::scan::Scanner;
 use crate::telemetry::Metrics;
 
 pub use listen::serve;
+
+/// Memory for the patterns of blocks that were asked for.
+const PATTERN_BYTES_MAX: usize = 32 << 20;
 
 /// What the endpoints need to know.
 #[derive(Clone, Debug)]
@@ -58,6 +63,7 @@ pub struct Api {
     push_metrics: push::PushMetrics,
     streams: StreamCache,
     push_memory: Arc<Semaphore>,
+    patterns: Arc<Cache>,
 }
 
 impl Api {
@@ -83,6 +89,7 @@ impl Api {
             push_metrics,
             streams,
             push_memory,
+            patterns: Arc::new(Cache::new(PATTERN_BYTES_MAX)),
         }
     }
 }
@@ -103,6 +110,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/loki/api/v1/series", get(metadata::series).post(metadata::series))
         .merge(index::routes())
         .merge(detected::routes())
+        .merge(patterns::routes())
         .route("/loki/api/v1/status/buildinfo", get(status::build_info))
         .route("/ready", get(status::ready))
         .route("/metrics", get(status::metrics))

@@ -1,12 +1,13 @@
 //! Languages onto the scan: LogQL and SQL ask the same rows.
 //!
 //! [`logs`] answers log queries, [`metric`] answers queries for numbers, [`volume`] says how much
-//! there is, [`detected`] what one could ask next, [`sql`] is the table that the SQL front end
-//! reads. All go through [`crate::scan`], so a row is there for all or for none.
+//! there is, [`detected`] and [`patterns`] what one could ask next, [`sql`] is the table that the
+//! SQL front end reads. All go through [`crate::scan`], so a row is there for all or for none.
 
 pub mod detected;
 pub mod logs;
 pub mod metric;
+pub mod patterns;
 pub mod sql;
 pub mod volume;
 

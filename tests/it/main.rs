@@ -6,6 +6,7 @@ mod node;
 
 mod bad_inputs;
 mod clients;
+mod detected;
 mod faults;
 mod index;
 mod push;
