@@ -117,6 +117,19 @@ pub struct Config {
     pub memory: Memory,
     /// What a tenant may do.
     pub limits_config: Limits,
+    /// Whose answer to give where drave differs from Loki on purpose.
+    pub compat: Compat,
+}
+
+/// `compat:`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compat {
+    /// drave's own.
+    #[default]
+    Drave,
+    /// Loki's, also where it is less useful.
+    Loki,
 }
 
 /// `server:`
@@ -229,6 +242,7 @@ impl Default for Config {
             storage: Storage::default(),
             memory: Memory::default(),
             limits_config: Limits::default(),
+            compat: Compat::default(),
         }
     }
 }

@@ -233,6 +233,7 @@ fn http_options(config: &Config) -> http::Options {
         body_bytes_max: config.server.max_recv_msg_size.len(),
         push_bytes_max: config.memory.pushes.max(ByteSize(1 << 20)).len(),
         config_text: config.to_string(),
+        compat_loki: config.compat == config::Compat::Loki,
     }
 }
 

@@ -156,5 +156,5 @@ async fn entries(api: &Api, headers: &HeaderMap, params: &Params) -> Result<Vec<
         now,
     };
     let answer = logs::run(&api.scanner, &tenant, &log, &wanted).await;
-    Ok(answer.map_err(query::explain)?.entries)
+    Ok(answer.map_err(|error| api.explain(error))?.entries)
 }

@@ -159,7 +159,7 @@ fn number(out: &mut String, value: f64) {
 }
 
 /// What was read: `summary` as Loki's clients show it, the rest in a block of our own.
-fn stats(out: &mut String, cost: &Cost<'_>) {
+pub(super) fn stats(out: &mut String, cost: &Cost<'_>) {
     let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let stats = cost.stats;
     let (rows, bytes) = (of(&stats.rows), of(&stats.line_bytes));

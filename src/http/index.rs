@@ -224,7 +224,7 @@ async fn measure(
     api.limits(tenant).check_query_length(&range).map_err(Error::bad_request)?;
     let params = volume::Params { selector, range, step, identity, rows_max };
     let measured = volume::run(&api.scanner, tenant, &params).await;
-    let (volumes, _) = measured.map_err(query::explain)?;
+    let (volumes, _) = measured.map_err(|error| api.explain(error))?;
     Ok(volumes)
 }
 

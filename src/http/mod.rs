@@ -2,10 +2,13 @@
 //!
 //! [`router`] is the list of all routes; one file per family of endpoints does the work.
 
+mod absent;
+mod admin;
 mod detected;
 mod encode;
 mod error;
 mod index;
+mod legacy;
 mod listen;
 mod metadata;
 mod params;
@@ -34,6 +37,8 @@ use crate::telemetry::Metrics;
 
 pub use listen::serve;
 
+use error::Error;
+
 /// Memory for the patterns of blocks that were asked for.
 const PATTERN_BYTES_MAX: usize = 32 << 20;
 
@@ -50,6 +55,8 @@ pub struct Options {
     pub push_bytes_max: usize,
     /// What `/config` answers.
     pub config_text: String,
+    /// Whether to answer as Loki does where drave differs on purpose.
+    pub compat_loki: bool,
 }
 
 /// What the endpoints work with. One for the process.
@@ -111,6 +118,9 @@ pub fn router(api: Arc<Api>) -> Router {
         .merge(index::routes())
         .merge(detected::routes())
         .merge(patterns::routes())
+        .merge(legacy::routes())
+        .merge(absent::routes())
+        .merge(admin::routes())
         .route("/loki/api/v1/status/buildinfo", get(status::build_info))
         .route("/ready", get(status::ready))
         .route("/metrics", get(status::metrics))
@@ -121,6 +131,20 @@ pub fn router(api: Arc<Api>) -> Router {
 }
 
 impl Api {
+    /// What to answer where a query failed.
+    fn explain(&self, error: crate::query::Error) -> Error {
+        match error {
+            // A query that cannot be right is the user's mistake, but Loki calls it its own.
+            crate::query::Error::Matching(message) if self.options.compat_loki => {
+                Error::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+            }
+            crate::query::Error::BadQuery(message) | crate::query::Error::Matching(message) => {
+                Error::bad_request(message)
+            }
+            crate::query::Error::Scan(error) => query::scan_error(error),
+        }
+    }
+
     /// What a tenant may do now.
     fn limits(&self, _tenant: &Tenant) -> Arc<Limits> {
         Arc::clone(&self.options.limits)

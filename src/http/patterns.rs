@@ -42,7 +42,7 @@ async fn find(
     };
     let found = patterns::run(&api.scanner, &api.patterns, &tenant, &selector, &range, step).await;
     let mut out = String::from(r#"{"status":"success","data":["#);
-    separated(&mut out, found.map_err(query::explain)?, |out, pattern| {
+    separated(&mut out, found.map_err(|error| api.explain(error))?, |out, pattern| {
         out.push_str(r#"{"pattern":"#);
         text(out, &pattern.text);
         out.push_str(r#","level":"#);

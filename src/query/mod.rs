@@ -20,6 +20,9 @@ pub enum Error {
     /// The query is wrong, or asks for more than its tenant may: the user can change it.
     #[error("{0}")]
     BadQuery(String),
+    /// Series of a binary operator do not find each other.
+    #[error("{0}")]
+    Matching(String),
     /// The data cannot be read now.
     #[error(transparent)]
     Scan(#[from] scan::Error),
