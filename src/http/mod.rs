@@ -11,6 +11,7 @@ mod index;
 mod legacy;
 mod listen;
 mod metadata;
+mod otlp;
 mod params;
 mod patterns;
 mod push;
@@ -105,6 +106,7 @@ impl Api {
 pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/loki/api/v1/push", post(push::push))
+        .route("/otlp/v1/logs", post(otlp::push))
         .route("/loki/api/v1/query_range", get(query::range).post(query::range))
         .route("/loki/api/v1/query", get(query::instant).post(query::instant))
         .route("/loki/api/v1/format_query", get(query::format).post(query::format))

@@ -9,6 +9,7 @@ mod clients;
 mod detected;
 mod faults;
 mod index;
+mod otlp;
 mod pages;
 mod push;
 mod readme;
