@@ -110,7 +110,12 @@ impl Params {
 
     /// `limit`: how many entries to answer.
     pub(super) fn limit(&self) -> Result<u32, Error> {
-        let Some(text) = self.get("limit") else { return Ok(LIMIT_DEFAULT) };
+        self.count("limit", LIMIT_DEFAULT)
+    }
+
+    /// A parameter that says how many of something to answer.
+    pub(super) fn count(&self, name: &str, default: u32) -> Result<u32, Error> {
+        let Some(text) = self.get(name) else { return Ok(default) };
         let limit: i64 = text.parse().map_err(|_| {
             let why = if text.bytes().all(|c| c.is_ascii_digit()) {
                 "value out of range"

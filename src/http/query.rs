@@ -14,7 +14,7 @@ use super::params::Params;
 use super::{Api, encode, tenant};
 use crate::logql::{self, ast};
 use crate::model::{TimeRange, Timestamp};
-use crate::query::{self, logs, metric};
+use crate::query::{logs, metric};
 use crate::scan;
 use crate::telemetry::{self, Stopwatch};
 
@@ -65,7 +65,8 @@ pub(super) async fn range(
         ast::Query::Log(log) => {
             api.options.limits.check_entries(limit).map_err(Error::bad_request)?;
             let wanted = logs::Params { range, limit: limit as usize, direction, interval, now };
-            let answer = logs::run(&api.scanner, &tenant, &log, &wanted).await.map_err(explain)?;
+            let answer = logs::run(&api.scanner, &tenant, &log, &wanted).await;
+            let answer = answer.map_err(|error| api.explain(error))?;
             let flags = headers.get_all(FLAGS_HEADER).iter();
             let categorize =
                 flags.flat_map(|value| value.to_str()).any(|value| value.contains("categorize"));
@@ -141,10 +142,26 @@ async fn numbers(
     wanted: &metric::Params,
     stopwatch: Stopwatch,
 ) -> Result<Response, Error> {
+    if api.options.compat_loki && has_approx_topk(expression) {
+        // Exact here, and an estimate there that is off unless configured.
+        let text = "approx_topk is not enabled. See -limits.shard_aggregations";
+        return Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, text));
+    }
     let run = metric::run(&api.scanner, tenant, expression, wanted).await;
-    let (answer, stats) = run.map_err(explain)?;
+    let (answer, stats) = run.map_err(|error| api.explain(error))?;
     let cost = encode::Cost { stats: &stats, elapsed: stopwatch.elapsed(), n_entries: 0 };
     Ok(encode::numbers(&answer, &cost))
+}
+
+fn has_approx_topk(metric: &ast::Metric) -> bool {
+    match metric {
+        ast::Metric::Vector(own) => {
+            own.op == ast::VectorOp::ApproxTopK || has_approx_topk(&own.inner)
+        }
+        ast::Metric::Binary(own) => has_approx_topk(&own.left) || has_approx_topk(&own.right),
+        ast::Metric::LabelReplace(own) => has_approx_topk(&own.inner),
+        ast::Metric::Range(_) | ast::Metric::Literal(_) | ast::Metric::Constant(_) => false,
+    }
 }
 
 pub(super) async fn format(
@@ -167,13 +184,6 @@ pub(super) async fn format(
 fn parse(params: &Params) -> Result<ast::Query, Error> {
     let query = logql::parse(params.get("query").unwrap_or(""));
     query.map_err(|error| Error::bad_request(error.to_string()))
-}
-
-fn explain(error: query::Error) -> Error {
-    match error {
-        query::Error::BadQuery(message) => Error::bad_request(message),
-        query::Error::Scan(error) => scan_error(error),
-    }
 }
 
 /// A part that cannot be read is never left out in silence.
