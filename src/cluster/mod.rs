@@ -9,6 +9,7 @@
 //! A write tells its caller what is known of it: done, [`WriteError::NotDone`] (safe to drop) or
 //! [`WriteError::Unknown`] (safe to send again, since entries are a set).
 
+pub mod consistency;
 pub mod form;
 mod member;
 pub mod meta;
@@ -32,6 +33,7 @@ use crate::model::{BatchBuilder, Index, ShardId};
 use crate::pool::Pool;
 use crate::shard::{Command, Reply, ShardView};
 
+use consistency::Consistency;
 use meta::{NodeId, NodeInfo, State};
 use route::Route;
 use writer::Writer;
@@ -179,9 +181,13 @@ impl Cluster {
         self.0.shard(shard).route.propose(command.encode()).await
     }
 
-    /// A view that holds everything acknowledged before this call.
-    pub async fn view(&self, shard: ShardId) -> Result<ShardView, ReadError> {
-        self.0.shard(shard).route.view().await
+    /// A view that is as recent as the reader wants it.
+    pub async fn view(
+        &self,
+        shard: ShardId,
+        consistency: &Consistency,
+    ) -> Result<ShardView, ReadError> {
+        self.0.shard(shard).route.view(consistency).await
     }
 
     /// What this node's replica has applied, without asking anybody; `None` while it catches up

@@ -47,7 +47,7 @@ async fn labels(
         None => Selector::default(),
         Some(_) => index::selector(&params)?,
     };
-    let snapshot = api.scanner.snapshot(&tenant).await.map_err(query::scan_error)?;
+    let snapshot = api.scanner(&params)?.snapshot(&tenant).await.map_err(query::scan_error)?;
     let streams = snapshot.streams(&Selection::Selector(selector), &range);
     let labels = detected::labels(&streams);
     if labels.is_empty() {
@@ -155,6 +155,6 @@ async fn entries(api: &Api, headers: &HeaderMap, params: &Params) -> Result<Vec<
         interval: std::time::Duration::ZERO,
         now,
     };
-    let answer = logs::run(&api.scanner, &tenant, &log, &wanted).await;
+    let answer = logs::run(&api.scanner(params)?, &tenant, &log, &wanted).await;
     Ok(answer.map_err(|error| api.explain(error))?.entries)
 }

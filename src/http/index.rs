@@ -222,8 +222,9 @@ async fn measure(
     let selector = selector(params)?;
     let range = params.range(telemetry::now())?;
     api.limits(tenant).check_query_length(&range).map_err(Error::bad_request)?;
+    let scanner = api.scanner(params)?;
     let params = volume::Params { selector, range, step, identity, rows_max };
-    let measured = volume::run(&api.scanner, tenant, &params).await;
+    let measured = volume::run(&scanner, tenant, &params).await;
     let (volumes, _) = measured.map_err(|error| api.explain(error))?;
     Ok(volumes)
 }

@@ -61,7 +61,7 @@ async fn range(
         interval: params.interval()?,
         now,
     };
-    let answer = logs::run(&api.scanner, &tenant, &log, &wanted).await;
+    let answer = logs::run(&api.scanner(&params)?, &tenant, &log, &wanted).await;
     let answer = answer.map_err(|error| api.explain(error))?;
     let mut out = String::from(r#"{"streams":["#);
     separated(&mut out, logs::by_labels(&answer.entries, true), |out, (labels, entries)| {

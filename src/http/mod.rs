@@ -104,6 +104,13 @@ impl Api {
     }
 }
 
+impl Api {
+    /// A scanner whose data are as recent as a request asks.
+    fn scanner(&self, params: &params::Params) -> Result<Scanner, Error> {
+        Ok(self.scanner.at(params.consistency()?))
+    }
+}
+
 /// All routes.
 pub fn router(api: Arc<Api>) -> Router {
     Router::new()

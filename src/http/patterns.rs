@@ -40,7 +40,8 @@ async fn find(
             return Err(Error::bad_request("only label matchers are supported"));
         }
     };
-    let found = patterns::run(&api.scanner, &api.patterns, &tenant, &selector, &range, step).await;
+    let scanner = api.scanner(&params)?;
+    let found = patterns::run(&scanner, &api.patterns, &tenant, &selector, &range, step).await;
     let mut out = String::from(r#"{"status":"success","data":["#);
     separated(&mut out, found.map_err(|error| api.explain(error))?, |out, pattern| {
         out.push_str(r#"{"pattern":"#);

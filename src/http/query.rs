@@ -15,7 +15,7 @@ use super::{Api, encode, tenant};
 use crate::logql::{self, ast};
 use crate::model::{TimeRange, Timestamp};
 use crate::query::{logs, metric};
-use crate::scan;
+use crate::scan::{self, Scanner};
 use crate::telemetry::{self, Stopwatch};
 
 /// Bytes of a form body: a query has at most 128 KiB, percent-encoded three times that.
@@ -33,7 +33,7 @@ pub(super) async fn params(
     let url = raw.unwrap_or_default();
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     if *method != Method::POST || !kind.starts_with(b"application/x-www-form-urlencoded") {
-        return Ok(Params::parse(&[&url]));
+        return Ok(Params::parse(&[&url]).or_headers(headers));
     }
     let form = Limited::new(body, FORM_BYTES_MAX).collect().await;
     let form = form.map_err(|error| {
@@ -41,7 +41,7 @@ pub(super) async fn params(
         Error::new(StatusCode::PAYLOAD_TOO_LARGE, text)
     })?;
     let form = form.to_bytes();
-    Ok(Params::parse(&[&String::from_utf8_lossy(&form), &url]))
+    Ok(Params::parse(&[&String::from_utf8_lossy(&form), &url]).or_headers(headers))
 }
 
 pub(super) async fn range(
@@ -65,7 +65,7 @@ pub(super) async fn range(
         ast::Query::Log(log) => {
             api.options.limits.check_entries(limit).map_err(Error::bad_request)?;
             let wanted = logs::Params { range, limit: limit as usize, direction, interval, now };
-            let answer = logs::run(&api.scanner, &tenant, &log, &wanted).await;
+            let answer = logs::run(&api.scanner(&params)?, &tenant, &log, &wanted).await;
             let answer = answer.map_err(|error| api.explain(error))?;
             let flags = headers.get_all(FLAGS_HEADER).iter();
             let categorize =
@@ -87,7 +87,7 @@ pub(super) async fn range(
                 series_max: api.options.limits.max_query_series,
                 now,
             };
-            numbers(&api, &tenant, &expression, &wanted, stopwatch).await
+            numbers(&api, &api.scanner(&params)?, &tenant, &expression, &wanted, stopwatch).await
         }
     }
 }
@@ -130,13 +130,14 @@ pub(super) async fn instant(
                 series_max: api.options.limits.max_query_series,
                 now,
             };
-            numbers(&api, &tenant, &expression, &wanted, stopwatch).await
+            numbers(&api, &api.scanner(&params)?, &tenant, &expression, &wanted, stopwatch).await
         }
     }
 }
 
 async fn numbers(
     api: &Api,
+    scanner: &Scanner,
     tenant: &crate::model::Tenant,
     expression: &ast::Metric,
     wanted: &metric::Params,
@@ -147,7 +148,7 @@ async fn numbers(
         let text = "approx_topk is not enabled. See -limits.shard_aggregations";
         return Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, text));
     }
-    let run = metric::run(&api.scanner, tenant, expression, wanted).await;
+    let run = metric::run(scanner, tenant, expression, wanted).await;
     let (answer, stats) = run.map_err(|error| api.explain(error))?;
     let cost = encode::Cost { stats: &stats, elapsed: stopwatch.elapsed(), n_entries: 0 };
     Ok(encode::numbers(&answer, &cost))
