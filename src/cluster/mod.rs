@@ -237,7 +237,7 @@ impl Cluster {
         for shard in &self.0.shards {
             shard.writer.stop().await;
         }
-        self.0.node.shutdown().await
+        self.0.node.stop().await
     }
 }
 
