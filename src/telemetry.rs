@@ -61,10 +61,11 @@ pub fn start_logging(level: &str) {
     }
 }
 
-/// What the libraries below say at `info` is of interest to their authors.
+/// What the libraries below say at `info` is of interest to their authors. A peer that is away is
+/// normal, and openraft says so with every heartbeat.
 fn filter_of(level: &str) -> EnvFilter {
     let own = ["drave", "drave_raft", "drave_sql"].map(|name| format!("{name}={level}"));
-    EnvFilter::new(format!("warn,{}", own.join(",")))
+    EnvFilter::new(format!("warn,openraft=off,{}", own.join(",")))
 }
 
 /// The level that the log is kept at.

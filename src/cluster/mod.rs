@@ -21,7 +21,7 @@ mod route;
 pub mod status;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,6 +110,8 @@ struct Inner {
     node: Arc<Node>,
     meta: drave_raft::Group<meta::Machine>,
     known: watch::Receiver<State>,
+    /// Nodes whose address was given to this one at start.
+    told: BTreeSet<NodeId>,
     shards: Vec<Shard>,
     stop: watch::Sender<bool>,
 }
@@ -126,7 +128,7 @@ impl Cluster {
         formed: form::Formed,
         pool: &Pool,
     ) -> Result<(Cluster, Vec<JoinHandle<()>>), OpenError> {
-        let form::Formed { node, meta, known } = formed;
+        let form::Formed { node, meta, known, told } = formed;
         let n_shards = u32::try_from(known.borrow().shards.len()).expect("as many as were founded");
         let cluster_id = node.identity().cluster_id;
         let shards = (0..n_shards).map(|shard| {
@@ -141,6 +143,7 @@ impl Cluster {
             node,
             meta,
             known,
+            told,
             stop: watch::Sender::new(false),
         };
         let cluster = Cluster(Arc::new(inner));
