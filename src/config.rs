@@ -77,8 +77,6 @@ const UNUSED_LIMITS: &[&str] = &[
     "max_chunks_per_query",
     "max_streams_matchers_per_query",
     "max_cache_freshness_per_query",
-    "volume_enabled",
-    "volume_max_series",
     "retention_period",
     "retention_stream",
     "deletion_mode",
@@ -122,6 +120,19 @@ pub struct Config {
     pub memory: Memory,
     /// What a tenant may do.
     pub limits_config: Limits,
+    /// Whose answer to give where drave differs from Loki on purpose.
+    pub compat: Compat,
+}
+
+/// `compat:`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compat {
+    /// drave's own.
+    #[default]
+    Drave,
+    /// Loki's, also where it is less useful.
+    Loki,
 }
 
 /// `server:`
@@ -253,6 +264,7 @@ impl Default for Config {
             storage: Storage::default(),
             memory: Memory::default(),
             limits_config: Limits::default(),
+            compat: Compat::default(),
         }
     }
 }

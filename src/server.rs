@@ -341,10 +341,11 @@ fn sql_options(config: &Config) -> drave_sql::Options {
 fn http_options(config: &Config) -> http::Options {
     http::Options {
         auth_enabled: config.auth_enabled,
-        limits: config.limits_config.clone(),
+        limits: Arc::new(config.limits_config.clone()),
         body_bytes_max: config.server.max_recv_msg_size.len(),
         push_bytes_max: config.memory.pushes.max(ByteSize(1 << 20)).len(),
         config_text: config.to_string(),
+        compat_loki: config.compat == config::Compat::Loki,
     }
 }
 

@@ -360,7 +360,12 @@ impl Node {
 
     /// Hands leadership on where another voter can take it, which takes a few seconds at most;
     /// then stops every group, makes the last applied rows durable, and closes the files.
-    pub async fn shutdown(&self) -> Result<(), Error> {
+    pub async fn shutdown(self) -> Result<(), Error> {
+        self.stop().await
+    }
+
+    /// The same for a node that others still hold: the files are closed once nobody does.
+    pub async fn stop(&self) -> Result<(), Error> {
         let groups = std::mem::take(&mut *self.lock());
         join_all(groups.iter().map(|running| (running.give_way)())).await;
         self.replicas.clear();

@@ -317,7 +317,7 @@ impl Peers {
     }
 
     /// Takes in where a membership says that a node is.
-    pub fn learn(&self, id: u64, address: &str) {
+    pub(crate) fn learn(&self, id: u64, address: &str) {
         if !address.is_empty() {
             self.peer(id).point(address, false);
         }

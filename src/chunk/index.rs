@@ -81,6 +81,13 @@ impl BlockMeta {
         self.small_offset..self.small_offset + n_bytes.iter().sum::<u64>()
     }
 
+    /// A number that follows from what the block holds: from its shape and its checksums.
+    pub fn fingerprint(&self) -> u64 {
+        let mut bytes = Vec::with_capacity(128);
+        self.put(&mut bytes);
+        xxhash_rust::xxh3::xxh3_64(&bytes)
+    }
+
     /// Which bytes of the object hold the text of the lines.
     pub fn lines_range(&self) -> Range<u64> {
         self.text_offset..self.text_offset + u64::from(self.text.n_bytes)

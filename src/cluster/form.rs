@@ -11,7 +11,7 @@
 //! What is half done when a process dies is done again: preparing a prepared node, founding an
 //! unfounded meta group and joining as who one already is all succeed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -83,6 +83,8 @@ pub struct Formed {
     pub(super) node: Arc<Node>,
     pub(super) meta: Group<Machine>,
     pub(super) known: watch::Receiver<State>,
+    /// Nodes whose address was given to this one at start.
+    pub(super) told: BTreeSet<NodeId>,
 }
 
 impl Formed {
@@ -317,7 +319,8 @@ impl Forming<'_> {
             match again {
                 None => {
                     self.keep_address(&node, &meta, &known);
-                    return Ok(Formed { node, meta, known });
+                    let told = options.peers.keys().copied().collect();
+                    return Ok(Formed { node, meta, known, told });
                 }
                 Some(ask) => {
                     drop(meta);

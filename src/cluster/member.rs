@@ -200,8 +200,10 @@ impl Inner {
 
     /// What the cluster says of where nodes are; what this node was told counts for more.
     pub(super) fn learn_addresses(&self) {
-        for (id, node) in self.known.borrow().members().filter(|(id, _)| *id != self.me) {
-            self.node.peers().learn(id, &node.peer);
+        for (id, node) in self.known.borrow().members() {
+            if id != self.me && !self.told.contains(&id) {
+                self.node.peers().set(id, &node.peer);
+            }
         }
     }
 

@@ -9,6 +9,7 @@
 //! A write tells its caller what is known of it: done, [`WriteError::NotDone`] (safe to drop) or
 //! [`WriteError::Unknown`] (safe to send again, since entries are a set).
 
+pub mod consistency;
 pub mod form;
 mod member;
 pub mod meta;
@@ -20,7 +21,7 @@ mod route;
 pub mod status;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ use crate::model::{BatchBuilder, Index, ShardId};
 use crate::pool::Pool;
 use crate::shard::{Command, Reply, ShardView};
 
+use consistency::Consistency;
 use meta::{NodeId, NodeInfo, State};
 use route::Route;
 use writer::Writer;
@@ -108,6 +110,8 @@ struct Inner {
     node: Arc<Node>,
     meta: drave_raft::Group<meta::Machine>,
     known: watch::Receiver<State>,
+    /// Nodes whose address was given to this one at start.
+    told: BTreeSet<NodeId>,
     shards: Vec<Shard>,
     stop: watch::Sender<bool>,
 }
@@ -124,7 +128,7 @@ impl Cluster {
         formed: form::Formed,
         pool: &Pool,
     ) -> Result<(Cluster, Vec<JoinHandle<()>>), OpenError> {
-        let form::Formed { node, meta, known } = formed;
+        let form::Formed { node, meta, known, told } = formed;
         let n_shards = u32::try_from(known.borrow().shards.len()).expect("as many as were founded");
         let cluster_id = node.identity().cluster_id;
         let shards = (0..n_shards).map(|shard| {
@@ -139,6 +143,7 @@ impl Cluster {
             node,
             meta,
             known,
+            told,
             stop: watch::Sender::new(false),
         };
         let cluster = Cluster(Arc::new(inner));
@@ -179,9 +184,13 @@ impl Cluster {
         self.0.shard(shard).route.propose(command.encode()).await
     }
 
-    /// A view that holds everything acknowledged before this call.
-    pub async fn view(&self, shard: ShardId) -> Result<ShardView, ReadError> {
-        self.0.shard(shard).route.view().await
+    /// A view that is as recent as the reader wants it.
+    pub async fn view(
+        &self,
+        shard: ShardId,
+        consistency: &Consistency,
+    ) -> Result<ShardView, ReadError> {
+        self.0.shard(shard).route.view(consistency).await
     }
 
     /// What this node's replica has applied, without asking anybody; `None` while it catches up
@@ -231,7 +240,7 @@ impl Cluster {
         for shard in &self.0.shards {
             shard.writer.stop().await;
         }
-        self.0.node.shutdown().await
+        self.0.node.stop().await
     }
 }
 

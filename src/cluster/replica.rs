@@ -12,6 +12,9 @@ use crate::shard::{Shard, ShardView};
 /// After this a shard cannot be read now.
 const READ_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// How long a reader of old data waits for a first confirmation: asking makes the replica ask.
+const CONFIRM_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// Carries bytes from the group to the state machine and back.
 pub(super) struct Machine(Shard);
 
@@ -82,6 +85,43 @@ impl Replica {
             shard: self.shard,
             reason: "this replica is catching up".into(),
         })
+    }
+
+    /// A view that holds the entry at an index, as soon as this replica has it.
+    pub(super) async fn view_after(&self, index: Index) -> Result<ShardView, ReadError> {
+        let failed = |reason: &str| ReadError { shard: self.shard, reason: reason.into() };
+        let mut applied = self.group.applied();
+        let waited = tokio::time::timeout(READ_TIME_MAX, applied.wait_for(|now| *now >= index));
+        match waited.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) => return Err(failed("the node is stopping")),
+            Err(_) => return Err(failed("this replica has not seen what the session has")),
+        }
+        self.local_view().ok_or_else(|| failed("this replica is catching up"))
+    }
+
+    /// A view that holds everything acknowledged so long ago, as a leader has confirmed.
+    pub(super) async fn view_within(&self, age: Duration) -> Result<ShardView, ReadError> {
+        let failed = |reason: String| ReadError { shard: self.shard, reason };
+        let started = tokio::time::Instant::now();
+        loop {
+            // Asked before the view is taken: that is as recent as this says, or more.
+            let staleness = self.group.staleness();
+            if staleness.is_some_and(|staleness| staleness <= age) {
+                let view = self.local_view();
+                return view.ok_or_else(|| failed("this replica is catching up".into()));
+            }
+            if started.elapsed() > CONFIRM_TIME_MAX {
+                let how = staleness.map_or("at an unknown time".into(), |staleness| {
+                    format!("{:.1} s ago", staleness.as_secs_f64())
+                });
+                return Err(failed(format!(
+                    "no leader confirmed this replica within {:.1} s; the last one did {how}",
+                    age.as_secs_f64()
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// `None` while the replica catches up after a snapshot.

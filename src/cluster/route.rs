@@ -13,6 +13,7 @@ use drave_raft as raft;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::consistency::Consistency;
 use super::meta::{NodeId, State};
 use super::mirror::Mirror;
 use super::replica::Replica;
@@ -132,12 +133,23 @@ impl Route {
         }
     }
 
-    /// A view that holds everything acknowledged before this call: of the own replica, else of
-    /// somebody else's.
-    pub(super) async fn view(&self) -> Result<ShardView, ReadError> {
-        match self.replica() {
-            Some(replica) => replica.read_view().await,
-            None => self.mirror.view(&self.peers, self.cluster_id, &self.holders()).await,
+    /// A view that is as recent as the reader wants it: of the own replica, else of somebody
+    /// else's.
+    pub(super) async fn view(&self, consistency: &Consistency) -> Result<ShardView, ReadError> {
+        let Some(replica) = self.replica() else {
+            if let Consistency::Stale(age) = consistency
+                && let Some(view) = self.mirror.recent(*age).await
+            {
+                return Ok(view);
+            }
+            return self.mirror.view(&self.peers, self.cluster_id, &self.holders()).await;
+        };
+        match consistency {
+            Consistency::Linearizable => replica.read_view().await,
+            Consistency::Session(seen) => {
+                replica.view_after(seen.get(&self.shard).copied().unwrap_or(0)).await
+            }
+            Consistency::Stale(age) => replica.view_within(*age).await,
         }
     }
 

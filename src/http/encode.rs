@@ -16,8 +16,8 @@ use crate::query::logs::{LogAnswer, LogEntry, by_labels};
 use crate::query::metric::{MetricAnswer, Series};
 use crate::scan::Stats;
 
-const JSON: &str = "application/json";
-const JSON_UTF8: &str = "application/json; charset=UTF-8";
+pub(super) const JSON: &str = "application/json";
+pub(super) const JSON_UTF8: &str = "application/json; charset=UTF-8";
 
 /// What a query cost, for `stats`.
 pub(super) struct Cost<'a> {
@@ -135,7 +135,7 @@ fn metric(out: &mut String, series: &Series) {
 }
 
 /// `[1700000000.5,"1"]`: seconds with milliseconds where there are some, the value as text.
-fn sample(out: &mut String, at: Timestamp, value: f64) {
+pub(super) fn sample(out: &mut String, at: Timestamp, value: f64) {
     let millis = at.nanos().div_euclid(1_000_000);
     let (seconds, rest) = (millis.div_euclid(1000), millis.rem_euclid(1000));
     let _ = write!(out, "[{seconds}");
@@ -159,7 +159,7 @@ fn number(out: &mut String, value: f64) {
 }
 
 /// What was read: `summary` as Loki's clients show it, the rest in a block of our own.
-fn stats(out: &mut String, cost: &Cost<'_>) {
+pub(super) fn stats(out: &mut String, cost: &Cost<'_>) {
     let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let stats = cost.stats;
     let (rows, bytes) = (of(&stats.rows), of(&stats.line_bytes));
@@ -193,7 +193,7 @@ fn stats(out: &mut String, cost: &Cost<'_>) {
     let _ = write!(out, ",\"stats\":{body}");
 }
 
-fn object<'a>(out: &mut String, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
+pub(super) fn object<'a>(out: &mut String, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
     out.push('{');
     separated(out, pairs, |out, (name, value)| {
         text(out, name);
@@ -203,7 +203,7 @@ fn object<'a>(out: &mut String, pairs: impl Iterator<Item = (&'a str, &'a str)>)
     out.push('}');
 }
 
-fn separated<T>(
+pub(super) fn separated<T>(
     out: &mut String,
     items: impl IntoIterator<Item = T>,
     mut write: impl FnMut(&mut String, T),
@@ -217,7 +217,7 @@ fn separated<T>(
 }
 
 /// A JSON string. `<`, `>` and `&` are escaped as Go does, so that an answer may stand in a page.
-fn text(out: &mut String, value: &str) {
+pub(super) fn text(out: &mut String, value: &str) {
     out.push('"');
     let mut rest = value;
     let special =
@@ -241,7 +241,7 @@ fn text(out: &mut String, value: &str) {
     out.push('"');
 }
 
-fn respond(kind: &'static str, body: String) -> Response {
+pub(super) fn respond(kind: &'static str, body: String) -> Response {
     ([(header::CONTENT_TYPE, kind)], body).into_response()
 }
 

@@ -31,7 +31,7 @@ async fn streams(
     if selectors.is_empty() {
         selectors.push(Selector::default());
     }
-    let snapshot = api.scanner.snapshot(&tenant).await.map_err(query::scan_error)?;
+    let snapshot = api.scanner(params)?.snapshot(&tenant).await.map_err(query::scan_error)?;
     let mut streams = Vec::new();
     for selector in selectors {
         streams.extend(snapshot.streams(&Selection::Selector(selector), &range));

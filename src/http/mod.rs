@@ -2,12 +2,19 @@
 //!
 //! [`router`] is the list of all routes; one file per family of endpoints does the work.
 
+mod absent;
+mod admin;
 mod cluster;
+mod detected;
 mod encode;
 mod error;
+mod index;
+mod legacy;
 mod listen;
 mod metadata;
+mod otlp;
 mod params;
+mod patterns;
 mod push;
 mod query;
 mod status;
@@ -23,13 +30,20 @@ use tokio::sync::Semaphore;
 use crate::cluster::Cluster;
 use crate::ingest::StreamCache;
 use crate::lifecycle::Lifecycle;
+use crate::model::Tenant;
 use crate::model::limits::Limits;
 use crate::pool::Pool;
+use crate::query::patterns::Cache;
 use crate::scan::Scanner;
 use crate::telemetry::Metrics;
 
 pub use cluster::waiting_router;
 pub use listen::serve;
+
+use error::Error;
+
+/// Memory for the patterns of blocks that were asked for.
+const PATTERN_BYTES_MAX: usize = 32 << 20;
 
 /// What the endpoints need to know.
 #[derive(Clone, Debug)]
@@ -37,13 +51,15 @@ pub struct Options {
     /// Whether requests must name their tenant.
     pub auth_enabled: bool,
     /// What a tenant may do.
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     /// Largest request body as sent.
     pub body_bytes_max: usize,
     /// Memory of pushes that are decoded or wait for their shard.
     pub push_bytes_max: usize,
     /// What `/config` answers.
     pub config_text: String,
+    /// Whether to answer as Loki does where drave differs on purpose.
+    pub compat_loki: bool,
 }
 
 /// What the endpoints work with. One for the process.
@@ -57,6 +73,7 @@ pub struct Api {
     push_metrics: push::PushMetrics,
     streams: StreamCache,
     push_memory: Arc<Semaphore>,
+    patterns: Arc<Cache>,
 }
 
 impl Api {
@@ -82,7 +99,15 @@ impl Api {
             push_metrics,
             streams,
             push_memory,
+            patterns: Arc::new(Cache::new(PATTERN_BYTES_MAX)),
         }
+    }
+}
+
+impl Api {
+    /// A scanner whose data are as recent as a request asks.
+    fn scanner(&self, params: &params::Params) -> Result<Scanner, Error> {
+        Ok(self.scanner.at(params.consistency()?))
     }
 }
 
@@ -90,6 +115,7 @@ impl Api {
 pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/loki/api/v1/push", post(push::push))
+        .route("/otlp/v1/logs", post(otlp::push))
         .route("/loki/api/v1/query_range", get(query::range).post(query::range))
         .route("/loki/api/v1/query", get(query::instant).post(query::instant))
         .route("/loki/api/v1/format_query", get(query::format).post(query::format))
@@ -100,6 +126,12 @@ pub fn router(api: Arc<Api>) -> Router {
             get(metadata::label_values).post(metadata::label_values),
         )
         .route("/loki/api/v1/series", get(metadata::series).post(metadata::series))
+        .merge(index::routes())
+        .merge(detected::routes())
+        .merge(patterns::routes())
+        .merge(legacy::routes())
+        .merge(absent::routes())
+        .merge(admin::routes())
         .route("/loki/api/v1/status/buildinfo", get(status::build_info))
         .route("/drave/v1/cluster/status", get(cluster::status))
         .route("/drave/v1/cluster/init", post(cluster::init))
@@ -110,4 +142,25 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/flush", get(status::flush).post(status::flush))
         .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
         .with_state(api)
+}
+
+impl Api {
+    /// What to answer where a query failed.
+    fn explain(&self, error: crate::query::Error) -> Error {
+        match error {
+            // A query that cannot be right is the user's mistake, but Loki calls it its own.
+            crate::query::Error::Matching(message) if self.options.compat_loki => {
+                Error::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+            }
+            crate::query::Error::BadQuery(message) | crate::query::Error::Matching(message) => {
+                Error::bad_request(message)
+            }
+            crate::query::Error::Scan(error) => query::scan_error(error),
+        }
+    }
+
+    /// What a tenant may do now.
+    fn limits(&self, _tenant: &Tenant) -> Arc<Limits> {
+        Arc::clone(&self.options.limits)
+    }
 }

@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
+use axum::http::HeaderMap;
+
 use super::error::Error;
+use crate::cluster::consistency::Consistency;
 use crate::model::limits::Span;
 use crate::model::{TimeRange, Timestamp};
 use crate::query::logs::Direction;
@@ -31,6 +34,47 @@ impl Params {
                 })
                 .collect(),
         )
+    }
+
+    /// Adds what headers say of how recent the data must be, where no parameter does.
+    pub(super) fn or_headers(mut self, headers: &HeaderMap) -> Params {
+        let known = [
+            ("x-drave-consistency", "consistency"),
+            ("x-drave-max-staleness", "max_staleness"),
+            ("x-drave-token", "token"),
+        ];
+        for (header, name) in known {
+            if let Some(value) = headers.get(header).and_then(|value| value.to_str().ok()) {
+                self.0.push((name.into(), value.into()));
+            }
+        }
+        self
+    }
+
+    /// `consistency`, with `max_staleness` or `token` where it needs one. A token alone means a
+    /// session.
+    pub(super) fn consistency(&self) -> Result<Consistency, Error> {
+        let session = || {
+            let token = self.get("token").ok_or_else(|| {
+                let text = "consistency=session needs a token: what X-Drave-Commit said";
+                Error::bad_request(text)
+            })?;
+            Consistency::session(token).map_err(Error::bad_request)
+        };
+        match self.get("consistency") {
+            None if self.get("token").is_some() => session(),
+            None | Some("linearizable") => Ok(Consistency::Linearizable),
+            Some("session") => session(),
+            Some("stale") => {
+                let age: Result<Span, _> = self.get("max_staleness").unwrap_or("10s").parse();
+                let age = age.map_err(|why| could_not_parse("max_staleness", &why.to_string()))?;
+                Ok(Consistency::Stale(age.0))
+            }
+            Some(other) => {
+                let text = format!("consistency '{other}' is none of linearizable, session, stale");
+                Err(Error::bad_request(text))
+            }
+        }
     }
 
     /// The first value of a name; `None` where it is absent or empty.
@@ -110,7 +154,12 @@ impl Params {
 
     /// `limit`: how many entries to answer.
     pub(super) fn limit(&self) -> Result<u32, Error> {
-        let Some(text) = self.get("limit") else { return Ok(LIMIT_DEFAULT) };
+        self.count("limit", LIMIT_DEFAULT)
+    }
+
+    /// A parameter that says how many of something to answer.
+    pub(super) fn count(&self, name: &str, default: u32) -> Result<u32, Error> {
+        let Some(text) = self.get(name) else { return Ok(default) };
         let limit: i64 = text.parse().map_err(|_| {
             let why = if text.bytes().all(|c| c.is_ascii_digit()) {
                 "value out of range"

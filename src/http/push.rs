@@ -17,7 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::error::Error;
 use super::{Api, tenant};
 use crate::cluster::WriteError;
-use crate::ingest::{self, Accepted, Context};
+use crate::ingest::{self, Accepted, Context, Refused};
 use crate::model::{Index, ShardId};
 use crate::telemetry;
 
@@ -57,7 +57,22 @@ pub(super) async fn push(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Error> {
-    let tenant = tenant::of(&headers, api.options.auth_enabled)?;
+    take(&api, &headers, body, ingest::push).await
+}
+
+/// Decodes a body and what its two content headers say of it.
+pub(super) type Decode =
+    fn(Bytes, Option<&str>, Option<&str>, &Context<'_>) -> Result<Accepted, Refused>;
+
+/// Takes in one request, whatever its entries are written in. `Ok` may still say that some of the
+/// entries were refused.
+pub(super) async fn take(
+    api: &Arc<Api>,
+    headers: &HeaderMap,
+    body: Body,
+    decode: Decode,
+) -> Result<Response, Error> {
+    let tenant = tenant::of(headers, api.options.auth_enabled)?;
     let text_of = |name: header::HeaderName| -> Option<String> {
         Some(String::from_utf8_lossy(headers.get(name)?.as_bytes()).into_owned())
     };
@@ -65,26 +80,26 @@ pub(super) async fn push(
     let content_encoding = text_of(header::CONTENT_ENCODING);
     let atomic = headers.get("x-drave-atomic").is_some_and(|value| value == "true");
 
-    let _memory = draw_memory(&api, &headers).await?;
+    let _memory = draw_memory(api, headers).await?;
     let body = read_body(body, api.options.body_bytes_max).await?;
     api.push_metrics.body_bytes.inc_by(body.len() as u64);
-    let decoder = Arc::clone(&api);
+    let decoder = Arc::clone(api);
     let decoded = api.pool.run(move || {
         let context = Context {
             tenant: &tenant,
-            limits: &decoder.options.limits,
+            limits: &decoder.limits(&tenant),
             now: telemetry::now(),
             n_shards: decoder.cluster.n_shards(),
             atomic,
             cache: &decoder.streams,
         };
-        ingest::push(body, content_type.as_deref(), content_encoding.as_deref(), &context)
+        decode(body, content_type.as_deref(), content_encoding.as_deref(), &context)
     });
     let accepted = decoded.await.map_err(|refused| {
         let status = StatusCode::from_u16(refused.status).expect("a refusal has a status");
         Error::new(status, refused.message)
     })?;
-    commit(&api, accepted).await
+    commit(api, accepted).await
 }
 
 /// Takes memory for a body that is about to be read and decoded. A body of unknown length takes

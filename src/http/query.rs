@@ -14,8 +14,8 @@ use super::params::Params;
 use super::{Api, encode, tenant};
 use crate::logql::{self, ast};
 use crate::model::{TimeRange, Timestamp};
-use crate::query::{self, logs, metric};
-use crate::scan;
+use crate::query::{logs, metric};
+use crate::scan::{self, Scanner};
 use crate::telemetry::{self, Stopwatch};
 
 /// Bytes of a form body: a query has at most 128 KiB, percent-encoded three times that.
@@ -33,7 +33,7 @@ pub(super) async fn params(
     let url = raw.unwrap_or_default();
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     if *method != Method::POST || !kind.starts_with(b"application/x-www-form-urlencoded") {
-        return Ok(Params::parse(&[&url]));
+        return Ok(Params::parse(&[&url]).or_headers(headers));
     }
     let form = Limited::new(body, FORM_BYTES_MAX).collect().await;
     let form = form.map_err(|error| {
@@ -41,7 +41,7 @@ pub(super) async fn params(
         Error::new(StatusCode::PAYLOAD_TOO_LARGE, text)
     })?;
     let form = form.to_bytes();
-    Ok(Params::parse(&[&String::from_utf8_lossy(&form), &url]))
+    Ok(Params::parse(&[&String::from_utf8_lossy(&form), &url]).or_headers(headers))
 }
 
 pub(super) async fn range(
@@ -65,7 +65,8 @@ pub(super) async fn range(
         ast::Query::Log(log) => {
             api.options.limits.check_entries(limit).map_err(Error::bad_request)?;
             let wanted = logs::Params { range, limit: limit as usize, direction, interval, now };
-            let answer = logs::run(&api.scanner, &tenant, &log, &wanted).await.map_err(explain)?;
+            let answer = logs::run(&api.scanner(&params)?, &tenant, &log, &wanted).await;
+            let answer = answer.map_err(|error| api.explain(error))?;
             let flags = headers.get_all(FLAGS_HEADER).iter();
             let categorize =
                 flags.flat_map(|value| value.to_str()).any(|value| value.contains("categorize"));
@@ -86,7 +87,7 @@ pub(super) async fn range(
                 series_max: api.options.limits.max_query_series,
                 now,
             };
-            numbers(&api, &tenant, &expression, &wanted, stopwatch).await
+            numbers(&api, &api.scanner(&params)?, &tenant, &expression, &wanted, stopwatch).await
         }
     }
 }
@@ -129,22 +130,39 @@ pub(super) async fn instant(
                 series_max: api.options.limits.max_query_series,
                 now,
             };
-            numbers(&api, &tenant, &expression, &wanted, stopwatch).await
+            numbers(&api, &api.scanner(&params)?, &tenant, &expression, &wanted, stopwatch).await
         }
     }
 }
 
 async fn numbers(
     api: &Api,
+    scanner: &Scanner,
     tenant: &crate::model::Tenant,
     expression: &ast::Metric,
     wanted: &metric::Params,
     stopwatch: Stopwatch,
 ) -> Result<Response, Error> {
-    let run = metric::run(&api.scanner, tenant, expression, wanted).await;
-    let (answer, stats) = run.map_err(explain)?;
+    if api.options.compat_loki && has_approx_topk(expression) {
+        // Exact here, and an estimate there that is off unless configured.
+        let text = "approx_topk is not enabled. See -limits.shard_aggregations";
+        return Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, text));
+    }
+    let run = metric::run(scanner, tenant, expression, wanted).await;
+    let (answer, stats) = run.map_err(|error| api.explain(error))?;
     let cost = encode::Cost { stats: &stats, elapsed: stopwatch.elapsed(), n_entries: 0 };
     Ok(encode::numbers(&answer, &cost))
+}
+
+fn has_approx_topk(metric: &ast::Metric) -> bool {
+    match metric {
+        ast::Metric::Vector(own) => {
+            own.op == ast::VectorOp::ApproxTopK || has_approx_topk(&own.inner)
+        }
+        ast::Metric::Binary(own) => has_approx_topk(&own.left) || has_approx_topk(&own.right),
+        ast::Metric::LabelReplace(own) => has_approx_topk(&own.inner),
+        ast::Metric::Range(_) | ast::Metric::Literal(_) | ast::Metric::Constant(_) => false,
+    }
 }
 
 pub(super) async fn format(
@@ -167,13 +185,6 @@ pub(super) async fn format(
 fn parse(params: &Params) -> Result<ast::Query, Error> {
     let query = logql::parse(params.get("query").unwrap_or(""));
     query.map_err(|error| Error::bad_request(error.to_string()))
-}
-
-fn explain(error: query::Error) -> Error {
-    match error {
-        query::Error::BadQuery(message) => Error::bad_request(message),
-        query::Error::Scan(error) => scan_error(error),
-    }
 }
 
 /// A part that cannot be read is never left out in silence.

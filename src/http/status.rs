@@ -49,10 +49,13 @@ pub(super) fn administrators_only(api: &Api) -> Result<(), Error> {
     Ok(())
 }
 
+/// The version of Loki's API that is spoken, and drave's own.
+pub(super) const VERSION: &str = concat!("3.8.0+drave.", env!("CARGO_PKG_VERSION"));
+
 /// Grafana reads `version` to decide what it may ask for.
 pub(super) async fn build_info() -> Response {
     let body = serde_json::json!({
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": VERSION,
         "revision": "",
         "branch": "",
         "buildUser": "",

@@ -34,6 +34,44 @@ impl Format {
     }
 }
 
+impl Format {
+    /// What OpenTelemetry's exporters send.
+    pub(super) fn of_otlp(content_type: Option<&str>) -> Result<Format, Refused> {
+        let content_type = content_type.unwrap_or("");
+        match media_type(content_type).unwrap_or("") {
+            "application/json" => Ok(Format::Json),
+            "application/x-protobuf" => Ok(Format::Protobuf),
+            _ => Err(Refused::undecodable(format!(
+                "content type: {content_type} is not supported, please use \
+                 application/x-protobuf or application/json"
+            ))),
+        }
+    }
+}
+
+/// Undoes the content encoding of an OpenTelemetry export.
+pub(super) fn inflate_otlp(
+    body: Bytes,
+    encoding: Option<&str>,
+    bytes_max: usize,
+) -> Result<Bytes, Refused> {
+    match encoding.map_or("", str::trim) {
+        "" | "identity" if body.len() > bytes_max => Err(Refused::too_large(body.len(), bytes_max)),
+        "" | "identity" => Ok(body),
+        "gzip" => gzip(&body, bytes_max),
+        "zstd" => zstd(&body, bytes_max),
+        "lz4" => bounded(
+            lz4_flex::frame::FrameDecoder::new(&body[..]),
+            body.len(),
+            bytes_max,
+            |_| "lz4: corrupt input",
+        ),
+        other => Err(Refused::undecodable(format!(
+            "unsupported content encoding {other}: only gzip, lz4 and zstd are supported"
+        ))),
+    }
+}
+
 /// The type of `type/subtype; name=value; ...`, in the words of Go's mime package where it is not.
 fn media_type(text: &str) -> Result<&str, &'static str> {
     let is_token = |text: &str| {

@@ -21,7 +21,7 @@ use crate::cluster::placement::shard_of;
 use crate::model::batch::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX};
 use crate::model::column::{LINE_BYTES_MAX, METADATA_BYTES_MAX};
 use crate::model::level::DETECTED_LEVEL;
-use crate::model::{BatchBuilder, Labels, Level, Metadata, ShardId};
+use crate::model::{BatchBuilder, Labels, Level, Metadata, ShardId, Timestamp};
 
 /// Longest line that the limits can allow. Replacing what is not UTF-8 makes it three times as
 /// long at worst.
@@ -164,6 +164,16 @@ impl<'a> Intake<'a> {
     /// A buffer for structured metadata as large as the limits allow.
     pub(super) fn pairs<'p>(&self) -> Pairs<'p> {
         Pairs::new(self.context.limits.max_structured_metadata_entries_count)
+    }
+
+    /// Most pairs that an entry may have.
+    pub(super) fn metadata_pairs_max(&self) -> usize {
+        self.context.limits.max_structured_metadata_entries_count
+    }
+
+    /// The receiving node's clock.
+    pub(super) fn now(&self) -> Timestamp {
+        self.context.now
     }
 
     /// Takes one entry of the current stream. `pairs` is its structured metadata; it is left in

@@ -24,6 +24,7 @@ mod intake;
 mod json;
 mod json_text;
 mod line_level;
+mod otlp;
 mod pairs;
 mod protobuf;
 mod rate;
@@ -98,6 +99,24 @@ pub fn push(
         }
         intake.finish()
     })
+}
+
+/// The same for an export of OpenTelemetry logs.
+pub fn otlp(
+    body: Bytes,
+    content_type: Option<&str>,
+    content_encoding: Option<&str>,
+    context: &Context<'_>,
+) -> Result<Accepted, Refused> {
+    let format = inflate::Format::of_otlp(content_type)?;
+    let bytes_max = context.limits.max_decompressed_size.len();
+    let plain = inflate::inflate_otlp(body, content_encoding, bytes_max)?;
+    let mut intake = intake::Intake::new(context, true, plain.len());
+    match format {
+        inflate::Format::Json => otlp::decode(&otlp::json::to_protobuf(&plain)?, &mut intake)?,
+        inflate::Format::Protobuf => otlp::decode(&plain, &mut intake)?,
+    }
+    intake.finish()
 }
 
 #[cfg(test)]

@@ -38,6 +38,12 @@ impl<'a> Pairs<'a> {
         }
     }
 
+    /// Counts pairs that nobody needs to keep: there are too many already.
+    pub(super) fn count(&mut self, n: usize, bytes: usize) {
+        self.n += n;
+        self.bytes += bytes;
+    }
+
     /// How many were pushed.
     pub(super) fn n(&self) -> usize {
         self.n

@@ -42,7 +42,11 @@ pub(super) enum Value<'a> {
     Varint(u64),
     /// Wire type 2.
     Bytes(&'a [u8]),
-    /// Any other: skipped already.
+    /// Wire type 1.
+    Fixed64(u64),
+    /// Wire type 5.
+    Fixed32(u32),
+    /// A group: skipped already.
     Other,
 }
 
@@ -67,6 +71,8 @@ impl<'a> Fields<'a> {
                 let length = self.varint()?;
                 Value::Bytes(self.take(length)?)
             }
+            1 => Value::Fixed64(u64::from_le_bytes(self.fixed()?)),
+            5 => Value::Fixed32(u32::from_le_bytes(self.fixed()?)),
             _ => {
                 self.skip(field, wire_type)?;
                 Value::Other
@@ -137,6 +143,12 @@ impl<'a> Fields<'a> {
         let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed::End)?;
         self.0 = rest;
         Ok(taken)
+    }
+
+    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(Malformed::End)?;
+        self.0 = rest;
+        Ok(*taken)
     }
 
     /// Skips the value of an unknown field.
@@ -217,7 +229,7 @@ mod tests {
         check(b"\x12\x02ab", Ok(&[(2, Value::Bytes(b"ab"))]));
         check(
             b"\x0d1234\x11\x31\x32\x33\x34\x35\x36\x37\x38",
-            Ok(&[(1, Value::Other), (2, Value::Other)]),
+            Ok(&[(1, Value::Fixed32(0x3433_3231)), (2, Value::Fixed64(0x3837_3635_3433_3231))]),
         );
         let most = b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
         check(most, Ok(&[(1, Value::Varint(u64::MAX))]));

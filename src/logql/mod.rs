@@ -11,6 +11,7 @@ pub mod ast;
 pub mod bytes;
 mod check;
 pub mod duration;
+pub mod fields;
 mod lex;
 pub mod metric;
 #[cfg(test)]

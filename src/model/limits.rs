@@ -65,6 +65,10 @@ pub struct Limits {
     /// Longest time range of a query. 0, the default, is no limit: unlike in Loki, a long range
     /// costs no more than what it matches, and people bring old logs.
     pub max_query_length: Span,
+    /// Whether the volume endpoints answer.
+    pub volume_enabled: bool,
+    /// Most rows of a volume answer.
+    pub volume_max_series: usize,
 }
 
 impl Default for Limits {
@@ -92,6 +96,8 @@ impl Default for Limits {
             max_entries_limit_per_query: 5000,
             max_query_series: 500,
             max_query_length: Span(Duration::ZERO),
+            volume_enabled: true,
+            volume_max_series: 1000,
         }
     }
 }

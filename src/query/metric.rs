@@ -119,7 +119,10 @@ fn answer(evaluated: Evaluated, steps: Steps, params: &Params) -> MetricAnswer {
 
 impl From<metric::Error> for Error {
     fn from(error: metric::Error) -> Error {
-        Error::BadQuery(error.to_string())
+        match error {
+            metric::Error::Matching(message) => Error::Matching(message),
+            other => Error::BadQuery(other.to_string()),
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! Languages onto the scan: LogQL and SQL ask the same rows.
 //!
-//! [`logs`] answers log queries, [`metric`] answers queries for numbers, [`sql`] is the table that
-//! the SQL front end reads. All three go through [`crate::scan`], so a row is there for all or for
-//! none.
+//! [`logs`] answers log queries, [`metric`] answers queries for numbers, [`volume`] says how much
+//! there is, [`detected`] and [`patterns`] what one could ask next, [`sql`] is the table that the
+//! SQL front end reads. All go through [`crate::scan`], so a row is there for all or for none.
 
+pub mod detected;
 pub mod logs;
 pub mod metric;
+pub mod patterns;
 pub mod sql;
+pub mod volume;
 
 use crate::logql;
 use crate::scan;
@@ -17,6 +20,9 @@ pub enum Error {
     /// The query is wrong, or asks for more than its tenant may: the user can change it.
     #[error("{0}")]
     BadQuery(String),
+    /// Series of a binary operator do not find each other.
+    #[error("{0}")]
+    Matching(String),
     /// The data cannot be read now.
     #[error(transparent)]
     Scan(#[from] scan::Error),

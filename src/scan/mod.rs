@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use crate::cluster::consistency::Consistency;
 use crate::cluster::{Cluster, ReadError};
 use crate::model::{Labels, Selector, ShardId, Tenant, TimeRange};
 use crate::objects::Objects;
@@ -110,6 +111,7 @@ pub struct Scanner {
     indexes: Arc<Indexes>,
     pool: Pool,
     memory: Memory,
+    consistency: Consistency,
 }
 
 /// Memory that running scans draw from, in KiB. Whoever needs more than is free waits.
@@ -130,14 +132,27 @@ impl Scanner {
     ) -> Scanner {
         let kib = u32::try_from(memory_bytes / 1024).unwrap_or(u32::MAX >> 4).max(1);
         let memory = Memory { places: Arc::new(Semaphore::new(kib as usize)), kib };
-        Scanner { cluster, objects, indexes: Arc::new(indexes), pool, memory }
+        Scanner {
+            cluster,
+            objects,
+            indexes: Arc::new(indexes),
+            pool,
+            memory,
+            consistency: Consistency::default(),
+        }
     }
 
-    /// Takes one view of every shard, each at a read index that covers everything acknowledged
-    /// before this call. What it shows does not change, whatever is sealed or flushed meanwhile.
+    /// The same scanner for a reader who wants data as recent as this.
+    pub fn at(&self, consistency: Consistency) -> Scanner {
+        Scanner { consistency, ..self.clone() }
+    }
+
+    /// Takes one view of every shard, by default each at a read index that covers everything
+    /// acknowledged before this call. What it shows does not change, whatever is sealed or flushed
+    /// meanwhile.
     pub async fn snapshot(&self, tenant: &Tenant) -> Result<Snapshot, Error> {
         let views = self.cluster.shard_ids().map(|shard| async move {
-            let view = self.cluster.view(shard).await?;
+            let view = self.cluster.view(shard, &self.consistency).await?;
             Ok::<_, ReadError>((shard, view))
         });
         let shards = futures::future::try_join_all(views).await?;

@@ -82,11 +82,16 @@ impl Plan {
 
     /// The block whose metadata may answer for the unit: it is alone and lies inside the range.
     pub(super) fn whole_block(&self, unit: &Unit) -> Option<&BlockMeta> {
+        let inside = |block: &&BlockMeta| {
+            unit.range.start.0 <= block.min_timestamp && block.max_timestamp < unit.range.end.0
+        };
+        self.only_block(unit).filter(inside)
+    }
+
+    /// The block that all rows of the unit come from, where it is one.
+    pub(super) fn only_block(&self, unit: &Unit) -> Option<&BlockMeta> {
         let [at] = unit.blocks[..] else { return None };
-        let block = self.block(at);
-        let inside =
-            unit.range.start.0 <= block.min_timestamp && block.max_timestamp < unit.range.end.0;
-        (!unit.head && inside).then_some(block)
+        (!unit.head).then(|| self.block(at))
     }
 
     /// Bytes that reading this plan may hold at once, beside what the visitor keeps.

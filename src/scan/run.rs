@@ -62,6 +62,17 @@ pub trait Visit: Send + Sync + 'static {
         stream: &Labels,
         rows: Rows,
     ) -> Result<(), Self::Error>;
+
+    /// The same for rows that all come from one block: some of it, or all.
+    fn rows_of_block(
+        &self,
+        partial: &mut Self::Partial,
+        stream: &Labels,
+        rows: Rows,
+        _block: &BlockMeta,
+    ) -> Result<(), Self::Error> {
+        self.rows(partial, stream, rows)
+    }
 }
 
 /// What a scan read: for the `stats` of an answer.
@@ -228,8 +239,13 @@ impl Scanner {
                     let matches = |lines: &Lines| visitor.matches(lines);
                     let head = head.of(unit.stream);
                     let rows = read::rows_of(&plan, &unit, &fetched, head, &matches, &stats)?;
-                    if let Some(rows) = rows {
-                        visitor.rows(&mut partial, &plan.streams[unit.stream as usize], rows)?;
+                    let stream = &plan.streams[unit.stream as usize];
+                    match (rows, plan.only_block(&unit)) {
+                        (None, _) => {}
+                        (Some(rows), None) => visitor.rows(&mut partial, stream, rows)?,
+                        (Some(rows), Some(block)) => {
+                            visitor.rows_of_block(&mut partial, stream, rows, block)?;
+                        }
                     }
                 }
                 Ok(partial)

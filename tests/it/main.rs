@@ -6,8 +6,12 @@ mod node;
 
 mod bad_inputs;
 mod clients;
+mod detected;
 mod dev;
 mod faults;
+mod index;
+mod otlp;
+mod pages;
 mod push;
 mod readme;
 mod restart;

@@ -20,12 +20,16 @@ use tokio::task::JoinHandle;
 use super::Ledger;
 use crate::{Group, Node, Options, Origin, Start, peer_incoming, peer_server};
 
-/// Short times, so that a leader's loss is noticed soon; long enough for a busy machine.
+/// What does not happen within this does not happen.
+pub(super) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Short times, so that a leader's loss is noticed soon; long enough for a busy machine, where an
+/// answer that takes longer than a heartbeat comes too late.
 pub(super) fn fast(options: Options) -> Options {
     Options {
         durable_every: Duration::from_millis(20),
-        heartbeat: Duration::from_millis(100),
-        election: Duration::from_millis(300)..Duration::from_millis(500),
+        heartbeat: Duration::from_millis(300),
+        election: Duration::from_millis(600)..Duration::from_millis(900),
         heartbeat_linger: Duration::from_millis(5),
         ..options
     }
@@ -211,7 +215,7 @@ impl Cluster {
         }
         let voters = ids.iter().map(|id| (*id, self.address(*id))).collect();
         self.open(ids[0], group, Start::Voters(voters)).await;
-        self.groups(group)[0].read_index().await.unwrap();
+        patient_read(&self.groups(group)[0]).await;
     }
 
     pub(super) async fn open(&mut self, id: u64, group: u32, start: Start) {
@@ -272,7 +276,7 @@ impl Cluster {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), agreed).await.expect("a leader")
+        tokio::time::timeout(PATIENCE, agreed).await.expect("a leader")
     }
 
     /// Waits until every running replica of group 0 applied the same, and checks that it is the
@@ -281,12 +285,12 @@ impl Cluster {
         let groups = self.groups(0);
         let mut last = 0;
         for group in &groups {
-            last = last.max(group.read_index().await.unwrap());
+            last = last.max(patient_read(group).await);
         }
         for group in &groups {
             let mut applied = group.applied();
             let waited = applied.wait_for(|at| *at >= last);
-            tokio::time::timeout(Duration::from_secs(20), waited).await.unwrap().unwrap();
+            tokio::time::timeout(PATIENCE, waited).await.unwrap().unwrap();
         }
         let ledgers: Vec<Ledger> = groups.iter().map(|g| g.with_machine(Ledger::clone)).collect();
         for ledger in &ledgers {
@@ -326,5 +330,18 @@ pub(super) async fn insist(group: &Group<Ledger>, command: Bytes) -> u64 {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), attempts).await.expect("it is acknowledged")
+    tokio::time::timeout(PATIENCE, attempts).await.expect("it is acknowledged")
+}
+
+/// A read index, as soon as there is a leader that a majority follows.
+pub(super) async fn patient_read(group: &Group<Ledger>) -> u64 {
+    let attempts = async {
+        loop {
+            match group.read_index().await {
+                Ok(index) => return index,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, attempts).await.expect("it can be read")
 }
