@@ -415,9 +415,21 @@ impl Forming<'_> {
     async fn join(&self, address: &str, node: &Node) -> Result<(), Error> {
         let identity = node.identity();
         let info = self.own_info(node);
+        let own = format!("{:032x}", identity.cluster_id);
         loop {
+            if let Ok(who) = identify(address).await
+                && !who.cluster_id.is_empty()
+                && who.cluster_id != own
+            {
+                return Err(Error::Refused(format!(
+                    "{address} is in cluster {}, and the data in {} belong to cluster {own}: \
+                     choose an empty data directory to join",
+                    who.cluster_id,
+                    self.options.dir.display()
+                )));
+            }
             let request = JoinRequest {
-                cluster_id: format!("{:032x}", identity.cluster_id),
+                cluster_id: own.clone(),
                 node_id: identity.node_id,
                 peer: info.peer.clone(),
                 http: info.http.clone(),

@@ -218,7 +218,7 @@ impl Inner {
         debug!(group = group.id(), ?step, "membership");
         let done = match step {
             Step::Rest => return Ok(true),
-            Step::Wait => return Ok(false),
+            Step::Wait => return self.check_learners(group, status, wanted).await.map(|()| false),
             Step::Learn(id) => match self.addresses([id]).remove(&id) {
                 Some(address) => group.add_learner(id, &address).await.map(drop),
                 None => return Err(format!("nobody says where node {id} is")),
@@ -231,6 +231,29 @@ impl Inner {
             Ok(()) | Err(MemberError::Busy { .. } | MemberError::NotLeader { .. }) => Ok(false),
             Err(error) => Err(error.to_string()),
         }
+    }
+}
+
+impl Inner {
+    /// A learner that erased its replica while it was made a member has another one now, which the
+    /// group takes for a stranger's: it goes, and is taken in again.
+    async fn check_learners<M: Machine>(
+        &self,
+        group: &Group<M>,
+        status: &GroupStatus,
+        wanted: &Wanted,
+    ) -> Result<(), String> {
+        for id in wanted.voters.intersection(&status.learners) {
+            let Some(address) = self.addresses([*id]).remove(id) else { continue };
+            // Nothing happens where it is the replica that the group knows.
+            if let Err(MemberError::Refused { reason, .. }) = group.add_learner(*id, &address).await
+            {
+                info!(group = group.id(), id, reason, "takes a learner in anew");
+                let removed = group.remove_learner(*id).await;
+                removed.map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -130,15 +130,15 @@ impl Cluster {
     ) -> Result<(Cluster, Vec<JoinHandle<()>>), OpenError> {
         let form::Formed { node, meta, known, told } = formed;
         let n_shards = u32::try_from(known.borrow().shards.len()).expect("as many as were founded");
-        let cluster_id = node.identity().cluster_id;
+        let (cluster_id, me) = (node.identity().cluster_id, node.identity().node_id);
         let shards = (0..n_shards).map(|shard| {
             let peers = node.peers().clone();
-            let route = Route::new(ShardId(shard), peers, known.clone(), cluster_id);
+            let route = Route::new(ShardId(shard), peers, known.clone(), cluster_id, me);
             let writer = Writer::start(Arc::clone(&route), pool.clone());
             Shard { route, writer }
         });
         let inner = Inner {
-            me: node.identity().node_id,
+            me,
             shards: shards.collect(),
             node,
             meta,

@@ -69,6 +69,11 @@ impl Replica {
         &self.group
     }
 
+    /// Whether it has a leader, as far as it knows.
+    pub(super) fn knows_leader(&self) -> bool {
+        self.group.status().leader.is_some()
+    }
+
     pub(super) async fn propose(
         &self,
         command: Bytes,

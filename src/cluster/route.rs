@@ -35,6 +35,7 @@ pub(super) struct Route {
     /// For reading where there is no replica here.
     mirror: Mirror,
     cluster_id: u128,
+    me: NodeId,
 }
 
 impl Route {
@@ -43,9 +44,11 @@ impl Route {
         peers: raft::Peers,
         known: watch::Receiver<State>,
         cluster_id: u128,
+        me: NodeId,
     ) -> Arc<Route> {
         let mirror = Mirror::new(shard);
-        Arc::new(Route { shard, peers, known, replica: RwLock::new(None), mirror, cluster_id })
+        let replica = RwLock::new(None);
+        Arc::new(Route { shard, peers, known, replica, mirror, cluster_id, me })
     }
 
     pub(super) fn shard(&self) -> ShardId {
@@ -69,6 +72,13 @@ impl Route {
         };
         let sets = [&placement.voters, &placement.wanted];
         sets.into_iter().find(|set| !set.is_empty()).cloned().unwrap_or_default()
+    }
+
+    /// Those of them that are not this node.
+    fn others(&self) -> BTreeSet<NodeId> {
+        let mut others = self.holders();
+        others.remove(&self.me);
+        others
     }
 
     /// Commits a command.
@@ -117,10 +127,14 @@ impl Route {
         hint: Option<NodeId>,
         command: Bytes,
     ) -> Result<(Index, Bytes), raft::ProposeError> {
-        if let Some(replica) = self.replica() {
-            return replica.propose(command).await;
+        let holders = self.others();
+        match self.replica() {
+            // A replica that just came, or was cut off, may know no leader where others do.
+            Some(replica) if replica.knows_leader() || holders.is_empty() || turn % 2 == 1 => {
+                return replica.propose(command).await;
+            }
+            _ => {}
         }
-        let holders = self.holders();
         let group = group_of(self.shard);
         let to = hint.or_else(|| holders.iter().nth(turn % holders.len().max(1)).copied());
         match to {
@@ -136,21 +150,31 @@ impl Route {
     /// A view that is as recent as the reader wants it: of the own replica, else of somebody
     /// else's.
     pub(super) async fn view(&self, consistency: &Consistency) -> Result<ShardView, ReadError> {
-        let Some(replica) = self.replica() else {
+        let own = self.replica().filter(|replica| {
+            replica.knows_leader()
+                || self.others().is_empty()
+                || !matches!(consistency, Consistency::Linearizable)
+        });
+        let Some(replica) = own else {
             if let Consistency::Stale(age) = consistency
                 && let Some(view) = self.mirror.recent(*age).await
             {
                 return Ok(view);
             }
-            return self.mirror.view(&self.peers, self.cluster_id, &self.holders()).await;
+            return self.mirror.view(&self.peers, self.cluster_id, &self.others()).await;
         };
-        match consistency {
+        let view = match consistency {
             Consistency::Linearizable => replica.read_view().await,
             Consistency::Session(seen) => {
                 replica.view_after(seen.get(&self.shard).copied().unwrap_or(0)).await
             }
             Consistency::Stale(age) => replica.view_within(*age).await,
+        };
+        if view.is_err() && self.replica().is_none() {
+            // It moved away while it was read.
+            return self.mirror.view(&self.peers, self.cluster_id, &self.others()).await;
         }
+        view
     }
 
     /// Drops what was kept to read a shard of others, where nobody reads it any more.

@@ -6,6 +6,7 @@ mod node;
 
 mod bad_inputs;
 mod clients;
+mod cluster;
 mod detected;
 mod dev;
 mod faults;

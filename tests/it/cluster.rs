@@ -1,0 +1,256 @@
+//! Nodes that come in and go while others push and query: real processes that share a directory.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::node::Node;
+
+const T: i64 = 1_700_000_000_000_000_000;
+/// For what a cluster does by itself: elections, moves.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A node whose data and objects lie below a directory that the test owns.
+async fn member(root: &Path, id: u64, join: Option<&Node>) -> Node {
+    let directory = root.join(format!("node-{id}"));
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let config = directory.join("drave.yaml");
+    std::fs::write(&config, config_of(root, id, join)).expect("a file");
+    Node::on(&directory.join("data"), Some(&config)).await
+}
+
+fn config_of(root: &Path, id: u64, join: Option<&Node>) -> String {
+    let mut config = json!({
+        "node_id": id,
+        "storage": {"bucket": format!("file://{}/objects", root.display())},
+    });
+    if let Some(join) = join {
+        config["cluster"] = json!({"join": peer_address(join)});
+    }
+    config.to_string()
+}
+
+fn peer_address(node: &Node) -> String {
+    let text = std::fs::read_to_string(node.data().join("addresses.json")).expect("a file");
+    let addresses: Value = serde_json::from_str(&text).expect("JSON");
+    addresses["peer"].as_str().expect("an address").into()
+}
+
+async fn status(node: &Node) -> Value {
+    let answer = node.get("/drave/v1/cluster/status", &[]).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()
+}
+
+/// Waits until every shard votes with exactly these nodes' choice of three, all settled.
+async fn settled(node: &Node, nodes: &[u64], n_voters: usize) {
+    let start = Instant::now();
+    let nodes: BTreeSet<u64> = nodes.iter().copied().collect();
+    loop {
+        let status = status(node).await;
+        let shards = status["shards"].as_array().expect("shards").clone();
+        let good = |shard: &Value| {
+            let ids = |name: &str| -> BTreeSet<u64> {
+                let ids = shard[name].as_array().expect("ids").iter();
+                ids.map(|id| id.as_u64().expect("an id")).collect()
+            };
+            let voters = ids("voters");
+            voters == ids("wanted") && voters.len() == n_voters && voters.is_subset(&nodes)
+        };
+        if shards.iter().all(good) {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "not settled: {status:#}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Pushes 20 lines of five streams, numbered from `first`.
+async fn push(node: &Node, first: i64) {
+    for stream in 0..5 {
+        let lines: Vec<(i64, String)> = (0..4)
+            .map(|n| first + stream * 4 + n)
+            .map(|n| (T + n * 1_000_000, format!("line {n}")))
+            .collect();
+        let entries: Vec<(i64, &str)> = lines.iter().map(|(ts, line)| (*ts, &**line)).collect();
+        let labels = json!({"app": "web", "pod": format!("p{stream}")});
+        let answer = node.push(&labels, &entries).await;
+        assert_eq!(answer.status, 204, "{}", answer.text);
+    }
+}
+
+/// Every node counts the same lines, in both languages.
+async fn check_counts(nodes: &[&Node], expected: i64) {
+    for node in nodes {
+        let lines = node.lines(r#"{app="web"}"#).await;
+        assert_eq!(lines.len() as i64, expected);
+        let rows = node.sql().await.query("select count(*) from logs", &[]).await.expect("rows");
+        assert_eq!(rows[0].get::<_, i64>(0), expected);
+    }
+}
+
+async fn change(node: &Node, id: u64, verb: &str) {
+    let path = format!("/drave/v1/cluster/nodes/{id}/{verb}");
+    let answer = node.post(&path, "text/plain", "").await;
+    assert_eq!(answer.status, 204, "{}", answer.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_node_grows_to_four_and_the_first_one_goes() {
+    let root = tempfile::tempdir().expect("a directory");
+    let one = member(root.path(), 1, None).await;
+    push(&one, 0).await;
+    let two = member(root.path(), 2, Some(&one)).await;
+    check_counts(&[&one, &two], 20).await;
+    let three = member(root.path(), 3, Some(&two)).await;
+    settled(&three, &[1, 2, 3], 3).await;
+    push(&two, 20).await;
+    check_counts(&[&one, &two, &three], 40).await;
+
+    // A fourth node has only some shards: it reads the others from those who have them.
+    let four = member(root.path(), 4, Some(&three)).await;
+    push(&four, 40).await;
+    settled(&four, &[1, 2, 3, 4], 3).await;
+    check_counts(&[&one, &two, &three, &four], 60).await;
+    assert_eq!(four.post("/flush", "text/plain", "").await.status, 204);
+    check_counts(&[&one, &four], 60).await;
+
+    change(&two, 1, "drain").await;
+    settled(&two, &[2, 3, 4], 3).await;
+    push(&one, 60).await;
+    change(&two, 1, "remove").await;
+    drop(one);
+    push(&four, 80).await;
+    check_counts(&[&two, &three, &four], 100).await;
+    let nodes = status(&four).await["nodes"].as_array().expect("nodes").len();
+    assert_eq!(nodes, 3, "a removed node is not shown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_node_costs_nothing_and_comes_back_elsewhere() {
+    let root = tempfile::tempdir().expect("a directory");
+    let one = member(root.path(), 1, None).await;
+    let mut two = member(root.path(), 2, Some(&one)).await;
+    let three = member(root.path(), 3, Some(&one)).await;
+    settled(&one, &[1, 2, 3], 3).await;
+    push(&two, 0).await;
+    let before = peer_address(&two);
+    // Restarted, it listens on other ports, and has missed nothing that it cannot get.
+    two.kill_and_restart().await;
+    assert_ne!(peer_address(&two), before);
+    push(&three, 20).await;
+    check_counts(&[&one, &two, &three], 40).await;
+    drop(one);
+    push(&three, 40).await;
+    push(&two, 60).await;
+    check_counts(&[&two, &three], 80).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_are_as_recent_as_asked() {
+    let root = tempfile::tempdir().expect("a directory");
+    let one = member(root.path(), 1, None).await;
+    let two = member(root.path(), 2, Some(&one)).await;
+    let three = member(root.path(), 3, Some(&one)).await;
+    settled(&one, &[1, 2, 3], 3).await;
+    let answer = one.push(&json!({"app": "web"}), &[(T, "a line")]).await;
+    let token = answer.headers["X-Drave-Commit"].to_str().expect("text").to_owned();
+    let range = [("query", r#"{app="web"}"#), ("start", "1700000000"), ("end", "1700000010")];
+    let ask = async |node: &Node, more: &[(&str, &str)]| {
+        let answer = node.get("/loki/api/v1/query_range", &[&range[..], more].concat()).await;
+        (answer.status, answer.text)
+    };
+    for node in [&one, &two, &three] {
+        for more in [
+            &[][..],
+            &[("consistency", "linearizable")],
+            &[("token", &token)],
+            &[("consistency", "session"), ("token", &token)],
+        ] {
+            let (status, text) = ask(node, more).await;
+            assert!(status == 200 && text.contains("a line"), "{more:?}: {status} {text}");
+        }
+    }
+    // Once the leader confirmed the replica after the push, old enough data have it too.
+    let start = Instant::now();
+    loop {
+        let stale = [("consistency", "stale"), ("max_staleness", "30s")];
+        let (status, text) = ask(&two, &stale).await;
+        assert_eq!(status, 200, "{text}");
+        if text.contains("a line") {
+            break;
+        }
+        assert!(start.elapsed() < PATIENCE, "{text}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let (status, text) = ask(&two, &[("consistency", "session"), ("token", "0:x")]).await;
+    assert!(status == 400 && text.contains("0:x"), "{status} {text}");
+    let (status, text) = ask(&two, &[("consistency", "eventual")]).await;
+    assert!(status == 400 && text.contains("none of linearizable"), "{status} {text}");
+    drop((one, three));
+    // Alone of three it can show what it has, and says so only to those who want it so.
+    let start = Instant::now();
+    while ask(&two, &[("token", &token)]).await.0 != 200 {
+        assert!(start.elapsed() < PATIENCE, "what the session has seen is here");
+    }
+    let (status, _) = ask(&two, &[]).await;
+    assert_eq!(status, 503, "nobody knows whether this is the latest");
+}
+
+/// What `drave serve` says when it does not start: one line.
+fn refused(data: &Path, config: &str) -> String {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("drave.yaml");
+    std::fs::write(&file, config).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drave"));
+    command.arg("serve").arg("--data").arg(data).arg("--config").arg(&file);
+    for flag in ["--http-listen", "--pg-listen", "--peer-listen"] {
+        command.args([flag, "127.0.0.1:0"]);
+    }
+    let output = command.env("RUST_LOG", "off").output().expect("drave runs");
+    assert!(!output.status.success(), "it must not start");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(said.lines().count(), 1, "one line: {said}");
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_refused_and_change_nothing() {
+    let root = tempfile::tempdir().expect("a directory");
+    let one = member(root.path(), 1, None).await;
+    push(&one, 0).await;
+    let before = status(&one).await["nodes"].clone();
+
+    let same_id = config_of(root.path(), 1, Some(&one));
+    let said = refused(&root.path().join("same-id"), &same_id);
+    assert!(said.contains("node 1 is already in this cluster"), "{said}");
+
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let other = member(elsewhere.path(), 7, None).await;
+    let data = other.data().to_owned();
+    drop(other);
+    let said = refused(&data, &config_of(root.path(), 7, Some(&one)));
+    assert!(said.contains("cluster"), "{said}");
+
+    // Whatever comes over the peer port that no peer would send.
+    for garbage in
+        [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 4096], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
+    {
+        use tokio::io::AsyncWriteExt;
+        let mut socket =
+            tokio::net::TcpStream::connect(peer_address(&one)).await.expect("connects");
+        // It may hang up in the middle.
+        let _ = socket.write_all(garbage).await;
+    }
+    assert_eq!(status(&one).await["nodes"], before);
+    check_counts(&[&one], 20).await;
+
+    // Another object storage than the cluster's: it would miss what others flush.
+    let config = config_of(elsewhere.path(), 8, Some(&one));
+    std::fs::remove_dir_all(elsewhere.path().join("objects")).expect("removes");
+    let said = refused(&root.path().join("other-storage"), &config);
+    assert!(said.contains("storage.bucket"), "{said}");
+}
