@@ -143,6 +143,7 @@ impl Running {
             lifecycle,
             pool,
             Arc::clone(&metrics),
+            stopped.clone(),
         );
         tasks.push(tokio::spawn(http::serve(http, http::router(Arc::new(api)), stopped)));
         write_addresses(&config.data, &addresses)?;

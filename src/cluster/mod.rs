@@ -121,6 +121,11 @@ impl Cluster {
         self.shard(shard).replica.local_view()
     }
 
+    /// The last index that this node's replica has applied, as it moves.
+    pub fn applied(&self, shard: ShardId) -> tokio::sync::watch::Receiver<Index> {
+        self.shard(shard).replica.applied()
+    }
+
     /// Where the shard's Raft group stands.
     pub fn status(&self, shard: ShardId) -> GroupStatus {
         self.shard(shard).replica.status()

@@ -94,6 +94,10 @@ impl Replica {
         self.group.with_machine(|machine| machine.0.view())
     }
 
+    pub(super) fn applied(&self) -> tokio::sync::watch::Receiver<Index> {
+        self.group.applied()
+    }
+
     pub(super) fn status(&self) -> raft::GroupStatus {
         self.group.status()
     }

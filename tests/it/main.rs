@@ -6,6 +6,7 @@ mod node;
 
 mod bad_inputs;
 mod clients;
+mod cursors;
 mod detected;
 mod faults;
 mod index;
@@ -15,3 +16,4 @@ mod push;
 mod readme;
 mod restart;
 mod sql;
+mod tail;
