@@ -60,7 +60,6 @@ const UNUSED_LIMITS: &[&str] = &[
     "max_streams_per_user",
     "use_owned_stream_count",
     "increment_duplicate_timestamp",
-    "max_concurrent_tail_requests",
     "max_query_range",
     "max_query_lookback",
     "query_timeout",

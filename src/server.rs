@@ -179,6 +179,7 @@ impl Running {
             lifecycle,
             pool,
             Arc::clone(&metrics),
+            stopped.clone(),
         );
         let http = TcpListener::from_std(http)?;
         tasks.push(tokio::spawn(http::serve(http, http::router(Arc::new(api)), stopped)));

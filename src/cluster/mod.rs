@@ -204,6 +204,11 @@ impl Cluster {
         self.status(shard).is_some_and(|status| status.leader == Some(self.0.me))
     }
 
+    /// The last index that is applied where the shard is read from, as it moves.
+    pub fn applied(&self, shard: ShardId) -> watch::Receiver<Index> {
+        self.0.shard(shard).route.applied()
+    }
+
     /// Where the shard's Raft group stands on this node; `None` where it has no replica.
     pub fn status(&self, shard: ShardId) -> Option<GroupStatus> {
         Some(self.0.shard(shard).route.replica()?.status())

@@ -23,6 +23,8 @@ use crate::shard::{Reply, ShardView};
 
 /// After this a proposal's outcome is unknown, or nothing was done: a client must not wait for ever.
 const PROPOSE_TIME_MAX: Duration = Duration::from_secs(20);
+/// How often a shard of others is looked at by whoever follows it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Between two tries where nobody leads.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
@@ -175,6 +177,25 @@ impl Route {
             return self.mirror.view(&self.peers, self.cluster_id, &self.others()).await;
         }
         view
+    }
+
+    /// The last index that is applied where the shard is read from, as it moves. Where that is
+    /// elsewhere, it is looked at now and then, as long as anybody wants to know.
+    pub(super) fn applied(self: &Arc<Route>) -> watch::Receiver<Index> {
+        if let Some(replica) = self.replica() {
+            return replica.group().applied();
+        }
+        let (moves, applied) = watch::channel(0);
+        let route = Arc::clone(self);
+        tokio::spawn(async move {
+            while !moves.is_closed() {
+                if let Ok(view) = route.view(&Consistency::Linearizable).await {
+                    moves.send_if_modified(|now| std::mem::replace(now, view.applied()) != *now);
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        });
+        applied
     }
 
     /// Drops what was kept to read a shard of others, where nobody reads it any more.

@@ -12,8 +12,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use crate::model::{Labels, Timestamp};
-use crate::query::logs::{LogAnswer, LogEntry, by_labels};
+use crate::query::logs::{EntryLabels, LogAnswer, LogEntry, by_labels};
 use crate::query::metric::{MetricAnswer, Series};
+use crate::query::pages::Cursor;
 use crate::scan::Stats;
 
 pub(super) const JSON: &str = "application/json";
@@ -55,8 +56,13 @@ pub(super) fn formatted(query: &str) -> Response {
 }
 
 /// Entries, grouped by the labels they are shown under. `categorize` keeps labels apart by where
-/// they come from.
-pub(super) fn streams(answer: &LogAnswer, categorize: bool, cost: &Cost<'_>) -> Response {
+/// they come from; `next` is where to go on.
+pub(super) fn streams(
+    answer: &LogAnswer,
+    categorize: bool,
+    next: Option<Cursor>,
+    cost: &Cost<'_>,
+) -> Response {
     let mut out = String::from(r#"{"status":"success","data":{"resultType":"streams","#);
     if categorize {
         out.push_str(r#""encodingFlags":["categorize-labels"],"#);
@@ -71,6 +77,9 @@ pub(super) fn streams(answer: &LogAnswer, categorize: bool, cost: &Cost<'_>) -> 
         out.push_str("]}");
     });
     out.push(']');
+    if let Some(next) = next {
+        let _ = write!(out, ",\"next_cursor\":\"{next}\"");
+    }
     stats(&mut out, cost);
     out.push_str("}}\n");
     respond(JSON_UTF8, out)
@@ -80,18 +89,23 @@ fn entry(out: &mut String, entry: &LogEntry, categorize: bool) {
     let _ = write!(out, "[\"{}\",", entry.timestamp.nanos());
     text(out, &entry.line);
     if categorize {
-        out.push_str(",{");
-        let parts =
-            [("structuredMetadata", &entry.labels.metadata), ("parsed", &entry.labels.parsed)];
-        let present = parts.into_iter().filter(|(_, pairs)| !pairs.is_empty());
-        separated(out, present, |out, (name, pairs)| {
-            text(out, name);
-            out.push(':');
-            object(out, pairs.iter().map(|(name, value)| (&**name, &**value)));
-        });
-        out.push('}');
+        out.push(',');
+        entry_labels(out, &entry.labels);
     }
     out.push(']');
+}
+
+/// The labels that an entry has beside those of its stream, by where they come from.
+pub(super) fn entry_labels(out: &mut String, labels: &EntryLabels) {
+    out.push('{');
+    let parts = [("structuredMetadata", &labels.metadata), ("parsed", &labels.parsed)];
+    let present = parts.into_iter().filter(|(_, pairs)| !pairs.is_empty());
+    separated(out, present, |out, (name, pairs)| {
+        text(out, name);
+        out.push(':');
+        object(out, pairs.iter().map(|(name, value)| (&**name, &**value)));
+    });
+    out.push('}');
 }
 
 /// Numbers: a matrix, a vector or a scalar.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -28,7 +27,6 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 /// Serves `router` until `stop` says true.
 pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let graceful = GracefulShutdown::new();
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("places are never closed");
         let accepted = tokio::select! {
@@ -44,20 +42,37 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
                 continue;
             }
         };
-        let connection = graceful.watch(speak(stream, router.clone()));
+        let connection = speak(stream, router.clone());
+        let mut stop = stop.clone();
+        let stopped = async move {
+            // An error means that whoever could say so is gone.
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stopped => {
+                    // The request under way gets its answer.
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 debug!(%error, "connection ended early");
             }
             drop(place);
         });
     }
     // What still runs after this is cut off by the end of the process.
-    let _ = tokio::time::timeout(DRAIN_TIME_MAX, graceful.shutdown()).await;
+    let all = u32::try_from(CONNECTIONS_MAX).expect("a small number");
+    let _ = tokio::time::timeout(DRAIN_TIME_MAX, places.acquire_many(all)).await;
 }
 
-type Connection =
-    hyper::server::conn::http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
+type Connection = hyper::server::conn::http1::UpgradeableConnection<
+    TokioIo<TcpStream>,
+    TowerToHyperService<Router>,
+>;
 
 fn speak(stream: TcpStream, router: Router) -> Connection {
     // Answers are written whole: waiting to fill a packet only delays them.
@@ -68,4 +83,6 @@ fn speak(stream: TcpStream, router: Router) -> Connection {
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        // For tails: a connection that was upgraded is theirs.
+        .with_upgrades()
 }

@@ -8,6 +8,7 @@ mod cluster;
 mod detected;
 mod encode;
 mod error;
+mod export;
 mod index;
 mod legacy;
 mod listen;
@@ -18,6 +19,7 @@ mod patterns;
 mod push;
 mod query;
 mod status;
+mod tail;
 mod tenant;
 
 use std::sync::Arc;
@@ -25,7 +27,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::cluster::Cluster;
 use crate::ingest::StreamCache;
@@ -74,10 +76,13 @@ pub struct Api {
     streams: StreamCache,
     push_memory: Arc<Semaphore>,
     patterns: Arc<Cache>,
+    tails: tail::Tails,
+    stop: watch::Receiver<bool>,
 }
 
 impl Api {
-    /// Puts the parts together and registers the metrics of this floor.
+    /// Puts the parts together and registers the metrics of this floor. Connections that would
+    /// go on for ever end when `stop` says true.
     pub fn new(
         options: Options,
         cluster: Cluster,
@@ -85,6 +90,7 @@ impl Api {
         lifecycle: Lifecycle,
         pool: Pool,
         metrics: Arc<Metrics>,
+        stop: watch::Receiver<bool>,
     ) -> Api {
         let push_memory = Arc::new(Semaphore::new(options.push_bytes_max / 1024));
         let push_metrics = metrics.register(push::PushMetrics::register);
@@ -100,6 +106,8 @@ impl Api {
             streams,
             push_memory,
             patterns: Arc::new(Cache::new(PATTERN_BYTES_MAX)),
+            tails: tail::Tails::default(),
+            stop,
         }
     }
 }
@@ -130,6 +138,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .merge(detected::routes())
         .merge(patterns::routes())
         .merge(legacy::routes())
+        .merge(tail::routes())
         .merge(absent::routes())
         .merge(admin::routes())
         .route("/loki/api/v1/status/buildinfo", get(status::build_info))

@@ -11,9 +11,10 @@ use http_body_util::{BodyExt, Limited};
 
 use super::error::Error;
 use super::params::Params;
-use super::{Api, encode, tenant};
+use super::{Api, encode, export, tenant};
 use crate::logql::{self, ast};
-use crate::model::{TimeRange, Timestamp};
+use crate::model::{Tenant, TimeRange, Timestamp};
+use crate::query::pages::{self, Cursor};
 use crate::query::{logs, metric};
 use crate::scan::{self, Scanner};
 use crate::telemetry::{self, Stopwatch};
@@ -60,22 +61,28 @@ pub(super) async fn range(
     let limit = params.limit()?;
     let direction = params.direction()?;
     let interval = params.interval()?;
-    api.options.limits.check_query_length(&range).map_err(Error::bad_request)?;
+    let limits = api.limits(&tenant);
+    limits.check_query_length(&range).map_err(Error::bad_request)?;
     match parse(&params)? {
         ast::Query::Log(log) => {
-            api.options.limits.check_entries(limit).map_err(Error::bad_request)?;
-            let wanted = logs::Params { range, limit: limit as usize, direction, interval, now };
-            let answer = logs::run(&api.scanner(&params)?, &tenant, &log, &wanted).await;
-            let answer = answer.map_err(|error| api.explain(error))?;
-            let flags = headers.get_all(FLAGS_HEADER).iter();
-            let categorize =
-                flags.flat_map(|value| value.to_str()).any(|value| value.contains("categorize"));
+            let mut wanted =
+                logs::Params { range, limit: limit as usize, direction, interval, now };
+            if export::is_wanted(&headers) {
+                // An export is whole unless a limit was asked for, and has no cap of its own.
+                if params.get("limit").is_none() {
+                    wanted.limit = usize::MAX;
+                }
+                return export::begin(&api, api.scanner(&params)?, &tenant, log, wanted).await;
+            }
+            limits.check_entries(limit).map_err(Error::bad_request)?;
+            let (answer, next) = page(&api, &tenant, &log, &wanted, &params).await?;
+            let categorize = categorizes(&headers);
             let cost = encode::Cost {
                 stats: &answer.stats,
                 elapsed: stopwatch.elapsed(),
                 n_entries: answer.entries.len(),
             };
-            Ok(encode::streams(&answer, categorize, &cost))
+            Ok(encode::streams(&answer, categorize, next, &cost))
         }
         ast::Query::Metric(expression) => {
             let (start, end) = align(&range, step);
@@ -84,12 +91,42 @@ pub(super) async fn range(
                 end,
                 step,
                 instant: false,
-                series_max: api.options.limits.max_query_series,
+                series_max: limits.max_query_series,
                 now,
             };
             numbers(&api, &api.scanner(&params)?, &tenant, &expression, &wanted, stopwatch).await
         }
     }
+}
+
+/// One answer of a log query, and the cursor behind it.
+async fn page(
+    api: &Api,
+    tenant: &Tenant,
+    log: &ast::LogQuery,
+    wanted: &logs::Params,
+    params: &Params,
+) -> Result<(logs::LogAnswer, Option<Cursor>), Error> {
+    let cursor = params.get("cursor").map(str::parse::<Cursor>).transpose();
+    let cursor = cursor.map_err(|error| Error::bad_request(error.to_string()))?;
+    let scanner = api.scanner(params)?;
+    if !wanted.interval.is_zero() {
+        if cursor.is_some() {
+            let text = "interval leaves entries out: there is no cursor with it";
+            return Err(Error::bad_request(text));
+        }
+        let answer = logs::run(&scanner, tenant, log, wanted).await;
+        return Ok((answer.map_err(|error| api.explain(error))?, None));
+    }
+    let snapshot = scanner.snapshot(tenant).await.map_err(scan_error)?;
+    let page = pages::page(&scanner, &snapshot, log, wanted, cursor).await;
+    page.map_err(|error| api.explain(error))
+}
+
+/// Whether the client wants labels kept apart by where they come from.
+pub(super) fn categorizes(headers: &HeaderMap) -> bool {
+    let flags = headers.get_all(FLAGS_HEADER).iter().flat_map(|value| value.to_str());
+    flags.flat_map(|value| value.split(',')).any(|flag| flag.trim() == "categorize-labels")
 }
 
 /// Steps at whole multiples of their width, as Loki's frontend asks for them: a dashboard that
@@ -127,7 +164,7 @@ pub(super) async fn instant(
                 end: time,
                 step: Duration::from_secs(1),
                 instant: true,
-                series_max: api.options.limits.max_query_series,
+                series_max: api.limits(&tenant).max_query_series,
                 now,
             };
             numbers(&api, &api.scanner(&params)?, &tenant, &expression, &wanted, stopwatch).await
@@ -138,7 +175,7 @@ pub(super) async fn instant(
 async fn numbers(
     api: &Api,
     scanner: &Scanner,
-    tenant: &crate::model::Tenant,
+    tenant: &Tenant,
     expression: &ast::Metric,
     wanted: &metric::Params,
     stopwatch: Stopwatch,

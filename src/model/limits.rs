@@ -65,6 +65,8 @@ pub struct Limits {
     /// Longest time range of a query. 0, the default, is no limit: unlike in Loki, a long range
     /// costs no more than what it matches, and people bring old logs.
     pub max_query_length: Span,
+    /// Tails that may run at once; 0 is no limit.
+    pub max_concurrent_tail_requests: usize,
     /// Whether the volume endpoints answer.
     pub volume_enabled: bool,
     /// Most rows of a volume answer.
@@ -96,6 +98,7 @@ impl Default for Limits {
             max_entries_limit_per_query: 5000,
             max_query_series: 500,
             max_query_length: Span(Duration::ZERO),
+            max_concurrent_tail_requests: 10,
             volume_enabled: true,
             volume_max_series: 1000,
         }

@@ -20,7 +20,7 @@ use crate::logql::ast;
 use crate::logql::pipeline::{self, Hints, Pipeline, Runner};
 use crate::logql::row::Category;
 use crate::model::{Labels, Lines, Rows, Tenant, TimeRange, Timestamp};
-use crate::scan::{Columns, Order, Request, Scanner, Selection, Stats, Visit};
+use crate::scan::{Columns, Order, Positions, Request, Scanner, Selection, Snapshot, Stats, Visit};
 
 /// Bytes of lines and labels that one answer may hold.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -98,6 +98,18 @@ pub async fn run(
     query: &ast::LogQuery,
     params: &Params,
 ) -> Result<LogAnswer, Error> {
+    let snapshot = scanner.snapshot(tenant).await?;
+    run_on(scanner, &snapshot, query, params, None).await
+}
+
+/// The same of what a snapshot shows, or of what it shows above some positions.
+pub(super) async fn run_on(
+    scanner: &Scanner,
+    snapshot: &Snapshot,
+    query: &ast::LogQuery,
+    params: &Params,
+    above: Option<Positions>,
+) -> Result<LogAnswer, Error> {
     let hints = Hints { labels: None, now: params.now.nanos() };
     let pipeline = Pipeline::compile(&query.pipeline, &hints);
     let pipeline = pipeline.map_err(|error| Error::BadQuery(error.to_string()))?;
@@ -115,11 +127,11 @@ pub async fn run(
         selection: Selection::Selector(query.selector.clone()),
         range: params.range.clone(),
         order,
+        above,
     };
-    let snapshot = scanner.snapshot(tenant).await?;
     let stats = Arc::new(Stats::default());
     let (out, mut found) = mpsc::channel(PARTIALS_MAX);
-    let scan = scanner.run(&snapshot, &request, Arc::clone(&collector), &stats, out);
+    let scan = scanner.run(snapshot, &request, Arc::clone(&collector), &stats, out);
     let join = async {
         let mut best = Best::new(&collector);
         while let Some(entries) = found.recv().await {
@@ -219,7 +231,7 @@ impl Visit for Collector {
     }
 }
 
-fn labels_of(entry: &pipeline::Entry<'_>) -> Arc<EntryLabels> {
+pub(super) fn labels_of(entry: &pipeline::Entry<'_>) -> Arc<EntryLabels> {
     let mut labels = EntryLabels::default();
     for (name, category, value) in entry.labels() {
         let pairs = match category {
@@ -346,7 +358,8 @@ pub fn by_labels<'e>(entries: &'e [LogEntry], merged: bool) -> BTreeMap<Pairs, V
     streams
 }
 
-fn shown(labels: &EntryLabels, merged: bool) -> Pairs {
+/// The labels that an entry is shown under. `merged`: all of them; else those of its stream.
+pub fn shown(labels: &EntryLabels, merged: bool) -> Pairs {
     if !merged {
         return labels.stream.clone();
     }

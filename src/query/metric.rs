@@ -145,6 +145,7 @@ impl Aggregate {
             selection: Selection::Selector(self.leaf.selector.clone()),
             range: Timestamp(after.saturating_add(1))..Timestamp(until.saturating_add(1)),
             order: Order::Any,
+            above: None,
         };
         let mut total = self.start();
         let (out, mut parts) = mpsc::channel(PARTIALS_MAX);

@@ -7,8 +7,10 @@
 pub mod detected;
 pub mod logs;
 pub mod metric;
+pub mod pages;
 pub mod patterns;
 pub mod sql;
+pub mod tail;
 pub mod volume;
 
 use crate::logql;

@@ -98,6 +98,7 @@ pub async fn run(
         selection: Selection::Selector(params.selector.clone()),
         range: params.range.clone(),
         order: Order::Any,
+        above: None,
     };
     let snapshot = scanner.snapshot(tenant).await?;
     let stats = Arc::new(Stats::default());

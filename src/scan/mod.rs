@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 
 use crate::cluster::consistency::Consistency;
 use crate::cluster::{Cluster, ReadError};
-use crate::model::{Labels, Selector, ShardId, Tenant, TimeRange};
+use crate::model::{Index, Labels, Selector, ShardId, Tenant, TimeRange};
 use crate::objects::Objects;
 use crate::pool::Pool;
 use crate::shard::ShardView;
@@ -101,7 +101,13 @@ pub struct Request {
     pub range: TimeRange,
     /// What matters first.
     pub order: Order,
+    /// Only what may have been committed above these indexes: for one who has read up to there.
+    /// A chunk is read whole, so some of what it holds may have been read before.
+    pub above: Option<Positions>,
 }
+
+/// An index of each shard.
+pub type Positions = std::collections::BTreeMap<ShardId, Index>;
 
 /// Reads what the node's shards hold. Cheap to clone.
 #[derive(Clone)]
@@ -147,6 +153,16 @@ impl Scanner {
         Scanner { consistency, ..self.clone() }
     }
 
+    /// The shards that it reads.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Where work on rows is done.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// Takes one view of every shard, by default each at a read index that covers everything
     /// acknowledged before this call. What it shows does not change, whatever is sealed or flushed
     /// meanwhile.
@@ -167,6 +183,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Up to where it shows each shard.
+    pub fn positions(&self) -> Positions {
+        self.shards.iter().map(|(shard, view)| (*shard, view.applied())).collect()
+    }
+
     /// The streams that may have an entry in the range, sorted. Bounds of streams are kept by the
     /// hour, so a stream whose entries lie just outside may be among them.
     pub fn streams(&self, selection: &Selection, range: &TimeRange) -> Vec<Labels> {

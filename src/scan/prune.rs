@@ -187,8 +187,9 @@ fn wanted_of_head(
     let mut head = Head::default();
     // Whether a label set is selected is asked once, however many batches name it.
     let mut known: std::collections::HashMap<Labels, bool> = std::collections::HashMap::new();
-    let sealed = view.sealed_heads().iter().map(|sealed| &sealed.head);
-    for (_, batch) in sealed.chain([view.head()]).flat_map(|head| head.iter()) {
+    let above = request.above.as_ref().and_then(|above| above.get(&view.shard()).copied());
+    let batches = view.batches_above(above.unwrap_or(0));
+    for (_, batch) in batches {
         let mut wanted = Vec::new();
         for (segment, meta) in batch.segments().iter().enumerate() {
             if meta.tenant != *tenant

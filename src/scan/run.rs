@@ -140,7 +140,11 @@ impl Scanner {
         request: &Request,
         stats: &Stats,
     ) -> Result<Vec<Chunk>, Error> {
-        let chunks = view.chunks(&snapshot.tenant, &request.range);
+        let mut chunks = view.chunks(&snapshot.tenant, &request.range);
+        if let Some(above) = &request.above {
+            let index = above.get(&view.shard()).copied().unwrap_or(0);
+            chunks.retain(|chunk| chunk.covers.last > index);
+        }
         Stats::add(&stats.chunks, chunks.len() as u64);
         let loads = chunks.into_iter().map(|chunk| {
             let object = chunk.path(view.shard());

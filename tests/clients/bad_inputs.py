@@ -25,23 +25,12 @@ import zlib
 
 # Inputs whose answer is known to differ from the list, and why. They are sent all the same, must
 # do no harm, and are counted apart.
-NO_TAIL = "/loki/api/v1/tail does not exist yet: 404"
 LIKE_LOKI = "clients rely on Loki taking it: "
 DIFFERS = {
     "pj-no-labels": LIKE_LOKI + "the stream becomes {service_name=\"unknown_service\"}",
     "pj-label-number": LIKE_LOKI + "a number is taken as its text",
     "pj-value-short": LIKE_LOKI + "a missing line is an empty line",
     "t-star": "`*` is one of the characters of a tenant id, here as in Loki",
-    "w-no-upgrade": NO_TAIL,
-    "w-noquery": NO_TAIL,
-    "w-metric": NO_TAIL,
-    "w-delay": NO_TAIL,
-    "w-limit": NO_TAIL,
-    "w-unmasked": NO_TAIL,
-    "w-len-2^63": NO_TAIL,
-    "w-fragment-flood": NO_TAIL,
-    "w-ping-flood": NO_TAIL,
-    "w-version": NO_TAIL,
     "g-query-before-auth": "there are no passwords yet: any user may ask",
     "s-sort-all": "the few lines of this test are sorted within the memory limit",
 }

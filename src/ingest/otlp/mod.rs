@@ -296,12 +296,11 @@ fn part<'m>(message: &'m [u8], number: u32, what: &'static str) -> Result<&'m [u
     Ok(b"")
 }
 
+/// What is done with a key and its value, not looked into.
+type EachPair<'e> = dyn FnMut(&str, &[u8]) -> Result<(), Refused> + 'e;
+
 /// Every `KeyValue` of a message that stands under a field.
-fn attributes(
-    message: &[u8],
-    number: u32,
-    each: &mut dyn FnMut(&str, &[u8]) -> Result<(), Refused>,
-) -> Result<(), Refused> {
+fn attributes(message: &[u8], number: u32, each: &mut EachPair<'_>) -> Result<(), Refused> {
     let mut fields = Fields::of(message);
     while let Some((field, value)) = fields.next()? {
         match value {

@@ -48,6 +48,7 @@ pub async fn run(
         selection: Selection::Selector(selector.clone()),
         range: range.clone(),
         order: Order::Any,
+        above: None,
     };
     let snapshot = scanner.snapshot(tenant).await?;
     let stats = Arc::new(Stats::default());

@@ -193,7 +193,7 @@ impl Table for LogsTable {
         Ok(match (request.newest_first, request.limit) {
             (Some(newest_first), Some(limit)) => {
                 let order = if newest_first { Order::Backward } else { Order::Forward };
-                let wanted = Request { selection, range, order };
+                let wanted = Request { selection, range, order, above: None };
                 self.first(wanted, First::new(reader, newest_first, limit))
             }
             // Who asks for an order without a limit sorts by itself: it can spill.
@@ -201,7 +201,9 @@ impl Table for LogsTable {
                 let text = "an order without a limit is not for the table".to_string();
                 return Err(SourceError::Internal(text));
             }
-            (None, _) => self.stream(Request { selection, range, order: Order::Any }, reader),
+            (None, _) => {
+                self.stream(Request { selection, range, order: Order::Any, above: None }, reader)
+            }
         })
     }
 }
