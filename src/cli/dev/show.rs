@@ -78,8 +78,9 @@ pub(super) fn table(state: &State, ready: &[bool], groups: Option<&[Value]>) -> 
         let leads = groups.map(|groups| {
             groups.iter().filter(|group| group["leader"].as_u64() == Some(node.id)).count()
         });
-        let sees = NODES.iter().filter(|other| **other != node.id);
-        let sees = sees.filter(|other| !state.is_cut(node.id, **other)).map(u64::to_string);
+        let others = state.nodes.iter().filter(|other| other.id != node.id && other.pid.is_some());
+        let sees = others.filter(|other| node.pid.is_some() && !state.is_cut(node.id, other.id));
+        let sees = sees.map(|other| other.id.to_string());
         let life = match (&node.ended, is_ready) {
             (Some(why), _) => why.clone(),
             (None, true) => "ready".into(),

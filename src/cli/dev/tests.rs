@@ -97,14 +97,19 @@ fn links_are_cut_between_groups_only() {
 
 #[test]
 fn the_status_shows_what_is_broken_and_who_leads() {
-    let mut broken = state(vec![vec![1, 2], vec![3]]);
-    broken.node(2).expect("a node").ended = Some("killed".into());
+    let mut broken = state(vec![vec![1, 2, 4], vec![3]]);
+    let mut fourth = broken.nodes[0].clone();
+    (fourth.id, fourth.pid) = (4, Some(4));
+    broken.nodes.push(fourth);
+    let killed = broken.node(2).expect("a node");
+    (killed.pid, killed.ended) = (None, Some("killed".into()));
     let group = |leader: u64| serde_json::json!({ "leader": leader });
-    let text = table(&broken, &[true, false, false], Some(&[group(1), group(1), group(3)]));
+    let text = table(&broken, &[true, false, false, true], Some(&[group(1), group(1), group(3)]));
     let line = |n: usize| text.lines().nth(n + 1).expect("a line").to_string();
     assert!(line(1).contains("ready") && line(1).contains("2 groups"), "{text}");
     assert!(line(2).contains("killed") && line(3).contains("not ready"), "{text}");
-    assert!(line(1).trim_end().ends_with("| 2") && line(3).trim_end().ends_with('|'), "{text}");
+    assert!(line(1).trim_end().ends_with(" 4") && line(4).trim_end().ends_with(" 1"), "{text}");
+    assert!(line(2).trim_end().ends_with('|') && line(3).trim_end().ends_with('|'), "{text}");
 }
 
 #[test]
