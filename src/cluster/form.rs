@@ -306,7 +306,12 @@ impl Forming<'_> {
             };
             self.door.opened(meta.clone());
             if let Some(address) = &options.join {
-                self.join(address, &node).await?;
+                let (me, mut own) = (options.node_id, known.clone());
+                tokio::select! {
+                    joined = self.join(address, &node) => joined?,
+                    // Who is in already needs nobody to let it in: whoever did once may be gone.
+                    Ok(_) = own.wait_for(|state| state.nodes.contains_key(&me)) => {}
+                }
             }
             // A founder that died halfway is asked again.
             let again = tokio::select! {
