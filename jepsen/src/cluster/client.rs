@@ -168,9 +168,17 @@ impl Client {
     }
 
     pub(crate) async fn is_ready(&self, at: &Address) -> bool {
+        self.ready(at).await.is_ok()
+    }
+
+    /// Whether a node is ready, and if not, what it says.
+    pub(crate) async fn ready(&self, at: &Address) -> Result<(), String> {
         let request = self.http.get(format!("http://{}/ready", at.http));
-        let answer = request.timeout(Duration::from_secs(1)).send().await;
-        answer.is_ok_and(|answer| answer.status().is_success())
+        match request.timeout(Duration::from_secs(1)).send().await {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(answer.text().await.unwrap_or_default().trim().into()),
+            Err(error) => Err(innermost(&error)),
+        }
     }
 
     /// Asks a node to do something that has no answer but "done".

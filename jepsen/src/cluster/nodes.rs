@@ -352,14 +352,14 @@ impl Cluster {
         };
         let (client, began) = (Client::new()?, self.recorder.now());
         loop {
-            if client.is_ready(&address).await {
+            let Err(said) = client.ready(&address).await else {
                 let at = self.recorder.now();
                 let after = at - began;
                 self.recorder.record(Event::Ready { node: id, at, after });
                 return Ok(());
-            }
+            };
             let waited = Duration::from_micros(self.recorder.now() - began);
-            ensure!(waited < READY_TIME_MAX, "node {id} is not ready in {READY_TIME_MAX:?}");
+            ensure!(waited < READY_TIME_MAX, "node {id}, after {READY_TIME_MAX:?}: {said}");
             let mut state = self.state.lock().await;
             let node = state.node(id)?;
             // Something else ended it meanwhile: that is not this start's fault.
