@@ -11,7 +11,6 @@
 //! - A group's entries are contiguous from `purged + 1`, or the file is damaged.
 
 use std::ops::Range;
-use std::path::PathBuf;
 
 use bytes::{Bytes, BytesMut};
 use openraft::EntryPayload;
@@ -19,7 +18,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
 use tokio::sync::oneshot;
 
 use super::value::{self, Encoded, Head, Key};
-use super::{Medium, decode_identity, encode_identity, failed, guarded, open};
+use super::{Medium, Place, decode_identity, encode_identity, failed, guarded, open};
 use crate::error::Error;
 use crate::node::Identity;
 use crate::types::{Entry, IoFlushed, LeaderId, LogId, Payload, Vote};
@@ -109,27 +108,27 @@ pub(crate) struct Marks {
 /// The open database.
 pub(crate) struct LogDb {
     db: Database,
-    path: PathBuf,
+    place: Place,
 }
 
 impl LogDb {
     /// Opens the file, and repairs it if the last process was killed.
     pub(crate) fn open(medium: Medium) -> Result<Self, Error> {
-        let (db, path) = open(medium, CACHE_BYTES)?;
-        Ok(Self { db, path })
+        let (db, place) = open(medium, CACHE_BYTES)?;
+        Ok(Self { db, place })
     }
 
     /// Whose file it is; nothing for a new file.
     pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
-        guarded(&self.path, || {
-            let txn = self.db.begin_read().map_err(|e| failed(&self.path, e))?;
+        guarded(&self.place, || {
+            let txn = self.db.begin_read().map_err(|e| failed(&self.place, e))?;
             let meta = match txn.open_table(META) {
                 Ok(meta) => meta,
                 Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-                Err(error) => return Err(failed(&self.path, error)),
+                Err(error) => return Err(failed(&self.place, error)),
             };
-            let row = meta.get(IDENTITY).map_err(|e| failed(&self.path, e))?;
-            row.map(|row| decode_identity(&self.path, row.value())).transpose()
+            let row = meta.get(IDENTITY).map_err(|e| failed(&self.place, e))?;
+            row.map(|row| decode_identity(&self.place.path, row.value())).transpose()
         })
     }
 
@@ -144,7 +143,7 @@ impl LogDb {
 
     /// Whether any group wrote anything yet.
     pub(crate) fn is_unused(&self) -> Result<bool, Error> {
-        guarded(&self.path, || {
+        guarded(&self.place, || {
             let check = || -> Result<bool, redb::Error> {
                 let txn = self.db.begin_read()?;
                 let meta = txn.open_table(META)?;
@@ -152,7 +151,7 @@ impl LogDb {
                 let other = meta.range(..IDENTITY)?.next().transpose()?.is_some();
                 Ok(!other && log.first()?.is_none())
             };
-            check().map_err(|error| failed(&self.path, error))
+            check().map_err(|error| failed(&self.place, error))
         })
     }
 
@@ -164,7 +163,7 @@ impl LogDb {
         ) -> Result<(), redb::Error>
         + 'a,
     ) -> Result<(), Error> {
-        guarded(&self.path, || {
+        guarded(&self.place, || {
             let write = || -> Result<(), redb::Error> {
                 // One-phase commits, without quick repair: one fsync each, and a repair after a
                 // crash reads the whole log and so checks it.
@@ -176,7 +175,7 @@ impl LogDb {
                 txn.commit()?;
                 Ok(())
             };
-            write().map_err(|error| failed(&self.path, error))
+            write().map_err(|error| failed(&self.place, error))
         })
     }
 
@@ -222,7 +221,7 @@ impl LogDb {
 
     /// What is known of a group's replica besides its log.
     pub(crate) fn marks(&self, group: u32) -> Result<Marks, Error> {
-        guarded(&self.path, || {
+        guarded(&self.place, || {
             let epoch = self.mark(group, EPOCH)?.map_or(0, |row| word(&row, 0));
             Ok(Marks { epoch, erasing: self.mark(group, ERASING)?.is_some() })
         })
@@ -230,7 +229,7 @@ impl LogDb {
 
     /// Reads a group's whole log, checks every value, and keeps the commands of `wal`.
     pub(crate) fn load(&self, group: u32, wal: Range<u64>) -> Result<LoadedLog, Error> {
-        guarded(&self.path, || {
+        guarded(&self.place, || {
             let mut loaded = LoadedLog {
                 vote: self.mark(group, VOTE)?.map(|row| decode_vote(&row)),
                 committed: self.mark(group, COMMITTED)?.map(|row| decode_log_id(&row)),
@@ -269,7 +268,7 @@ impl LogDb {
         range: Range<u64>,
         bytes_max: usize,
     ) -> Result<Vec<Entry>, Error> {
-        guarded(&self.path, || {
+        guarded(&self.place, || {
             let mut entries: Vec<Entry> = Vec::new();
             let mut total = 0;
             self.scan(group, range, |entry, bytes| {
@@ -295,10 +294,10 @@ impl LogDb {
             let meta = self.db.begin_read()?.open_table(META)?;
             Ok(meta.get((group, what))?.map(|row| row.value().to_vec()))
         };
-        let Some(row) = read().map_err(|error| failed(&self.path, error))? else {
+        let Some(row) = read().map_err(|error| failed(&self.place, error))? else {
             return Ok(None);
         };
-        let damaged = |what: String| Error::Damaged { path: self.path.clone(), what };
+        let damaged = |what: String| Error::Damaged { path: self.place.path.clone(), what };
         let bytes = value::unseal(&mark_name((group, what)), &row).map_err(damaged)?;
         if bytes.len() != mark_bytes(what) {
             return Err(damaged(format!("mark {what} of group {group} has {} bytes", bytes.len())));
@@ -313,7 +312,7 @@ impl LogDb {
         range: Range<u64>,
         mut each: impl FnMut(Entry, usize) -> Result<bool, Error>,
     ) -> Result<(), Error> {
-        let broken = |error: redb::Error| failed(&self.path, error);
+        let broken = |error: redb::Error| failed(&self.place, error);
         let read = || -> Result<_, redb::Error> { Ok(self.db.begin_read()?.open_table(LOG)?) };
         let log = read().map_err(broken)?;
         let mut rows = log
@@ -352,12 +351,12 @@ impl LogDb {
     }
 
     fn corrupt(&self, group: u32, index: u64, what: String) -> Error {
-        Error::Corrupt { path: self.path.clone(), group, index, what }
+        Error::Corrupt { path: self.place.path.clone(), group, index, what }
     }
 
     /// The file's path, for messages.
     pub(crate) fn path(&self) -> &std::path::Path {
-        &self.path
+        &self.place.path
     }
 }
 

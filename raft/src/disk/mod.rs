@@ -3,19 +3,23 @@
 //! In come batches and ranges; out go entries, rows and [`Error`]s that name the file. Everything
 //! here blocks, and is called from this crate's own threads only.
 
+mod backend;
 mod lane;
 mod state;
 mod value;
 
+use std::fs::OpenOptions;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use redb::backends::FileBackend;
 use redb::{Database, StorageBackend};
 
 use crate::error::Error;
 use crate::node::{FORMAT_VERSION, Identity};
 
+use self::backend::{FirstError, Watched};
 pub(crate) use lane::{LoadedLog, LogDb, Marks, Op, PurgeSlice, payload_bytes};
 pub(crate) use state::{GroupChange, GroupState, StateDb};
 pub(crate) use value::{MembershipRow, PAYLOAD_BYTES_MAX, decode_payload, encode_payload};
@@ -36,70 +40,58 @@ impl Medium {
     }
 }
 
-/// A boxed backend is a backend.
+/// Where an open database lies, and what its disk refused first.
 #[derive(Debug)]
-struct Boxed(Box<dyn StorageBackend>);
-
-impl StorageBackend for Boxed {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write(offset, data)
-    }
-
-    fn close(&self) -> io::Result<()> {
-        self.0.close()
-    }
+struct Place {
+    path: PathBuf,
+    first: FirstError,
 }
 
 /// Opens or creates the database, repairing it after a crash.
-fn open(medium: Medium, cache_bytes: usize) -> Result<(Database, PathBuf), Error> {
+fn open(medium: Medium, cache_bytes: usize) -> Result<(Database, Place), Error> {
     let Medium { path, backend } = medium;
-    let db = guarded(&path, || {
-        let mut builder = Database::builder();
-        builder.set_cache_size(cache_bytes);
-        match backend {
-            Some(backend) => builder.create_with_backend(Boxed(backend)),
-            None => builder.create(&path),
-        }
-        .map_err(|error| failed(&path, error))
+    let place = Place { path, first: FirstError::default() };
+    let db = guarded(&place, || {
+        let inner = match backend {
+            Some(backend) => backend,
+            None => Box::new(file(&place.path)?),
+        };
+        Database::builder()
+            .set_cache_size(cache_bytes)
+            .create_with_backend(Watched::new(inner, place.first.clone()))
+            .map_err(|error| failed(&place, error))
     })?;
-    Ok((db, path))
+    Ok((db, place))
+}
+
+/// The file at `path`, empty if there was none.
+fn file(path: &Path) -> Result<FileBackend, Error> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).open(path);
+    let file = file.map_err(|source| refused(path, source))?;
+    Ok(FileBackend::new(file).expect("a file becomes a backend without being asked anything"))
 }
 
 /// Runs `work`, and turns a panic into an error: redb may panic on pages that it did not write,
 /// and bad data from a disk must stop the node, not kill a thread that others wait for.
-fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+fn guarded<T>(place: &Place, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        Err(Error::Damaged { path: path.to_owned(), what: "redb cannot make sense of it".into() })
+        Err(Error::Damaged {
+            path: place.path.clone(),
+            what: "redb cannot make sense of it".into(),
+        })
     })
 }
 
 /// What an error of redb means for whoever runs the node.
-fn failed(path: &Path, error: impl Into<redb::Error>) -> Error {
-    let path = path.to_owned();
+fn failed(place: &Place, error: impl Into<redb::Error>) -> Error {
+    let path = place.path.clone();
     match error.into() {
         redb::Error::Io(source) if source.kind() == io::ErrorKind::InvalidData => {
             Error::Damaged { path, what: source.to_string() }
         }
         redb::Error::Io(source) => refused(&path, source),
-        redb::Error::PreviousIo => {
-            refused(&path, io::Error::other("an earlier write or fsync failed"))
-        }
+        redb::Error::PreviousIo => refused(&path, place.first.again()),
         redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {
             Error::InUse { dir: path.parent().unwrap_or(&path).to_owned() }
         }

@@ -9,14 +9,13 @@
 //! Invariant: a group's rows, `applied` and `floor` are of the same moment.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use bytes::Bytes;
 use redb::{Database, ReadableDatabase, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 use super::value::{self, MembershipRow};
-use super::{Medium, decode_identity, encode_identity, failed, guarded, open};
+use super::{Medium, Place, decode_identity, encode_identity, failed, guarded, open};
 use crate::error::Error;
 use crate::node::Identity;
 use crate::types::{LeaderId, LogId, StoredMembership};
@@ -53,33 +52,33 @@ pub(crate) struct GroupChange {
 /// The open database.
 pub(crate) struct StateDb {
     db: Database,
-    path: PathBuf,
+    place: Place,
 }
 
 impl StateDb {
     /// Opens the file.
     pub(crate) fn open(medium: Medium) -> Result<Self, Error> {
-        let (db, path) = open(medium, CACHE_BYTES)?;
-        Ok(Self { db, path })
+        let (db, place) = open(medium, CACHE_BYTES)?;
+        Ok(Self { db, place })
     }
 
     /// Whose file it is; nothing for a new file.
     pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
-        guarded(&self.path, || {
-            let txn = self.db.begin_read().map_err(|e| failed(&self.path, e))?;
+        guarded(&self.place, || {
+            let txn = self.db.begin_read().map_err(|e| failed(&self.place, e))?;
             let meta = match txn.open_table(META) {
                 Ok(meta) => meta,
                 Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-                Err(error) => return Err(failed(&self.path, error)),
+                Err(error) => return Err(failed(&self.place, error)),
             };
-            let row = meta.get(IDENTITY).map_err(|e| failed(&self.path, e))?;
-            row.map(|row| decode_identity(&self.path, row.value())).transpose()
+            let row = meta.get(IDENTITY).map_err(|e| failed(&self.place, e))?;
+            row.map(|row| decode_identity(&self.place.path, row.value())).transpose()
         })
     }
 
     /// Writes whose file it is, and makes the tables.
     pub(crate) fn create(&self, identity: &Identity) -> Result<(), Error> {
-        guarded(&self.path, || {
+        guarded(&self.place, || {
             let write = || -> Result<(), redb::Error> {
                 let txn = self.db.begin_write()?;
                 txn.open_table(ROWS)?;
@@ -87,13 +86,13 @@ impl StateDb {
                 txn.commit()?;
                 Ok(())
             };
-            write().map_err(|error| failed(&self.path, error))
+            write().map_err(|error| failed(&self.place, error))
         })
     }
 
     /// Writes the changes of all groups, durably, all or none.
     pub(crate) fn commit(&self, changes: &[GroupChange]) -> Result<(), Error> {
-        guarded(&self.path, || {
+        guarded(&self.place, || {
             let write = || -> Result<(), redb::Error> {
                 let mut txn = self.db.begin_write()?;
                 // A second fsync each second buys an open that reads nothing but this.
@@ -124,13 +123,13 @@ impl StateDb {
                 txn.commit()?;
                 Ok(())
             };
-            write().map_err(|error| failed(&self.path, error))
+            write().map_err(|error| failed(&self.place, error))
         })
     }
 
     /// Removes all of a group, durably.
     pub(crate) fn erase(&self, group: u32) -> Result<(), Error> {
-        guarded(&self.path, || {
+        guarded(&self.place, || {
             let write = || -> Result<(), redb::Error> {
                 let mut txn = self.db.begin_write()?;
                 txn.set_quick_repair(true);
@@ -139,16 +138,16 @@ impl StateDb {
                 txn.commit()?;
                 Ok(())
             };
-            write().map_err(|error| failed(&self.path, error))
+            write().map_err(|error| failed(&self.place, error))
         })
     }
 
     /// A group's state and rows, all checked.
     #[expect(clippy::type_complexity, reason = "a pair of what one transaction saw")]
     pub(crate) fn load(&self, group: u32) -> Result<(GroupState, Vec<(Vec<u8>, Bytes)>), Error> {
-        guarded(&self.path, || {
-            let broken = |error: redb::Error| failed(&self.path, error);
-            let damaged = |what: String| Error::Damaged { path: self.path.clone(), what };
+        guarded(&self.place, || {
+            let broken = |error: redb::Error| failed(&self.place, error);
+            let damaged = |what: String| Error::Damaged { path: self.place.path.clone(), what };
             let read = || -> Result<_, redb::Error> {
                 let txn = self.db.begin_read()?;
                 let state = txn.open_table(META)?.get(group)?.map(|row| row.value().to_vec());
@@ -175,7 +174,7 @@ impl StateDb {
 
     /// The file's path, for messages.
     pub(crate) fn path(&self) -> &std::path::Path {
-        &self.path
+        &self.place.path
     }
 }
 
