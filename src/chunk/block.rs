@@ -60,6 +60,12 @@ pub(super) fn cut(rows: &Rows, facts: &[SetFacts], bytes: usize) -> Vec<Range<us
     blocks
 }
 
+/// The lines of some rows, back to back.
+pub(super) fn text_of<'a>(rows: &'a Rows, range: &Range<usize>) -> &'a [u8] {
+    let lines = rows.lines.as_ref().expect("a chunk has all columns");
+    &lines.bytes[lines.offsets[range.start] as usize..lines.offsets[range.end] as usize]
+}
+
 /// Appends a block of rows to the regions, and says what it is. Offsets count from the start of
 /// each region: the index knows better once all blocks are there.
 pub(super) fn put(
@@ -71,6 +77,7 @@ pub(super) fn put(
     text: &mut Vec<u8>,
 ) -> BlockMeta {
     let timestamps = &rows.timestamps[range.clone()];
+    let span = text_of(rows, &range);
     let lines = rows.lines.as_ref().expect("a chunk has all columns");
     let metadata = rows.metadata.as_ref().expect("a chunk has all columns");
     let offsets = &lines.offsets[range.start..=range.end];
@@ -103,7 +110,6 @@ pub(super) fn put(
     assert!(sets_raw.len() <= SETS_BYTES_MAX, "a block's metadata is bounded");
     let sets_codec = options.codec.compress(&sets_raw, options.level, small);
     let text_at = text.len();
-    let span = &lines.bytes[offsets[0] as usize..offsets[ids.len()] as usize];
     let text_codec = options.codec.compress(span, options.level, text);
 
     let stored = |region: &[u8], start: usize, end: usize| Stored {

@@ -4,9 +4,11 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use super::block::SETS_BYTES_MAX;
 use super::footer::HEADER_BYTES;
-use super::{BLOCK_ROWS_MAX, Codec};
+use super::{BLOCK_ROWS_MAX, Codec, Error, Filters, check_crc};
 use crate::model::column::{
     LINE_BYTES_MAX, LevelCounts, METADATA_BYTES_MAX, Malformed, Reader, put_text, put_varint, sets,
     streams,
@@ -31,7 +33,19 @@ pub struct ChunkIndex {
     pub streams: Vec<(Labels, Range<usize>)>,
     /// Stream after stream, each in the order of time.
     pub blocks: Vec<BlockMeta>,
+    /// Where the filters of the blocks are, if there are any.
+    pub(super) filters: Option<Section>,
 }
+
+/// A part of a chunk that readers can do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Section {
+    pub(super) offset: u64,
+    pub(super) stored: Stored,
+}
+
+/// The kind of section that holds the filters.
+const FILTERS: u64 = 1;
 
 /// What is known of a block without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +119,19 @@ impl ChunkIndex {
         streams + size_of_val(&*self.streams) + size_of_val(&*self.blocks)
     }
 
-    /// The index in bytes, before compression, with no section after the blocks.
+    /// Which bytes of the object hold the filters of the blocks, if there are any.
+    pub fn filters_range(&self) -> Option<Range<u64>> {
+        self.filters.map(|Section { offset, stored }| offset..offset + u64::from(stored.n_bytes))
+    }
+
+    /// The filters of the blocks from what stands at [`ChunkIndex::filters_range`].
+    pub fn filters(&self, bytes: Bytes) -> Result<Filters, Error> {
+        let section = self.filters.expect("the caller read the range of the filters");
+        check_crc(&bytes, section.stored.crc, "filters")?;
+        Ok(Filters::get(bytes, self.blocks.len())?)
+    }
+
+    /// The index in bytes, before compression.
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         put_text(out, self.tenant.as_str());
         put_varint(out, self.streams.len() as u64);
@@ -117,7 +143,12 @@ impl ChunkIndex {
         for block in &self.blocks {
             block.put(out);
         }
-        put_varint(out, 0);
+        put_varint(out, u64::from(self.filters.is_some()));
+        if let Some(Section { stored, .. }) = self.filters {
+            put_varint(out, FILTERS);
+            put_varint(out, u64::from(stored.n_bytes));
+            out.extend_from_slice(&stored.crc.to_le_bytes());
+        }
     }
 
     /// Reads an index whose regions fill the object from the header to `end`.
@@ -148,11 +179,10 @@ impl ChunkIndex {
             let sorted = |pair: &[BlockMeta]| pair[0].max_timestamp <= pair[1].min_timestamp;
             reader.check(blocks[own.clone()].windows(2).all(sorted), "order of blocks")?;
         }
-        let sections = get_sections(&mut reader)?;
+        let (regions_end, filters) = get_sections(&mut reader, place(&mut blocks))?;
         reader.end("index")?;
-        let regions_end = place(&mut blocks).checked_add(sections);
-        reader.check(regions_end == Some(end), "length of regions")?;
-        Ok(ChunkIndex { tenant, streams: named, blocks })
+        reader.check(regions_end == end, "length of regions")?;
+        Ok(ChunkIndex { tenant, streams: named, blocks, filters })
     }
 }
 
@@ -171,18 +201,24 @@ pub(super) fn place(blocks: &mut [BlockMeta]) -> u64 {
     at
 }
 
-/// Passes over sections, none of which this format knows, and says how long they are.
-fn get_sections(reader: &mut Reader<'_>) -> Result<u64, Malformed> {
+/// Reads which sections there are from byte `at` on, and says where the last of them ends. Kinds
+/// that this version does not know are passed over.
+fn get_sections(reader: &mut Reader<'_>, mut at: u64) -> Result<(u64, Option<Section>), Malformed> {
     let n = reader.count_here("number of sections")?;
-    let mut n_bytes = 0_u64;
+    let mut filters = None;
     for _ in 0..n {
-        reader.varint("kind of a section")?;
-        let stored = reader.varint("length of a section")?;
-        reader.u32("checksum of a section")?;
-        let sum = n_bytes.checked_add(stored);
-        n_bytes = sum.ok_or(reader.malformed("length of a section"))?;
+        let kind = reader.varint("kind of a section")?;
+        let n_bytes = reader.varint("length of a section")?;
+        let crc = reader.u32("checksum of a section")?;
+        let too_long = reader.malformed("length of a section");
+        if kind == FILTERS {
+            reader.check(filters.is_none(), "number of filter sections")?;
+            let n_bytes = u32::try_from(n_bytes).map_err(|_| too_long.clone())?;
+            filters = Some(Section { offset: at, stored: Stored { n_bytes, crc } });
+        }
+        at = at.checked_add(n_bytes).ok_or(too_long)?;
     }
-    Ok(n_bytes)
+    Ok((at, filters))
 }
 
 impl BlockMeta {

@@ -13,6 +13,8 @@
 
 mod block;
 mod codec;
+mod compare;
+mod filter;
 mod footer;
 mod index;
 mod read;
@@ -24,6 +26,8 @@ mod naive;
 mod tests;
 
 pub use codec::Codec;
+pub use compare::same_entries;
+pub use filter::{Filters, Needles};
 pub use footer::{Opened, open};
 pub use index::{BlockMeta, ChunkIndex, Columns};
 pub use read::{read_block, read_line_bytes, verify};

@@ -169,13 +169,19 @@ fn cut_anywhere_is_an_error() {
 #[test]
 fn a_flipped_bit_never_gives_other_rows() {
     let (object, _) = write(&sample(), options(Codec::Zstd, 1000));
+    let index = index_of(&object).expect("good");
+    let range = index.filters_range().expect("lines enough for filters");
+    let filters = |object: &[u8]| index.filters(slice(object, range.clone()).to_vec().into());
+    assert!(filters(&object).is_ok());
     for bit in 0..object.len() * 8 {
         let mut flipped = object.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
         assert!(verify(&flipped).is_err(), "bit {bit}");
+        let in_filters = range.contains(&(bit as u64 / 8));
+        assert_eq!(filters(&flipped).is_err(), in_filters, "bit {bit}");
         match read(&flipped) {
-            Ok(streams) => assert!(bit < 64 && streams == sample(), "bit {bit}"),
-            Err(_) => assert!(bit >= 64, "bit {bit}"),
+            Ok(streams) => assert!((bit < 64 || in_filters) && streams == sample(), "bit {bit}"),
+            Err(_) => assert!(bit >= 64 && !in_filters, "bit {bit}"),
         }
     }
 }
@@ -201,10 +207,15 @@ fn with_index(object: &[u8], sections: &[u8], raw: &[u8]) -> Vec<u8> {
 #[test]
 fn unknown_sections_are_passed_over() {
     let (object, _) = write(&sample(), options(Codec::Zstd, 1000));
+    let mut index = index_of(&object).expect("good");
+    let filters = index.filters.take().expect("lines enough for filters");
     let mut raw = Vec::new();
-    index_of(&object).expect("good").put(&mut raw);
+    index.put(&mut raw);
     assert_eq!(raw.pop(), Some(0), "no sections");
-    put_varint(&mut raw, 1);
+    put_varint(&mut raw, 2);
+    put_varint(&mut raw, 78);
+    put_varint(&mut raw, u64::from(filters.stored.n_bytes));
+    raw.extend_from_slice(&[0; 4]);
     put_varint(&mut raw, 77);
     put_varint(&mut raw, 6);
     raw.extend_from_slice(&[0; 4]);
@@ -282,7 +293,12 @@ fn any_byte_may_be_anything() {
 fn golden() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/chunk");
     for codec in Codec::ALL {
-        let path = format!("{folder}/v1-{}.chunk", format!("{codec:?}").to_lowercase());
+        let name = format!("{codec:?}").to_lowercase();
+        // Written before there were filters.
+        let golden = std::fs::read(format!("{folder}/v1-{name}.chunk")).expect("a golden file");
+        assert_eq!(read(&golden), Ok(sample()), "without filters, {name}");
+        assert_eq!(index_of(&golden).expect("good").filters_range(), None);
+        let path = format!("{folder}/v1-filters-{name}.chunk");
         let (written, _) = write(&sample(), options(codec, 1000));
         if std::env::var("UPDATE_GOLDEN").is_ok_and(|value| value == "1") {
             std::fs::write(&path, &written).expect("the folder of the golden files");

@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use super::block;
 use super::footer::{TRAILER_BYTES, Trailer};
-use super::index::{ChunkIndex, place};
+use super::index::{ChunkIndex, Section, Stored, place};
 use super::read::header;
-use super::{BLOCK_BYTES_MAX, Codec};
+use super::{BLOCK_BYTES_MAX, Codec, filter};
 use crate::model::column::LEVEL_SLOTS;
 use crate::model::{Labels, Rows, Tenant};
 
@@ -62,6 +62,9 @@ pub struct ChunkWriter {
     /// The object up to the end of the text written so far.
     object: Vec<u8>,
     small: Vec<u8>,
+    /// Of each block, how large its filter is.
+    filter_sizes: Vec<u8>,
+    filters: Vec<u8>,
 }
 
 impl ChunkWriter {
@@ -71,9 +74,16 @@ impl ChunkWriter {
         assert!(block_bytes.contains(&options.block_bytes), "a block is within the format's limit");
         ChunkWriter {
             options,
-            index: ChunkIndex { tenant: tenant.clone(), streams: Vec::new(), blocks: Vec::new() },
+            index: ChunkIndex {
+                tenant: tenant.clone(),
+                streams: Vec::new(),
+                blocks: Vec::new(),
+                filters: None,
+            },
             object: header().to_vec(),
             small: Vec::new(),
+            filter_sizes: Vec::new(),
+            filters: Vec::new(),
         }
     }
 
@@ -88,6 +98,7 @@ impl ChunkWriter {
         let facts = block::facts_of(rows);
         let first = self.index.blocks.len();
         for range in block::cut(rows, &facts, self.options.block_bytes) {
+            self.filter_sizes.push(filter::put(block::text_of(rows, &range), &mut self.filters));
             let (small, text) = (&mut self.small, &mut self.object);
             self.index.blocks.push(block::put(rows, &facts, range, &self.options, small, text));
         }
@@ -96,22 +107,30 @@ impl ChunkWriter {
 
     /// Bytes that the object has so far, without its index.
     pub fn object_bytes(&self) -> usize {
-        self.object.len() + self.small.len()
+        self.object.len() + self.small.len() + self.filters.len()
     }
 
     /// The object, and what is in it.
     pub fn finish(self) -> (Bytes, ChunkSummary) {
-        let ChunkWriter { options, mut index, mut object, small } = self;
+        let ChunkWriter { options, mut index, mut object, small, filter_sizes, filters } = self;
+        let number = |n: usize| u32::try_from(n).expect("a chunk's parts are far below 4 GiB");
         object.extend_from_slice(&small);
-        let index_offset = place(&mut index.blocks);
-        assert!(index_offset == object.len() as u64, "offsets follow from the lengths");
+        let regions_end = place(&mut index.blocks);
+        assert!(regions_end == object.len() as u64, "offsets follow from the lengths");
+        if !filters.is_empty() {
+            object.extend_from_slice(&filter_sizes);
+            object.extend_from_slice(&filters);
+            let section = &object[regions_end as usize..];
+            let stored = Stored { n_bytes: number(section.len()), crc: crc32c::crc32c(section) };
+            index.filters = Some(Section { offset: regions_end, stored });
+        }
+        let index_offset = object.len() as u64;
         let mut raw = Vec::new();
         index.put(&mut raw);
         // The index is zstd's whatever the codec of the blocks: it is small, and read whole.
         Codec::Zstd.compress(&raw, options.level.clamp(1, 3), &mut object);
         let index_stored = &object[index_offset as usize..];
         let content = xxhash_rust::xxh3::xxh3_64(&object);
-        let number = |n: usize| u32::try_from(n).expect("an index is far below 4 GiB");
         let trailer = Trailer {
             index_offset,
             n_index_stored: number(index_stored.len()),
@@ -125,7 +144,8 @@ impl ChunkWriter {
     }
 }
 
-fn summary_of(index: &ChunkIndex, content: u64) -> ChunkSummary {
+/// What the index says that a chunk holds.
+pub(super) fn summary_of(index: &ChunkIndex, content: u64) -> ChunkSummary {
     let blocks = &index.blocks;
     let mut levels = [0_u64; LEVEL_SLOTS];
     for block in blocks {

@@ -198,6 +198,7 @@ pub(super) fn stats(out: &mut String, cost: &Cost<'_>) {
         "drave": {
             "chunks": of(&stats.chunks),
             "blocksFromMetadata": of(&stats.blocks_skipped),
+            "blocksFiltered": of(&stats.blocks_filtered),
             "blocksRead": of(&stats.blocks_read),
             "headBatches": of(&stats.head_batches),
             "objectBytes": of(&stats.object_bytes),

@@ -1,14 +1,15 @@
 //! A sealed head becomes chunks: one per tenant, its streams sorted, its entries a set.
 //!
 //! Deterministic: whoever uploads a head writes the same bytes under the same name, so a rival or
-//! a second try finds the object there and is done.
+//! a second try finds the object there and is done. Another version of drave, or one with other
+//! options, writes other bytes: what is there stays, if it holds the same entries.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
-use crate::chunk::{ChunkWriter, WriteOptions};
+use crate::chunk::{self, ChunkSummary, ChunkWriter, WriteOptions};
 use crate::model::{Batch, Rows, merge};
 use crate::objects::{Objects, Put};
 use crate::pool::Pool;
@@ -49,14 +50,15 @@ pub(super) async fn upload(
         let (bytes, summary) = pool.run(move || write(&input, &decoded, options)).await;
         let key = ChunkKey { tenant: tenant.clone(), id: sealed.chunk };
         let row = view.manifest().get(&key).expect("a seal makes a row per tenant");
+        let (n_bytes, summary) =
+            put(objects, pool, &row.path(view.shard()), bytes, summary).await?;
         let object = ObjectInfo {
-            bytes: bytes.len() as u64,
+            bytes: n_bytes,
             n_entries: summary.n_entries,
             raw_bytes: summary.raw_bytes,
             n_streams: u32::try_from(summary.n_streams).expect("a chunk has fewer than 2^32"),
             hash: summary.content,
         };
-        put(objects, &row.path(view.shard()), bytes).await?;
         flushed.push(Flushed { tenant, content: row.content, object });
     }
     Ok(flushed)
@@ -75,7 +77,7 @@ fn write(
     input: &ChunkInput,
     decoded: &[Vec<Rows>],
     options: WriteOptions,
-) -> (Bytes, crate::chunk::ChunkSummary) {
+) -> (Bytes, ChunkSummary) {
     let mut writer = ChunkWriter::new(&input.tenant, options);
     for stream in &input.streams {
         let pieces: Vec<Rows> =
@@ -85,12 +87,25 @@ fn write(
     writer.finish()
 }
 
-async fn put(objects: &Objects, name: &str, bytes: Bytes) -> Result<(), Error> {
-    match objects.put_new(name, bytes.clone()).await? {
-        Put::Created => Ok(()),
-        Put::Existed => {
-            let found = objects.read(name, vec![0..bytes.len() as u64]).await?;
-            if found[0] == bytes { Ok(()) } else { Err(Error::Taken { name: name.into() }) }
-        }
+/// Writes a chunk unless it is there, and says how long the object is and what is in it.
+async fn put(
+    objects: &Objects,
+    pool: &Pool,
+    name: &str,
+    bytes: Bytes,
+    summary: ChunkSummary,
+) -> Result<(u64, ChunkSummary), Error> {
+    let n_bytes = bytes.len() as u64;
+    if objects.put_new(name, bytes.clone()).await? == Put::Created {
+        return Ok((n_bytes, summary));
+    }
+    let n_found = objects.length(name).await?;
+    let found = objects.read(name, vec![0..n_found]).await?.remove(0);
+    if found == bytes {
+        return Ok((n_bytes, summary));
+    }
+    match pool.run(move || chunk::same_entries(&found, &bytes)).await {
+        Ok(Some(theirs)) => Ok((n_found, theirs)),
+        Ok(None) | Err(_) => Err(Error::Taken { name: name.into() }),
     }
 }

@@ -62,6 +62,10 @@ impl Directory {
         .await
     }
 
+    pub(super) async fn length(&self, name: &str) -> Result<u64, Error> {
+        self.with_file(name, |path| Ok(fs::metadata(path)?.len())).await
+    }
+
     pub(super) async fn delete(&self, name: &str) -> Result<(), Error> {
         self.with_file(name, |path| fs::remove_file(path).or_else(ignore_missing)).await
     }

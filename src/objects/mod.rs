@@ -131,6 +131,14 @@ impl Objects {
         }
     }
 
+    /// How long an object is, in bytes.
+    pub async fn length(&self, name: &str) -> Result<u64, Error> {
+        match &*self.0 {
+            Storage::Local(directory) => directory.length(name).await,
+            Storage::Remote(bucket) => bucket.length(name).await,
+        }
+    }
+
     /// Deletes an object; one that is missing is no error.
     pub async fn delete(&self, name: &str) -> Result<(), Error> {
         match &*self.0 {

@@ -56,6 +56,11 @@ impl Bucket {
         read.map_err(|error| explain(name, &error))
     }
 
+    pub(super) async fn length(&self, name: &str) -> Result<u64, Error> {
+        let meta = self.store.head(&self.path(name)).await;
+        Ok(meta.map_err(|error| explain(name, &error))?.size)
+    }
+
     pub(super) async fn delete(&self, name: &str) -> Result<(), Error> {
         match self.store.delete(&self.path(name)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),

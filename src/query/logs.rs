@@ -15,12 +15,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{Error, PARTIALS_MAX};
+use super::{Error, PARTIALS_MAX, needles};
 use crate::logql::ast;
 use crate::logql::pipeline::{self, Hints, Pipeline, Runner};
 use crate::logql::row::Category;
 use crate::model::{Labels, Lines, Rows, Tenant, TimeRange, Timestamp};
-use crate::scan::{Columns, Order, Positions, Request, Scanner, Selection, Snapshot, Stats, Visit};
+use crate::scan::{
+    Columns, Needles, Order, Positions, Request, Scanner, Selection, Snapshot, Stats, Visit,
+};
 
 /// Bytes of lines and labels that one answer may hold.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -189,6 +191,10 @@ impl Visit for Collector {
             Direction::Backward => span.1,
         };
         !self.is_beyond(nearest.nanos())
+    }
+
+    fn needles(&self) -> Needles {
+        needles(self.pipeline.line_filters())
     }
 
     fn matches(&self, lines: &Lines) -> bool {

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{Error, PARTIALS_MAX};
+use super::{Error, PARTIALS_MAX, needles};
 use crate::logql::ast;
 use crate::logql::metric::{self, Accumulator, Evaluated, Leaf, Plan, Steps};
 use crate::model::{Labels, Lines, Rows, Tenant, Timestamp};
-use crate::scan::{BlockMeta, Columns, Order, Request, Scanner, Selection, Snapshot, Stats, Visit};
+use crate::scan::{
+    BlockMeta, Columns, Needles, Order, Request, Scanner, Selection, Snapshot, Stats, Visit,
+};
 
 /// Bytes that the samples and series of one aggregation may take.
 const SAMPLE_BYTES_MAX: usize = 256 << 20;
@@ -183,6 +185,10 @@ impl Visit for Aggregate {
     fn columns(&self, stream: &Labels) -> Columns {
         let needs = self.leaf.needs_for(stream);
         Columns { lines: needs.lines, metadata: needs.metadata }
+    }
+
+    fn needles(&self) -> Needles {
+        needles(self.leaf.pipeline().line_filters())
     }
 
     fn matches(&self, lines: &Lines) -> bool {

@@ -14,7 +14,8 @@ pub mod tail;
 pub mod volume;
 
 use crate::logql;
-use crate::scan;
+use crate::logql::pipeline::LineFilters;
+use crate::scan::{self, Needles};
 
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -39,3 +40,12 @@ impl From<logql::Error> for Error {
 /// Partial results of a scan that may wait to be joined: enough that tasks do not wait, few
 /// enough that they stay small beside what the tasks themselves hold.
 const PARTIALS_MAX: usize = 4;
+
+/// What lines that pass the filters contain.
+fn needles(filters: &LineFilters) -> Needles {
+    let mut needles = Needles::default();
+    for texts in filters.required() {
+        needles.add(texts.iter().map(String::as_bytes));
+    }
+    needles
+}

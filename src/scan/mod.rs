@@ -3,6 +3,7 @@
 //! ```text
 //! Snapshot (one view per shard, at a read index)
 //!   -> plan   which streams, chunks and blocks can hold an answer      (prune: pure)
+//!   -> sift   not the blocks whose filters rule them out        (sift)
 //!   -> read   ranges of objects, coalesced; head batches               (read, head)
 //!   -> merge  sources of a stream that overlap in time become one set  (model::merge)
 //!   -> visit  the caller's own work on rows of one stream              (run)
@@ -18,6 +19,7 @@ mod indexes;
 mod prune;
 mod read;
 mod run;
+mod sift;
 
 use std::sync::Arc;
 
@@ -30,7 +32,7 @@ use crate::objects::Objects;
 use crate::pool::Pool;
 use crate::shard::ShardView;
 
-pub use crate::chunk::{BlockMeta, Columns};
+pub use crate::chunk::{BlockMeta, Columns, Needles};
 pub use indexes::Indexes;
 pub use prune::{Plan, Unit};
 pub use run::{Stats, Visit};

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::head::{self, HeadRows};
 use super::prune::{self, Chunk, Plan, Unit};
-use super::{Error, Order, Request, Scanner, Snapshot, read};
+use super::{Error, Needles, Order, Request, Scanner, Snapshot, read};
 use crate::chunk::{BlockMeta, Columns};
 use crate::model::{Labels, Lines, Rows, Timestamp};
 use crate::shard::ShardView;
@@ -24,8 +24,8 @@ const TASK_BYTES: u64 = 16 << 20;
 const TASK_BYTES_ORDERED: u64 = 2 << 20;
 /// Units of one task.
 const TASK_UNITS_MAX: usize = 256;
-/// Chunk indexes that are loaded at once.
-const INDEX_LOADS: usize = 8;
+/// Chunk indexes, or filters, that are loaded at once.
+pub(super) const INDEX_LOADS: usize = 8;
 
 /// What a reader does with rows. One value is shared by all tasks.
 pub trait Visit: Send + Sync + 'static {
@@ -48,6 +48,11 @@ pub trait Visit: Send + Sync + 'static {
     /// Whether any of these lines can matter. Where none does, nothing else of them is decoded.
     fn matches(&self, _lines: &Lines) -> bool {
         true
+    }
+
+    /// What every entry that can matter contains: blocks that cannot have it are not read.
+    fn needles(&self) -> Needles {
+        Needles::default()
     }
 
     /// Answers for a block from its metadata alone, where that is enough. `false`: read it.
@@ -82,6 +87,8 @@ pub struct Stats {
     pub chunks: AtomicU64,
     /// Blocks that were answered from metadata.
     pub blocks_skipped: AtomicU64,
+    /// Blocks whose filters said that nothing wanted is in them.
+    pub blocks_filtered: AtomicU64,
     /// Blocks that were read.
     pub blocks_read: AtomicU64,
     /// Rows that were looked at.
@@ -97,7 +104,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    fn add(counter: &AtomicU64, n: u64) {
+    pub(super) fn add(counter: &AtomicU64, n: u64) {
         counter.fetch_add(n, Ordering::Relaxed);
     }
 
@@ -170,6 +177,7 @@ impl Scanner {
         let mut from_metadata = visitor.start();
         let units = std::mem::take(&mut plan.units);
         let units = self.answer_from_metadata(&plan, units, visitor, stats, &mut from_metadata);
+        let units = self.sift(&plan, units, &visitor.needles(), stats).await?;
         if out.send(from_metadata).await.is_err() || units.is_empty() {
             return Ok(());
         }

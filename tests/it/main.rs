@@ -11,6 +11,7 @@ mod cursors;
 mod detected;
 mod dev;
 mod faults;
+mod filters;
 mod index;
 mod otlp;
 mod pages;

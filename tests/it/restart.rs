@@ -28,6 +28,51 @@ async fn what_was_acknowledged_survives_kill_9() {
     }
 }
 
+/// A node that writes chunks in another way was here first, and died before it could say so.
+#[tokio::test]
+async fn a_chunk_that_another_version_wrote_is_as_good() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (data, config) = (dir.path().join("data"), dir.path().join("drave.yaml"));
+    std::fs::write(&config, "chunk:\n  codec: lz4\n").expect("writes");
+    let mut node = Node::on(&data, None).await;
+    let lines: Vec<String> = (0..200).map(|n| format!("line {n} of many")).collect();
+    let entries: Vec<(i64, &str)> = (T..).zip(lines.iter().map(String::as_str)).collect();
+    assert_eq!(node.push(&json!({"app": "web"}), &entries).await.status, 204);
+    node.terminate();
+    let databases = ["log.redb", "state.redb"];
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        for name in databases {
+            std::fs::copy(from.join(name), to.join(name)).expect("copies");
+        }
+    };
+    copy(&data, dir.path());
+    let written = || {
+        let mut found = Vec::new();
+        let mut open = vec![data.join("objects")];
+        while let Some(path) = open.pop() {
+            for entry in std::fs::read_dir(path).expect("a directory") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() { open.push(path) } else { found.push(path) }
+            }
+        }
+        found.retain(|path| path.metadata().expect("a file").len() > 100);
+        found
+    };
+
+    let mut other = Node::on(&data, Some(&config)).await;
+    assert_eq!(other.post("/flush", "text/plain", "").await.status, 204);
+    other.terminate();
+    let [chunk] = &written()[..] else { panic!("one chunk: {:?}", written()) };
+    let theirs = std::fs::read(chunk).expect("a chunk");
+
+    copy(dir.path(), &data);
+    let node = Node::on(&data, None).await;
+    assert_eq!(node.post("/flush", "text/plain", "").await.status, 204);
+    assert_eq!(written(), [chunk.clone()], "it is the same chunk");
+    assert_eq!(std::fs::read(chunk).expect("a chunk"), theirs, "and was left as it is");
+    assert_eq!(node.lines(r#"{app="web"}"#).await, lines);
+}
+
 #[tokio::test]
 async fn sigterm_stops_it_in_order() {
     let mut node = Node::start().await;

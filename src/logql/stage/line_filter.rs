@@ -13,7 +13,7 @@ use regex::bytes::Regex;
 
 use super::captures::Shape;
 use super::ip::IpSet;
-use super::literal::{Required, required};
+use super::literal::{self, Required};
 use crate::logql::ast::{self, LineOp, LineOperand};
 use crate::logql::selection::Selection;
 use crate::model::{Lines, pattern};
@@ -29,6 +29,8 @@ pub struct LineFilters {
 pub(crate) struct LineFilter {
     negated: bool,
     alternatives: Vec<Test>,
+    /// A line that is kept contains one of these, if any are known.
+    required: Option<Vec<String>>,
 }
 
 /// One thing to look for.
@@ -66,6 +68,11 @@ impl LineFilters {
         self.filters.is_empty()
     }
 
+    /// Groups of texts: a line that all filters keep contains at least one text of each group.
+    pub fn required(&self) -> impl Iterator<Item = &[String]> {
+        self.filters.iter().filter_map(|filter| filter.required.as_deref())
+    }
+
     /// The rows whose lines all filters keep.
     pub fn select(&self, lines: &Lines) -> Selection {
         let mut selection = Selection::all(lines.len());
@@ -91,28 +98,44 @@ impl LineFilter {
             matches!(filter.op, LineOp::NotContains | LineOp::NotMatches | LineOp::NotPattern);
         let mut texts: Vec<String> = Vec::new();
         let mut alternatives = Vec::new();
+        let mut required = (!negated).then(Vec::new);
+        let mut demand = |texts: Option<&[String]>| match (texts, &mut required) {
+            (Some(texts), Some(required)) => required.extend_from_slice(texts),
+            _ => required = None,
+        };
         for operand in &filter.operands {
             match (operand, filter.op) {
                 (LineOperand::Ip(text), LineOp::Contains | LineOp::NotContains) => {
+                    demand(None);
                     alternatives.push(Test::Ip(IpSet::parse(text)?));
                 }
                 (LineOperand::Ip(_), _) => return Err("ip: invalid operation".into()),
                 (LineOperand::Text(text), LineOp::Contains | LineOp::NotContains) => {
+                    demand(Some(std::slice::from_ref(text)));
                     texts.push(text.clone());
                 }
                 (LineOperand::Text(text), LineOp::Matches | LineOp::NotMatches) => {
                     let regex = pattern::unanchored(text).map_err(|error| error.to_string())?;
-                    match required(text) {
-                        Required::Exactly(found) => texts.extend(found),
+                    match literal::required(text) {
+                        Required::Exactly(found) => {
+                            demand(Some(&found));
+                            texts.extend(found);
+                        }
                         Required::OneOf(found) => {
+                            demand(Some(&found));
                             alternatives.push(Test::Regex(regex, Some(Literals::new(&found))));
                         }
-                        Required::Unknown => alternatives.push(Test::Regex(regex, None)),
+                        Required::Unknown => {
+                            demand(None);
+                            alternatives.push(Test::Regex(regex, None));
+                        }
                     }
                 }
                 (LineOperand::Text(text), LineOp::Pattern | LineOp::NotPattern) => {
                     let shape = Shape::of_filter(text)?;
                     let literal = shape.longest_literal();
+                    let text = literal.and_then(|text| str::from_utf8(text).ok());
+                    demand(text.map(str::to_owned).as_ref().map(std::slice::from_ref));
                     let literal =
                         literal.map(|text| Literals::Few(vec![Finder::new(text).into_owned()]));
                     alternatives.push(Test::Shape(shape, literal));
@@ -124,7 +147,7 @@ impl LineFilter {
         } else if !texts.is_empty() {
             alternatives.insert(0, Test::Literals(Literals::new(&texts)));
         }
-        Ok(LineFilter { negated, alternatives })
+        Ok(LineFilter { negated, alternatives, required })
     }
 
     /// Whether one line is kept.
@@ -314,6 +337,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_kept_line_contains() {
+        let check = |op, texts: &[&str], expected: &[&str]| {
+            let filters = LineFilters::new(vec![filter(op, texts)]);
+            let found: Vec<&[String]> = filters.required().collect();
+            let expected = if expected.is_empty() { vec![] } else { vec![expected] };
+            assert_eq!(found, expected, "{op:?} {texts:?}");
+        };
+        check(LineOp::Contains, &["info", "warn"], &["info", "warn"]);
+        check(LineOp::Matches, &["a.b.longest", "x|y"], &["longest", "x", "y"]);
+        check(LineOp::Matches, &["a.b.longest", "[ab]"], &[]);
+        check(LineOp::Pattern, &["<_> took <_>"], &[" took "]);
+        check(LineOp::NotContains, &["info"], &[]);
+    }
+
+    #[test]
     fn wrong_operands() {
         let check = |op, operand: LineOperand, expected: &str| {
             let filter = ast::LineFilter { op, operands: vec![operand] };
@@ -368,6 +406,8 @@ mod tests {
             let compiled = LineFilters::new(compiled.collect());
             let selection = compiled.select(&lines);
             for (row, line) in texts.iter().enumerate() {
+                let required = |texts: &[String]| texts.iter().any(|text| line.contains(text));
+                prop_assert!(!selection.contains(row) || compiled.required().all(required));
                 let expected = filters.iter().all(|(op, texts)| naive(ops[*op], texts, line));
                 prop_assert_eq!(selection.contains(row), expected, "{:?}", line);
                 prop_assert_eq!(compiled.accepts(line.as_bytes()), expected);

@@ -10,7 +10,7 @@ use arrow::compute::{concat_batches, take_record_batch};
 
 use super::rows::{Reader, ReaderError, filter};
 use crate::model::{Labels, Rows, Timestamp};
-use crate::scan::{Columns, Visit};
+use crate::scan::{Columns, Needles, Visit};
 
 /// Rows that wait to be sorted: some multiple of the limit, so that sorting is rare.
 const WAITING_FACTOR: usize = 4;
@@ -51,6 +51,10 @@ impl Visit for First {
 
     fn columns(&self, stream: &Labels) -> Columns {
         self.reader.columns(stream)
+    }
+
+    fn needles(&self) -> Needles {
+        self.reader.needles()
     }
 
     fn wants(&self, span: (Timestamp, Timestamp)) -> bool {

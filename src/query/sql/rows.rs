@@ -16,7 +16,7 @@ use memchr::memmem;
 use super::{Column, explain};
 use crate::model::level::DETECTED_LEVEL;
 use crate::model::{Labels, Lines, Metadata, Rows};
-use crate::scan::{self, BlockMeta, Columns, Visit};
+use crate::scan::{self, BlockMeta, Columns, Needles, Visit};
 
 /// Makes record batches of rows.
 pub(super) struct Reader {
@@ -70,6 +70,16 @@ impl Visit for Reader {
             lines: has(&Column::Line) || !self.text.is_empty(),
             metadata: has(&Column::Level) || has(&Column::Metadata),
         }
+    }
+
+    fn needles(&self) -> Needles {
+        let mut needles = Needles::default();
+        for filter in &self.text {
+            if let TextFilter::Contains(text) = filter {
+                needles.add([text.as_bytes()]);
+            }
+        }
+        needles
     }
 
     fn block(&self, partial: &mut Vec<RecordBatch>, _: &Labels, block: &BlockMeta) -> bool {

@@ -1,0 +1,336 @@
+//! Filters: which blocks cannot hold a text, without reading them.
+//!
+//! The writer notes in a bitmap per block which grams (five bytes of text, in lower case) occur in
+//! it. Not all of them: of every four neighbouring places the one whose first two bytes have the
+//! smallest score is noted. Where a text of eight bytes or more occurs, the same places are the
+//! smallest in it, so a reader derives grams from the text alone and asks for these. A gram that is
+//! missing says that the text is not there; one that is present says nothing.
+//!
+//! The method is known as minimizers or winnowing (Schleimer, Wilkerson, Aiken: "Winnowing: local
+//! algorithms for document fingerprinting", SIGMOD 2003). Measured in
+//! `docs/decisions/2026-11-22-filters-of-blocks.md`; drawn in `docs/formats/chunk.md`.
+
+use std::ops::Range;
+
+use crate::model::column::{Malformed, Reader};
+
+/// Bytes of a gram.
+const GRAM_BYTES: usize = 5;
+/// Of so many neighbouring places one is noted.
+const WINDOW: usize = 4;
+/// A shorter text needs no filter: reading it costs no more.
+const TEXT_BYTES_MIN: usize = 256;
+/// The smallest and the largest bitmap, as powers of two of its bits.
+const LOG_BITS: std::ops::RangeInclusive<u32> = 6..=24;
+/// Windows that are looked at in one go: what they need stays in the first cache.
+const TILE: usize = 2048;
+
+/// Appends the filter of a text, and says how many bits it has, as a power of two; 0 for a text
+/// that gets none.
+pub(super) fn put(text: &[u8], out: &mut Vec<u8>) -> u8 {
+    if text.len() < TEXT_BYTES_MIN {
+        return 0;
+    }
+    let log_bits = text.len().ilog2().clamp(*LOG_BITS.start(), *LOG_BITS.end());
+    let mut bits = vec![0_u64; 1 << (log_bits - 6)];
+    let mask = (bits.len() - 1) as u64;
+    each_gram(text, |gram| {
+        let place = place(gram);
+        bits[((place >> 6) & mask) as usize] |= 1 << (place & 63);
+    });
+    // Half as large as long as less than a quarter is set: of foreign grams, one in two to four
+    // is taken for present.
+    let mut n_set: u32 = bits.iter().map(|word| word.count_ones()).sum();
+    while bits.len() > 1 && u64::from(n_set) * 4 < bits.len() as u64 * 64 {
+        let upper = bits.split_off(bits.len() / 2);
+        bits.iter_mut().zip(upper).for_each(|(word, other)| *word |= other);
+        n_set = bits.iter().map(|word| word.count_ones()).sum();
+    }
+    out.extend(bits.iter().flat_map(|word| word.to_le_bytes()));
+    u8::try_from(bits.len().ilog2() + 6).expect("at most 24")
+}
+
+/// Where a gram is noted: as many of the lower bits as the bitmap has.
+fn place(gram: u64) -> u64 {
+    // The multiplier is the golden ratio's; the upper bits of the product depend on all bytes.
+    gram.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
+}
+
+/// Calls for each gram of the text that stands at a noted place.
+fn each_gram(text: &[u8], mut call: impl FnMut(u64)) {
+    // Two bytes have one score, so a window of four places is decided by five bytes.
+    let n_windows = (text.len() + 1).saturating_sub(WINDOW + 1);
+    let mut tile = Tile::default();
+    for start in (0..n_windows).step_by(TILE) {
+        let n = TILE.min(n_windows - start);
+        let end = text.len().min(start + tile.bytes.len());
+        tile.load(&text[start..end]);
+        tile.mark(n);
+        let grams_end = (text.len() + 1).saturating_sub(start + GRAM_BYTES);
+        tile.each_marked(|at| {
+            if at < grams_end {
+                call(tile.gram(at));
+            }
+        });
+    }
+}
+
+/// Some windows, with what is known of their places.
+struct Tile {
+    /// In lower case.
+    bytes: [u8; TILE + 16],
+    scores: [u8; TILE + WINDOW],
+    /// 1 where a place is the smallest of a window.
+    marks: [u8; TILE + 64],
+}
+
+impl Default for Tile {
+    fn default() -> Tile {
+        Tile { bytes: [0; TILE + 16], scores: [0; TILE + WINDOW], marks: [0; TILE + 64] }
+    }
+}
+
+impl Tile {
+    fn load(&mut self, text: &[u8]) {
+        for (own, byte) in self.bytes.iter_mut().zip(text) {
+            *own = byte.to_ascii_lowercase();
+        }
+    }
+
+    /// Marks the smallest places of the first `n` windows. Plain loops over arrays of bytes: they
+    /// become vector instructions.
+    fn mark(&mut self, n: usize) {
+        for (at, score) in self.scores.iter_mut().enumerate() {
+            let (a, b) = (u16::from(self.bytes[at]), u16::from(self.bytes[at + 1]));
+            *score = ((a.wrapping_mul(0x9e5b) ^ b.wrapping_mul(0x6a35)) >> 8) as u8;
+        }
+        let mut smallest = [0; TILE];
+        for (at, least) in smallest.iter_mut().enumerate() {
+            let s = &self.scores[at..at + WINDOW];
+            *least = s[0].min(s[1]).min(s[2]).min(s[3]);
+        }
+        self.marks.fill(0);
+        for step in 0..WINDOW {
+            let marks = self.marks[step..].iter_mut();
+            let scores = &self.scores[step..];
+            for ((mark, score), least) in marks.zip(scores).zip(&smallest[..n]) {
+                *mark |= u8::from(score == least);
+            }
+        }
+    }
+
+    /// Calls for each marked place.
+    fn each_marked(&self, mut call: impl FnMut(usize)) {
+        for (block, marks) in self.marks.as_chunks::<64>().0.iter().enumerate() {
+            let mut word = 0;
+            for (at, eight) in marks.as_chunks::<8>().0.iter().enumerate() {
+                // Eight bytes of 0 or 1 become eight bits.
+                let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+                word |= bits << (8 * at);
+            }
+            while word != 0 {
+                call(64 * block + word.trailing_zeros() as usize);
+                word &= word - 1;
+            }
+        }
+    }
+
+    fn gram(&self, at: usize) -> u64 {
+        let eight = self.bytes[at..].first_chunk::<8>().expect("the buffer is that much longer");
+        u64::from_le_bytes(*eight) & ((1 << (8 * GRAM_BYTES)) - 1)
+    }
+}
+
+/// What entries that are looked for contain: of each group of texts, at least one.
+#[derive(Clone, Debug, Default)]
+pub struct Needles {
+    groups: Vec<Vec<Grams>>,
+}
+
+/// Where the grams of one text are noted.
+type Grams = Vec<u64>;
+
+impl Needles {
+    /// Adds a group: one of these texts must occur, in whatever case.
+    pub fn add<'a>(&mut self, texts: impl IntoIterator<Item = &'a [u8]>) {
+        let mut group = Vec::new();
+        for text in texts {
+            let mut grams = Vec::new();
+            each_gram(text, |gram| grams.push(place(gram)));
+            group.push(grams);
+        }
+        // A text without a gram may be anywhere, and so may a group that has it.
+        if !group.iter().any(Vec::is_empty) {
+            self.groups.push(group);
+        }
+    }
+
+    /// Whether nothing can be told from a filter.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+}
+
+/// The filters of a chunk's blocks.
+#[derive(Clone, Debug)]
+pub struct Filters {
+    bytes: bytes::Bytes,
+    /// Which of `bytes` are whose; empty for a block that has none.
+    bitmaps: Vec<Range<usize>>,
+}
+
+impl Filters {
+    /// Reads the section of a chunk with this many blocks.
+    pub(super) fn get(bytes: bytes::Bytes, n_blocks: usize) -> Result<Filters, Malformed> {
+        let mut reader = Reader::new(&bytes);
+        let sizes = reader.take(n_blocks, "sizes of filters")?;
+        let mut at = n_blocks;
+        let mut bitmaps = Vec::with_capacity(n_blocks);
+        for log_bits in sizes {
+            let known = *log_bits == 0 || LOG_BITS.contains(&u32::from(*log_bits));
+            reader.check(known, "size of a filter")?;
+            let n_bytes = if *log_bits == 0 { 0 } else { (1 << log_bits) / 8 };
+            bitmaps.push(at..at + n_bytes);
+            at += n_bytes;
+        }
+        reader.check(at == bytes.len(), "length of filters")?;
+        Ok(Filters { bytes, bitmaps })
+    }
+
+    /// Whether a block may hold what is looked for.
+    pub fn may_hold(&self, block: usize, needles: &Needles) -> bool {
+        let bitmap = &self.bytes[self.bitmaps[block].clone()];
+        if bitmap.is_empty() {
+            return true;
+        }
+        let mask = bitmap.len() as u64 * 8 - 1;
+        let holds = |place: &u64| {
+            let bit = place & mask;
+            bitmap[(bit >> 3) as usize] >> (bit & 7) & 1 == 1
+        };
+        needles.groups.iter().all(|group| group.iter().any(|grams| grams.iter().all(holds)))
+    }
+
+    /// What keeping this costs, in bytes of memory.
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes.len() + size_of_val(&*self.bitmaps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The grams by the definition: place by place, window by window.
+    fn naive(text: &[u8]) -> Vec<u64> {
+        let text = text.to_ascii_lowercase();
+        let score = |at: usize| {
+            let (a, b) = (u16::from(text[at]), u16::from(text[at + 1]));
+            (a.wrapping_mul(0x9e5b) ^ b.wrapping_mul(0x6a35)) >> 8 & 0xff
+        };
+        let mut places = std::collections::BTreeSet::new();
+        for window in 0..text.len().saturating_sub(WINDOW) {
+            let least = (window..window + WINDOW).map(score).min().expect("four places");
+            places.extend((window..window + WINDOW).filter(|at| score(*at) == least));
+        }
+        places.retain(|at| at + GRAM_BYTES <= text.len());
+        let gram = |at: usize| {
+            let mut eight = [0; 8];
+            eight[..GRAM_BYTES].copy_from_slice(&text[at..at + GRAM_BYTES]);
+            u64::from_le_bytes(eight)
+        };
+        places.into_iter().map(gram).collect()
+    }
+
+    fn filters(text: &[u8]) -> Filters {
+        let mut bitmap = Vec::new();
+        let log_bits = put(text, &mut bitmap);
+        let section = [&[log_bits], &*bitmap].concat();
+        Filters::get(section.into(), 1).expect("as it was written")
+    }
+
+    fn may_hold(filters: &Filters, texts: &[&str]) -> bool {
+        let mut needles = Needles::default();
+        needles.add(texts.iter().map(|text| text.as_bytes()));
+        filters.may_hold(0, &needles)
+    }
+
+    /// Lines with many different words.
+    fn lines() -> String {
+        (0..4000_u64).fold(String::new(), |text, n| {
+            let id = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            text + &format!("level=info msg=\"Request {n} done\" id={id:016x} took={}ms\n", n % 97)
+        })
+    }
+
+    #[test]
+    fn tells_what_is_not_there() {
+        let filters = filters(lines().as_bytes());
+        assert!(may_hold(&filters, &["Request 1234 done"]));
+        assert!(may_hold(&filters, &["REQUEST 1234 DONE"]), "in whatever case");
+        assert!(may_hold(&filters, &["nowhere to be found", "level=info"]), "one is enough");
+        assert!(may_hold(&filters, &["abc"]), "too short to tell");
+        assert!(may_hold(&filters, &["nowhere to be found", "abc"]), "and so is one of them");
+        assert!(!may_hold(&filters, &["nowhere to be found"]));
+        assert!(!may_hold(&filters, &["nowhere to be found", "panicked at src/main.rs"]));
+        let foreign = (0..400_u64).map(|n| format!("{:016x}", (n + 1).wrapping_mul(0xc2b2_ae3d)));
+        let taken = foreign.filter(|id| may_hold(&filters, &[id])).count();
+        assert!(taken < 40, "{taken} of 400 ids that are not there were not told apart");
+    }
+
+    #[test]
+    fn is_small() {
+        let text = lines();
+        let mut bitmap = Vec::new();
+        put(text.as_bytes(), &mut bitmap);
+        assert!(bitmap.len() * 12 < text.len(), "{} of {}", bitmap.len(), text.len());
+        let same = "level=info msg=\"nothing new\"\n".repeat(10_000);
+        bitmap.clear();
+        assert_eq!(put(same.as_bytes(), &mut bitmap), 6, "few grams, few bits");
+        assert_eq!(put(&text.as_bytes()[..200], &mut bitmap), 0, "a short text has none");
+    }
+
+    #[test]
+    fn refuses_what_was_not_written() {
+        let check = |bytes: &[u8], n_blocks: usize, what: &str| {
+            let error = Filters::get(bytes.to_vec().into(), n_blocks).expect_err("bad");
+            assert!(error.to_string().contains(what), "{error}");
+        };
+        check(&[], 1, "sizes of filters");
+        check(&[5], 1, "size of a filter");
+        check(&[25], 1, "size of a filter");
+        check(&[6, 0, 0], 1, "length of filters");
+        check(&[0, 0, 9], 2, "length of filters");
+    }
+
+    proptest! {
+        #[test]
+        fn grams_are_those_of_the_definition(
+            text in prop::collection::vec(prop::sample::select(b"abcXYZ =:019\n".to_vec()), 0..40),
+            repeat in prop::sample::select(vec![1_usize, 2, 60, 200]),
+        ) {
+            let text = text.repeat(repeat);
+            let mut found = Vec::new();
+            each_gram(&text, |gram| found.push(gram));
+            let mut expected = naive(&text);
+            found.sort_unstable();
+            found.dedup();
+            expected.sort_unstable();
+            expected.dedup();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn what_is_there_is_never_missed(
+            text in "[a-zA-Z0-9 =]{300,9000}", at in any::<prop::sample::Index>(), length in 1..80_usize,
+        ) {
+            let filters = filters(text.as_bytes());
+            let start = at.index(text.len());
+            let end = (start + length).min(text.len());
+            prop_assert!(may_hold(&filters, &[&text[start..end]]));
+            prop_assert!(may_hold(&filters, &[&text[start..end].to_ascii_uppercase()]));
+        }
+    }
+}
