@@ -89,6 +89,13 @@ fn used(before: [f64; 2], n: f64) -> String {
     format!("{:.2} ({user:.2} + {kernel:.2})", user + kernel)
 }
 
+/// Bytes that this process has handed to the kernel to write.
+fn written() -> f64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let field = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+    field.and_then(|n| n.parse().ok()).unwrap_or(0.0)
+}
+
 /// Bytes that do not compress and differ.
 fn payload(len: usize, seed: u64) -> Bytes {
     let mut x = seed | 1;
@@ -112,7 +119,7 @@ async fn load(
     len: usize,
     time: Duration,
 ) {
-    let (before, cpu_before) = (node.lane_stats(), cpu());
+    let (before, cpu_before, written_before) = (node.lane_stats(), cpu(), written());
     let started = Instant::now();
     let mut writers = tokio::task::JoinSet::new();
     for group in &groups[..n] {
@@ -137,7 +144,7 @@ async fn load(
     let gb = (after.bytes - before.bytes) as f64 / 1e9;
     println!(
         "{n} groups x {depth} x {len} B: {:.0}/s, {:.0} MB/s, p50 {:.2?} p99 {:.2?} max {:.2?}, \
-         {:.1} per commit, {} CPU s/GB",
+         {:.1} per commit, {} CPU s/GB, {:.2} bytes written for each",
         times.len() as f64 / took,
         gb * 1e3 / took,
         at(0.5),
@@ -145,6 +152,7 @@ async fn load(
         at(1.0),
         (after.entries - before.entries) as f64 / (after.commits - before.commits) as f64,
         used(cpu_before, gb),
+        (written() - written_before) / (gb * 1e9),
     );
 }
 

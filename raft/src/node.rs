@@ -31,7 +31,7 @@ use crate::replica::Replicas;
 use crate::service::Service;
 
 /// The version of what lies in the data directory.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// A longer command is refused.
 pub const COMMAND_BYTES_MAX: usize = 64 << 20;

@@ -145,14 +145,14 @@ async fn a_directory_of_another_format_is_refused() {
         let start = file.windows(json.len()).position(|bytes| bytes == json).expect("an identity");
         let length = file[start..].iter().position(|byte| *byte == b'}').expect("its end") + 1;
         let row = String::from_utf8_lossy(&file[start..start + length]);
-        let row = row.replace(r#""format_version":2"#, r#""format_version":9"#);
+        let row = row.replace(r#""format_version":3"#, r#""format_version":9"#);
         file[start..start + length].copy_from_slice(row.as_bytes());
         let checksum = crc32c::crc32c(format!("identity{row}").as_bytes());
         file[start - 4..start].copy_from_slice(&checksum.to_le_bytes());
         std::fs::write(&path, file).expect("a file");
     }
     let said = start_refused(node.data());
-    assert!(said.contains("has format version 9 and this program reads version 2"), "{said}");
+    assert!(said.contains("has format version 9 and this program reads version 3"), "{said}");
     assert!(said.contains("run the version that wrote it"), "{said}");
 }
 

@@ -3,14 +3,17 @@
 //! In go batches of operations, one transaction and one fsync each; out come a group's whole log
 //! at start and ranges of entries later.
 //!
-//! Tables: `log` maps (group, index, part) to rows of [`super::value`]; `meta` maps (group, what)
-//! to the vote, the committed and the purged log id, each under its own checksum.
+//! Tables: `log` maps (group, index, 0) to the first row of each entry, `large` maps (group, index,
+//! part) to the others, which fill pages; see [`super::value`]. They are apart because redb puts
+//! neighbours of a table into one page: a small row beside one that fills a page makes it twice as
+//! large, and all of it is written. `meta` maps (group, what) to the vote, the committed and the
+//! purged log id, each under its own checksum.
 //!
 //! Invariants:
 //! - The operations of a batch take effect in order, and all or none of them.
 //! - A group's entries are contiguous from `purged + 1`, or the file is damaged.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use bytes::{Bytes, BytesMut};
 use openraft::EntryPayload;
@@ -24,6 +27,7 @@ use crate::node::Identity;
 use crate::types::{Entry, IoFlushed, LeaderId, LogId, Payload, Vote};
 
 const LOG: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("log");
+const LARGE: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("large");
 const META: TableDefinition<'_, (u32, u8), &[u8]> = TableDefinition::new("meta");
 
 const VOTE: u8 = 1;
@@ -39,6 +43,38 @@ const IDENTITY: (u32, u8) = (u32::MAX, 0);
 const CACHE_BYTES: usize = 48 << 20;
 
 type Ack = oneshot::Sender<Result<(), std::io::Error>>;
+
+/// The rows of all entries, in a transaction.
+struct Rows<'txn> {
+    first: Table<'txn, Key, &'static [u8]>,
+    large: Table<'txn, Key, &'static [u8]>,
+}
+
+impl Rows<'_> {
+    /// Writes an entry's rows. Each is put together in `row`, which is used again and again and so
+    /// stays in the CPU's cache: redb's own way to fill a value in place clears and copies it first.
+    fn insert(&mut self, group: u32, entry: &Entry, row: &mut Vec<u8>) -> Result<(), redb::Error> {
+        let encoded = Encoded::of(&entry.payload);
+        let mut offset = 0;
+        for (take, part) in value::split(encoded.len()).zip(0..) {
+            let key = (group, entry.log_id.index, part);
+            row.resize(Encoded::row_bytes(part, take), 0);
+            encoded.write(key, entry.log_id.leader_id, offset, row);
+            let table = if part == 0 { &mut self.first } else { &mut self.large };
+            table.insert(key, row.as_slice())?;
+            offset += take;
+        }
+        Ok(())
+    }
+
+    /// Removes a group's entries from the first of these indexes to the last.
+    fn remove(&mut self, group: u32, indexes: RangeInclusive<u64>) -> Result<(), redb::Error> {
+        let keys = (group, *indexes.start(), 0)..=(group, *indexes.end(), u16::MAX);
+        self.first.retain_in(keys.clone(), |_, _| false)?;
+        self.large.retain_in(keys, |_, _| false)?;
+        Ok(())
+    }
+}
 
 /// One write to a group's log.
 pub(crate) enum Op {
@@ -134,8 +170,7 @@ impl LogDb {
 
     /// Writes whose file it is, and makes the tables.
     pub(crate) fn create(&self, identity: &Identity) -> Result<(), Error> {
-        self.write(|log, meta| {
-            let _ = log;
+        self.write(|_, meta| {
             meta.insert(IDENTITY, encode_identity(identity).as_slice())?;
             Ok(())
         })
@@ -158,7 +193,7 @@ impl LogDb {
     fn write<'a>(
         &self,
         work: impl FnOnce(
-            &mut Table<'_, Key, &'static [u8]>,
+            &mut Rows<'_>,
             &mut Table<'_, (u32, u8), &'static [u8]>,
         ) -> Result<(), redb::Error>
         + 'a,
@@ -168,10 +203,10 @@ impl LogDb {
                 // One-phase commits, without quick repair: one fsync each, and a repair after a
                 // crash reads the whole log and so checks it.
                 let txn = self.db.begin_write()?;
-                let mut log = txn.open_table(LOG)?;
+                let mut rows = Rows { first: txn.open_table(LOG)?, large: txn.open_table(LARGE)? };
                 let mut meta = txn.open_table(META)?;
-                work(&mut log, &mut meta)?;
-                drop((log, meta));
+                work(&mut rows, &mut meta)?;
+                drop((rows, meta));
                 txn.commit()?;
                 Ok(())
             };
@@ -182,23 +217,20 @@ impl LogDb {
     /// Writes a batch durably, in order, or not at all.
     pub(crate) fn commit(&self, ops: &[Op], purge: Option<PurgeSlice>) -> Result<(), Error> {
         let mut row = Vec::new();
-        self.write(|log, meta| {
+        self.write(|rows, meta| {
             for op in ops {
                 match op {
                     Op::Append { group, entries, .. } => {
                         for entry in entries {
-                            insert(log, *group, entry, &mut row)?;
+                            rows.insert(*group, entry, &mut row)?;
                         }
                     }
                     Op::Vote { group, vote, .. } => put(meta, (*group, VOTE), &encode_vote(vote))?,
                     Op::Truncate { group, start, .. } => {
-                        log.retain_in(
-                            (*group, *start, 0)..=(*group, u64::MAX, u16::MAX),
-                            |_, _| false,
-                        )?;
+                        rows.remove(*group, *start..=u64::MAX)?;
                     }
                     Op::Reset { group, purged, .. } => {
-                        log.retain_in((*group, 0, 0)..=(*group, u64::MAX, u16::MAX), |_, _| false)?;
+                        rows.remove(*group, 0..=u64::MAX)?;
                         put(meta, (*group, PURGED), &encode_log_id(purged))?;
                     }
                     Op::Committed { group, committed } => {
@@ -207,12 +239,12 @@ impl LogDb {
                     Op::Erase { group, at_last: false, .. } => {
                         put(meta, (*group, ERASING), &1u64.to_le_bytes())?;
                     }
-                    Op::Erase { group, at_last: true, .. } => erase(log, meta, *group)?,
+                    Op::Erase { group, at_last: true, .. } => erase(rows, meta, *group)?,
                     Op::Barrier { .. } => {}
                 }
             }
             if let Some(PurgeSlice { group, upto }) = purge {
-                log.retain_in((group, 0, 0)..=(group, upto.index, u16::MAX), |_, _| false)?;
+                rows.remove(group, 0..=upto.index)?;
                 put(meta, (group, PURGED), &encode_log_id(&upto))?;
             }
             Ok(())
@@ -313,12 +345,15 @@ impl LogDb {
         mut each: impl FnMut(Entry, usize) -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let broken = |error: redb::Error| failed(&self.place, error);
-        let read = || -> Result<_, redb::Error> { Ok(self.db.begin_read()?.open_table(LOG)?) };
-        let log = read().map_err(broken)?;
-        let mut rows = log
-            .range((group, range.start, 0)..(group, range.end, 0))
-            .map_err(|error| broken(error.into()))?;
-        while let Some(row) = rows.next() {
+        let read = || -> Result<_, redb::Error> {
+            let txn = self.db.begin_read()?;
+            Ok((txn.open_table(LOG)?, txn.open_table(LARGE)?))
+        };
+        let (log, large) = read().map_err(broken)?;
+        let keys = (group, range.start, 0)..(group, range.end, 0);
+        let rows = log.range(keys.clone()).map_err(|error| broken(error.into()))?;
+        let mut large = large.range(keys).map_err(|error| broken(error.into()))?;
+        for row in rows {
             let (key, row) = row.map_err(|error| broken(error.into()))?;
             let (_, index, part) = key.value();
             let corrupt = |what: String| self.corrupt(group, index, what);
@@ -332,22 +367,27 @@ impl LogDb {
                 if bytes.len() >= head.len {
                     break;
                 }
-                let Some(row) = rows.next() else {
-                    return Err(corrupt(format!("its part {part} is missing")));
-                };
-                let (key, row) = row.map_err(|error| broken(error.into()))?;
-                if key.value() != (group, index, part) {
-                    return Err(corrupt(format!("its part {part} is missing")));
+                let row = large.next().transpose().map_err(|error| broken(error.into()))?;
+                match row {
+                    Some((key, row)) if key.value() == (group, index, part) => {
+                        let more = value::read_more(key.value(), row.value()).map_err(corrupt)?;
+                        bytes.extend_from_slice(more);
+                    }
+                    _ => return Err(corrupt(format!("its part {part} is missing"))),
                 }
-                let more = value::read_more(key.value(), row.value()).map_err(corrupt)?;
-                bytes.extend_from_slice(more);
             }
             let entry = finish(index, head, bytes).map_err(corrupt)?;
             if !each(entry, head.len)? {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
+        match large.next().transpose().map_err(|error| broken(error.into()))? {
+            None => Ok(()),
+            Some((key, _)) => {
+                let (_, index, _) = key.value();
+                Err(self.corrupt(group, index, "its first row is missing".to_owned()))
+            }
+        }
     }
 
     fn corrupt(&self, group: u32, index: u64, what: String) -> Error {
@@ -366,26 +406,6 @@ fn finish(index: u64, head: Head, bytes: BytesMut) -> Result<Entry, String> {
     }
     let payload = head.payload(bytes.freeze())?;
     Ok(Entry { log_id: LogId { leader_id: head.leader, index }, payload })
-}
-
-/// Writes an entry's rows. Each is put together in `row`, which is used again and again and so
-/// stays in the CPU's cache: redb's own way to fill a value in place clears and copies it first.
-fn insert(
-    log: &mut Table<'_, Key, &'static [u8]>,
-    group: u32,
-    entry: &Entry,
-    row: &mut Vec<u8>,
-) -> Result<(), redb::Error> {
-    let encoded = Encoded::of(&entry.payload);
-    let mut offset = 0;
-    for (take, part) in value::split(encoded.len()).zip(0..) {
-        let key = (group, entry.log_id.index, part);
-        row.resize(Encoded::row_bytes(part, take), 0);
-        encoded.write(key, entry.log_id.leader_id, offset, row);
-        log.insert(key, row.as_slice())?;
-        offset += take;
-    }
-    Ok(())
 }
 
 /// The bytes an entry's payload takes, for queues and statistics.
@@ -412,11 +432,11 @@ fn mark_bytes(what: u8) -> usize {
 
 /// Removes a group's entries and marks, and counts that.
 fn erase(
-    log: &mut Table<'_, Key, &'static [u8]>,
+    rows: &mut Rows<'_>,
     meta: &mut Table<'_, (u32, u8), &'static [u8]>,
     group: u32,
 ) -> Result<(), redb::Error> {
-    log.retain_in((group, 0, 0)..=(group, u64::MAX, u16::MAX), |_, _| false)?;
+    rows.remove(group, 0..=u64::MAX)?;
     for mark in [VOTE, COMMITTED, PURGED, ERASING] {
         meta.remove((group, mark))?;
     }

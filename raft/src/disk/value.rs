@@ -28,8 +28,10 @@ pub(crate) type Key = (u32, u64, u16);
 const CRC: usize = 4;
 const HEAD: usize = CRC + 4 + 8 + 8 + 1;
 
-/// Rows up to here share leaf pages of 4 KiB.
+/// Rows of about this size, and smaller ones, share leaf pages of 4 KiB; larger ones stand alone.
 const SMALL: usize = 4000;
+/// Payload bytes of an entry's first row.
+const FIRST_BYTES_MAX: usize = SMALL - CRC;
 /// What redb and the key need of a page.
 const SPARE: usize = 64;
 const ROW_BYTES_MAX: usize = (1 << 20) - SPARE;
@@ -40,26 +42,26 @@ const BLANK: u8 = 0;
 const NORMAL: u8 = 1;
 const MEMBERSHIP: u8 = 2;
 
-/// How many payload bytes each row takes, for a payload of `len` bytes.
+/// How many payload bytes each row takes, for a payload of `len` bytes: the first row takes what
+/// fills no page of its own, the others come after it.
 pub(crate) fn split(len: usize) -> impl Iterator<Item = usize> {
-    let mut left = Some(len);
-    let mut head = HEAD;
-    std::iter::from_fn(move || {
-        let rest = left?;
-        let row = row_bytes(rest + head);
-        let take = row - head;
-        left = (take < rest).then_some(rest - take);
-        head = CRC;
-        Some(take)
-    })
+    let large = move || {
+        let mut rest = len;
+        std::iter::from_fn(move || {
+            let take = row_bytes(rest + CRC) - CRC;
+            (rest > FIRST_BYTES_MAX).then(|| {
+                rest -= take;
+                take
+            })
+        })
+    };
+    let first = len - large().sum::<usize>();
+    std::iter::once(first).chain(large())
 }
 
-/// The size of the next row when `rest` bytes are left: all of it where the page it needs is used
+/// The size of the next large row when `rest` bytes are left: all of it where the page it needs is used
 /// to seven eighths, else the largest page that it fills.
 fn row_bytes(rest: usize) -> usize {
-    if rest <= SMALL {
-        return rest;
-    }
     if rest >= ROW_BYTES_MAX {
         return ROW_BYTES_MAX;
     }
@@ -338,7 +340,9 @@ mod tests {
             for (take, part) in rows.iter().zip(0..) {
                 let row = Encoded::row_bytes(part, *take);
                 assert!(row <= ROW_BYTES_MAX, "{row}");
-                pages += if row <= SMALL { row } else { (row + SPARE).next_power_of_two() };
+                let small = row <= SMALL + HEAD - CRC;
+                assert!(if part == 0 { small } else { row > SMALL }, "part {part}: {row} bytes");
+                pages += if part == 0 { row } else { (row + SPARE).next_power_of_two() };
             }
             if len >= 16 << 10 {
                 assert!(pages * 7 <= (len + 8192) * 8 + len / 8, "{len} bytes took {pages}");
