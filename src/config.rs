@@ -174,6 +174,20 @@ pub struct Peer {
     pub listen_port: u16,
     /// `host:port` where other nodes reach this one; where it listens, if absent.
     pub advertise_address: Option<String>,
+    /// How nodes prove to each other who they are; without it, they do not.
+    pub tls: Option<PeerTls>,
+}
+
+/// `peer.tls:` `drave cert` makes all three.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerTls {
+    /// This node's certificate, which names it as `node-<number>.drave` and `node.drave`.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The certificate of the authority that made the certificates of all nodes.
+    pub ca: PathBuf,
 }
 
 /// `cluster:`
@@ -293,7 +307,12 @@ impl Default for Sql {
 
 impl Default for Peer {
     fn default() -> Peer {
-        Peer { listen_address: "127.0.0.1".into(), listen_port: 9095, advertise_address: None }
+        Peer {
+            listen_address: "127.0.0.1".into(),
+            listen_port: 9095,
+            advertise_address: None,
+            tls: None,
+        }
     }
 }
 

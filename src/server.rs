@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drave_raft::{Tls, TlsOptions};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -53,6 +54,9 @@ pub enum Error {
     /// The data directory cannot be used, or no cluster takes the node.
     #[error(transparent)]
     Form(#[from] form::Error),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] drave_raft::TlsError),
     /// The cluster did not take a change in.
     #[error(transparent)]
     Change(#[from] crate::cluster::ChangeError),
@@ -270,7 +274,12 @@ fn form_options(config: &Config, addresses: &Addresses) -> Result<form::Options,
                 .into(),
         }));
     }
+    let tls = config.peer.tls.clone().map(|files| {
+        let config::PeerTls { cert, key, ca } = files;
+        Tls::read(&TlsOptions { cert, key, ca }, config.node_id)
+    });
     Ok(form::Options {
+        tls: tls.transpose()?,
         dir: config.data.clone(),
         node_id: config.node_id,
         peer_address: own,

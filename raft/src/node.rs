@@ -29,6 +29,7 @@ use crate::peers::Peers;
 use crate::reader::Reader;
 use crate::replica::Replicas;
 use crate::service::Service;
+use crate::tls::Tls;
 
 /// The version of what lies in the data directory.
 pub const FORMAT_VERSION: u32 = 2;
@@ -69,6 +70,8 @@ pub struct Options {
     pub stream_window_bytes: usize,
     /// How fast snapshots leave this node, over all groups.
     pub snapshot_bytes_per_second: u64,
+    /// How this node proves who it is, and checks who others are; without it, nobody does.
+    pub tls: Option<Tls>,
 }
 
 impl Options {
@@ -86,6 +89,7 @@ impl Options {
             heartbeat_linger: Duration::from_millis(20),
             stream_window_bytes: 8 << 20,
             snapshot_bytes_per_second: 64 << 20,
+            tls: None,
         }
     }
 }
@@ -253,6 +257,7 @@ impl Node {
             identity.node_id,
             options.snapshot_bytes_per_second,
             options.heartbeat_linger,
+            options.tls.clone(),
         );
         let parts = Parts {
             node_id: options.node_id,

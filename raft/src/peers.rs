@@ -18,15 +18,14 @@ use bytes::Bytes;
 use drave_proto::raft as proto;
 use drave_proto::raft::raft_client::RaftClient;
 use futures::stream;
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout};
-use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::beats::{self, Ask};
 use crate::error::{ProposeError, ReadError};
+use crate::tls::{Dial, Tls};
 use crate::wire::{MESSAGE_BYTES_MAX, WIRE_VERSION};
 
 /// A peer that does not take a connection for so long is not there.
@@ -48,14 +47,8 @@ const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
 /// Names the refusals of [`crate::service`] in the metadata of a status: nothing was done.
 pub(crate) const REFUSED: &str = "drave-refused";
 
-/// What comes in on the peer port. Small answers leave at once: a server's own setting does not
-/// reach the sockets of a listener made elsewhere, and without it they wait 40 ms.
-pub fn peer_incoming(listener: TcpListener) -> TcpIncoming {
-    TcpIncoming::from(listener).with_nodelay(Some(true))
-}
-
 /// A server for the peer port, set up for what peers send each other; to be served over
-/// [`peer_incoming`].
+/// [`crate::peer_incoming`].
 pub fn peer_server() -> tonic::transport::Server {
     tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -127,6 +120,7 @@ struct Inner {
     node_id: u64,
     snapshot_bytes_per_second: u64,
     linger: Duration,
+    tls: Option<Tls>,
     closed: AtomicBool,
     table: Mutex<BTreeMap<u64, Arc<Peer>>>,
     /// When the next byte of a snapshot may leave.
@@ -166,12 +160,14 @@ impl Peers {
         node_id: u64,
         snapshot_bytes_per_second: u64,
         linger: Duration,
+        tls: Option<Tls>,
     ) -> Self {
         Self(Arc::new(Inner {
             cluster_id,
             node_id,
             snapshot_bytes_per_second,
             linger,
+            tls,
             closed: AtomicBool::new(false),
             table: Mutex::default(),
             pace: tokio::sync::Mutex::default(),
@@ -181,6 +177,11 @@ impl Peers {
     /// Says where a node is, from now on. Counts for more than what memberships say.
     pub fn set(&self, id: u64, address: &str) {
         self.peer(id).point(address, true);
+    }
+
+    /// What proves who this node is, where peers ask for that.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.0.tls.as_ref()
     }
 
     /// Where a node is, as far as anybody said.
@@ -310,7 +311,7 @@ impl Peers {
         if self.0.closed.load(Ordering::Acquire) {
             return Err(CallError::Unreachable("the node is stopped".to_owned()));
         }
-        let channel = self.peer(id).channel(line)?;
+        let channel = self.peer(id).channel(line, self.tls())?;
         Ok(RaftClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX))
@@ -384,6 +385,18 @@ impl Peers {
     }
 }
 
+/// One connection for a question or two, to `node` where it is known which one is there.
+pub async fn connect(
+    endpoint: &Endpoint,
+    tls: Option<&Tls>,
+    node: Option<u64>,
+) -> Result<Channel, tonic::transport::Error> {
+    match tls {
+        None => endpoint.connect().await,
+        Some(tls) => endpoint.connect_with_connector(Dial { tls: tls.clone(), node }).await,
+    }
+}
+
 /// The halves of a cluster id, high and low.
 pub(crate) fn halves(id: u128) -> [u64; 2] {
     let low = u128::from(u64::MAX);
@@ -411,7 +424,7 @@ impl Peer {
         self.changes.send_modify(|changes| *changes += 1);
     }
 
-    fn channel(&self, line: Line) -> Result<Channel, CallError> {
+    fn channel(&self, line: Line, tls: Option<&Tls>) -> Result<Channel, CallError> {
         let mut lines = self.lock();
         if let Some(channel) = &lines.channels[line as usize] {
             return Ok(channel.clone());
@@ -425,14 +438,20 @@ impl Peer {
             let reason = format!("{:?} is no address of node {}: {error}", lines.address, self.id);
             CallError::Unreachable(reason)
         })?;
-        let channel = endpoint
+        let endpoint = endpoint
             .connect_timeout(CONNECT_TIME_MAX)
             .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .http2_keep_alive_interval(PROBE_EVERY)
-            .keep_alive_timeout(PROBE_TIME_MAX)
-            .connect_lazy();
+            .keep_alive_timeout(PROBE_TIME_MAX);
+        let channel = match tls {
+            None => endpoint.connect_lazy(),
+            Some(tls) => {
+                let dial = Dial { tls: tls.clone(), node: Some(self.id) };
+                endpoint.connect_with_connector_lazy(dial)
+            }
+        };
         lines.channels[line as usize] = Some(channel.clone());
         Ok(channel)
     }

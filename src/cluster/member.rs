@@ -19,6 +19,7 @@ use drave_raft::{Group, GroupStatus, Machine, MemberError, Start};
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
+use super::call::{self, Way};
 use super::meta::{Command, NodeId, Placement, State, balance};
 use super::replica::Replica;
 use super::{Inner, META_TIME_MAX, OpenError, form};
@@ -154,7 +155,9 @@ impl Inner {
         }
         // Whoever asks a dead node to lead leaves the group without a leader for a while.
         let Some(address) = self.node.peers().address(to) else { return };
-        let there = form::identify(&address).await;
+        let way = Way { tls: self.node.peers().tls(), address: &address, node: Some(to) };
+        let cluster_id = format!("{:032x}", self.node.identity().cluster_id);
+        let there = call::identify(way, self.me, &cluster_id).await;
         if !there.is_ok_and(|who| who.node_id == to) {
             return;
         }

@@ -9,6 +9,7 @@
 //! A write tells its caller what is known of it: done, [`WriteError::NotDone`] (safe to drop) or
 //! [`WriteError::Unknown`] (safe to send again, since entries are a set).
 
+mod call;
 pub mod consistency;
 pub mod form;
 mod member;

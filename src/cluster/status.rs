@@ -10,8 +10,9 @@ use drave_proto::node::StatusRequest;
 use drave_raft::GroupStatus;
 use serde::{Deserialize, Serialize};
 
+use super::call::{self, Way};
 use super::meta::{NodeId, NodeState};
-use super::{Cluster, META, form, group_of};
+use super::{Cluster, META, group_of};
 use crate::model::ShardId;
 
 /// A node that has not reported by then is shown as not alive.
@@ -168,7 +169,8 @@ impl Cluster {
             let address = self.0.node.peers().address(id).unwrap_or_else(|| node.peer.clone());
             let request = StatusRequest { cluster_id: cluster_id.clone() };
             async move {
-                let asked = form::ask(&address, async |mut client| client.status(request).await);
+                let way = Way { tls: self.0.node.peers().tls(), address: &address, node: Some(id) };
+                let asked = call::ask(way, async |mut client| client.status(request).await);
                 let answer = tokio::time::timeout(REPORT_TIME_MAX, asked).await.ok()?.ok()?;
                 let report: NodeReport = serde_json::from_slice(&answer.report).ok()?;
                 (report.node_id == id).then_some((id, report))

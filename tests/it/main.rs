@@ -18,4 +18,6 @@ mod push;
 mod readme;
 mod restart;
 mod sql;
+mod strangers;
 mod tail;
+mod tls;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::cluster::{Cluster, command, fast, insist};
 use super::until;
-use crate::{Options, Start, peer_incoming};
+use crate::{Options, PeerStream, Start, peer_incoming};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_node_takes_a_command_and_all_apply_it() {
@@ -79,9 +79,10 @@ async fn an_idle_cluster_answers_at_once() {
 async fn small_answers_are_not_held_back() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let mut incoming = peer_incoming(listener);
+    let mut incoming = peer_incoming(listener, None);
     let (_near, far) = tokio::join!(TcpStream::connect(address), incoming.next());
-    assert!(far.unwrap().unwrap().nodelay().unwrap());
+    let PeerStream::Plain(far) = far.unwrap().unwrap() else { panic!("it asked for nothing") };
+    assert!(far.nodelay().unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
