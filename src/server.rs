@@ -14,8 +14,9 @@ use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use crate::chunk::{Codec, WriteOptions};
+use crate::cluster::gate::{self, Gate};
 use crate::cluster::peer::{About, Door};
-use crate::cluster::{Cluster, form};
+use crate::cluster::{Cluster, GroupMetrics, form};
 use crate::config::{self, Config};
 use crate::http;
 use crate::lifecycle::{self, Lifecycle};
@@ -158,6 +159,8 @@ impl Running {
         let (cluster, mut tasks) = Cluster::open(formed, &pool).await?;
         peers.door.serves(cluster.clone());
         let metrics = Arc::new(Metrics::default());
+        let groups = Box::new(GroupMetrics(cluster.clone()));
+        metrics.register(|registry| registry.register_collector(groups));
         let (stop, stopped) = watch::channel(false);
 
         let (lifecycle, looking_after) = Lifecycle::start(
@@ -278,7 +281,17 @@ fn form_options(config: &Config, addresses: &Addresses) -> Result<form::Options,
         let config::PeerTls { cert, key, ca } = files;
         Tls::read(&TlsOptions { cert, key, ca }, config.node_id)
     });
+    let (disk_high, disk_low) = config.disk_marks()?;
+    let gate = gate::Options {
+        dir: config.data.clone(),
+        disk_high,
+        disk_low,
+        wal_bytes_max: config.storage.wal_max.0,
+        // One shard that takes nothing leaves most of the memory of pushes to the others.
+        queue_bytes_max: config.memory.pushes.len() / 8,
+    };
     Ok(form::Options {
+        gate: Gate::new(gate, config.node_id),
         tls: tls.transpose()?,
         dir: config.data.clone(),
         node_id: config.node_id,
@@ -354,6 +367,10 @@ fn http_options(config: &Config) -> http::Options {
         limits: Arc::new(config.limits_config.clone()),
         body_bytes_max: config.server.max_recv_msg_size.len(),
         push_bytes_max: config.memory.pushes.max(ByteSize(1 << 20)).len(),
+        tenant_push_bytes_max: match config.auth_enabled {
+            true => config.memory.pushes_per_tenant.len(),
+            false => usize::MAX,
+        },
         config_text: config.to_string(),
         compat_loki: config.compat == config::Compat::Loki,
     }

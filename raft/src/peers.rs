@@ -10,7 +10,7 @@
 //! - When an address changes, everything under way on the old connections ends.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -115,12 +115,37 @@ impl CallError {
 #[derive(Clone)]
 pub struct Peers(Arc<Inner>);
 
+/// What was sent to peers and taken from them since the node was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PeerStats {
+    /// Heartbeats, one for each group.
+    pub beats: u64,
+    /// Messages that carried them.
+    pub beat_messages: u64,
+    /// Snapshots that a follower installed.
+    pub snapshots: u64,
+    /// Bytes of snapshots, sent for one that was installed or not.
+    pub snapshot_bytes: u64,
+    /// Snapshots of leaders that were installed here.
+    pub installed: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) beats: AtomicU64,
+    pub(crate) beat_messages: AtomicU64,
+    pub(crate) snapshots: AtomicU64,
+    pub(crate) snapshot_bytes: AtomicU64,
+    pub(crate) installed: AtomicU64,
+}
+
 struct Inner {
     cluster_id: u128,
     node_id: u64,
     snapshot_bytes_per_second: u64,
     linger: Duration,
     tls: Option<Tls>,
+    counts: Counts,
     closed: AtomicBool,
     table: Mutex<BTreeMap<u64, Arc<Peer>>>,
     /// When the next byte of a snapshot may leave.
@@ -168,6 +193,7 @@ impl Peers {
             snapshot_bytes_per_second,
             linger,
             tls,
+            counts: Counts::default(),
             closed: AtomicBool::new(false),
             table: Mutex::default(),
             pace: tokio::sync::Mutex::default(),
@@ -182,6 +208,23 @@ impl Peers {
     /// What proves who this node is, where peers ask for that.
     pub fn tls(&self) -> Option<&Tls> {
         self.0.tls.as_ref()
+    }
+
+    /// What was sent and taken so far.
+    pub fn stats(&self) -> PeerStats {
+        let counts = &self.0.counts;
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        PeerStats {
+            beats: read(&counts.beats),
+            beat_messages: read(&counts.beat_messages),
+            snapshots: read(&counts.snapshots),
+            snapshot_bytes: read(&counts.snapshot_bytes),
+            installed: read(&counts.installed),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.0.counts
     }
 
     /// Where a node is, as far as anybody said.
@@ -213,6 +256,7 @@ impl Peers {
             Ok(Some(Reply::NotDone(why))) => {
                 Err(not_done((why.leader != 0).then_some(why.leader), why.reason))
             }
+            Ok(Some(Reply::Refused(reason))) => Err(ProposeError::Refused { group, reason }),
             Ok(Some(Reply::Unknown(reason))) => Err(unknown(reason)),
             Ok(None) => Err(unknown(format!("node {peer} gave an empty answer"))),
             Err(CallError::Unreachable(reason) | CallError::Refused(reason)) => {

@@ -24,7 +24,7 @@ use crate::error::ProposeError;
 use crate::node::{COMMAND_BYTES_MAX, Identity};
 use crate::peers::{REFUSED, halves};
 use crate::reader::Reader;
-use crate::replica::{Replica, Replicas};
+use crate::replica::{Doubtful, Replica, Replicas};
 use crate::tls::Caller;
 use crate::wire::{MESSAGE_BYTES_MAX, WIRE_VERSION};
 
@@ -40,6 +40,7 @@ const STRANGERS_MAX: usize = 64;
 pub struct Service {
     identity: Identity,
     replicas: Replicas,
+    doubtful: Doubtful,
     reader: Reader,
     /// Bytes of forwarded commands that are being read or proposed.
     forwarded: Arc<Semaphore>,
@@ -51,12 +52,14 @@ impl Service {
     pub(crate) fn new(
         identity: Identity,
         replicas: Replicas,
+        doubtful: Doubtful,
         reader: Reader,
         forwarded_bytes: usize,
     ) -> RaftServer<Self> {
         let service = Self {
             identity,
             replicas,
+            doubtful,
             reader,
             forwarded: Arc::new(Semaphore::new(forwarded_bytes)),
             forwarded_bytes,
@@ -191,6 +194,10 @@ impl Raft for Service {
         request: Request<proto::Header>,
     ) -> Result<Response<proto::Identity>, Status> {
         let header = self.admit(Caller::of(&request), Some(request.into_inner()))?;
+        if self.doubtful.contains(header.group) {
+            let message = format!("the replica of group {} may be erased just now", header.group);
+            return Err(marked(Status::unavailable(message), "doubt"));
+        }
         let incarnation = match self.replicas.get(header.group) {
             Some(replica) => replica.incarnation(),
             None => {
@@ -285,6 +292,7 @@ impl Raft for Service {
             Err(ProposeError::NotDone { leader, reason, .. }) => {
                 Reply::NotDone(proto::NotDone { leader: leader.unwrap_or(0), reason })
             }
+            Err(ProposeError::Refused { reason, .. }) => Reply::Refused(reason),
             Err(ProposeError::Unknown { reason, .. }) => Reply::Unknown(reason),
         };
         Ok(Response::new(proto::ProposeReply { result: Some(result) }))

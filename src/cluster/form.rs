@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::call::{self, Way};
+use super::gate::Gate;
 use super::meta::{Command, Machine, NodeId, Refused, Reply, State};
 use super::peer::{self, Door, Waiting};
 use super::{ChangeError, META, META_TIME_MAX, node_info};
@@ -60,6 +61,8 @@ pub struct Options {
     pub n_shards: u32,
     /// How this node proves who it is, and checks who others are; without it, nobody does.
     pub tls: Option<Tls>,
+    /// Whether there is room for more entries.
+    pub gate: Arc<Gate>,
 }
 
 /// Why a node is in no cluster.
@@ -86,6 +89,7 @@ pub struct Formed {
     pub(super) known: watch::Receiver<State>,
     /// Nodes whose address was given to this one at start.
     pub(super) told: BTreeSet<NodeId>,
+    pub(super) gate: Arc<Gate>,
 }
 
 impl Formed {
@@ -158,6 +162,7 @@ impl Forming<'_> {
                 node_id: options.node_id,
                 address: options.peer_address.clone(),
                 tls: options.tls.clone(),
+                admit: Some(options.gate.clone()),
                 ..drave_raft::Options::new(&options.dir)
             };
             Node::open(&raft_options, origin)
@@ -350,7 +355,8 @@ impl Forming<'_> {
                 None => {
                     self.keep_address(&node, &meta, &known);
                     let told = options.peers.keys().copied().collect();
-                    return Ok(Formed { node, meta, known, told });
+                    let gate = Arc::clone(&options.gate);
+                    return Ok(Formed { node, meta, known, told, gate });
                 }
                 Some(ask) => {
                     drop(meta);

@@ -13,6 +13,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use drave_raft::{Group, GroupStatus, Machine, MemberError, Start};
@@ -131,6 +132,7 @@ impl Inner {
                 if settled && placement.voters != status.voters {
                     let placed = Command::Placed { shard: shard.0, voters: status.voters };
                     form::change(&self.meta, &placed).await.map_err(|error| error.to_string())?;
+                    self.counts.moves.fetch_add(1, Ordering::Relaxed);
                     info!(%shard, voters = ?placement.wanted, "placed");
                 }
                 if settled {
@@ -162,13 +164,20 @@ impl Inner {
             return;
         }
         match group.transfer_leader(to).await {
-            Ok(()) => info!(%shard, to, "handed leadership over"),
+            Ok(()) => {
+                self.counts.handovers.fetch_add(1, Ordering::Relaxed);
+                info!(%shard, to, "handed leadership over");
+            }
             Err(error) => debug!(%shard, to, %error, "kept leadership"),
         }
     }
 
     /// Closes and erases a replica that lives elsewhere now.
     async fn close(&self, shard: ShardId, replica: Replica) -> Result<(), String> {
+        // Whoever wants the shard here again asks which replica this is: from here on they wait,
+        // and what they wanted before is in what is read now. Found by a test: a replica that was
+        // erased after it was taken in again was a voter that nobody reached.
+        let _doubt = self.node.doubt(super::group_of(shard));
         // What this node knows may be old, and the shard may be wanted here again by now.
         let read = tokio::time::timeout(META_TIME_MAX, self.meta.read_index()).await;
         if !matches!(read, Ok(Ok(_))) || self.placement(shard).concerns(self.me) {
@@ -178,6 +187,7 @@ impl Inner {
         drop(replica);
         let closed = self.node.close_group(super::group_of(shard), true).await;
         closed.map_err(|error| error.to_string())?;
+        self.counts.erased.fetch_add(1, Ordering::Relaxed);
         info!(%shard, "erased its replica: it moved away");
         Ok(())
     }

@@ -40,6 +40,14 @@ pub(crate) fn config_of(root: &Path, id: u64, join: Option<&Node>) -> String {
     config.to_string()
 }
 
+/// Who is there and what each keeps and leads: what nobody from outside may change.
+pub(crate) async fn nodes(node: &Node) -> Value {
+    let status = status(node).await;
+    let nodes = status["nodes"].as_array().expect("nodes").iter();
+    let names = ["id", "address", "http", "zone", "state", "alive", "shards", "leads"];
+    nodes.map(|node| names.map(|name| node[name].clone()).into_iter().collect::<Value>()).collect()
+}
+
 pub(crate) async fn status(node: &Node) -> Value {
     let answer = node.get("/drave/v1/cluster/status", &[]).await;
     assert_eq!(answer.status, 200, "{}", answer.text);

@@ -14,7 +14,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
 use super::cluster::{
-    check_counts, config_of, member, peer_address, push, refused, settled, status,
+    check_counts, config_of, member, nodes, peer_address, push, refused, settled, status,
 };
 use super::node::Node;
 
@@ -36,7 +36,7 @@ async fn standing(node: &Node) -> Value {
     let shards = status["shards"].as_array().expect("shards").iter();
     let shards: Vec<Value> =
         shards.map(|shard| json!([shard["leader"], shard["voters"], shard["term"]])).collect();
-    json!([status["cluster_id"], status["nodes"], shards, status["meta"]["voters"]])
+    json!([status["cluster_id"], nodes(node).await, shards, status["meta"]["voters"]])
 }
 
 /// What a node would say that wants to join.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tonic::transport::{Channel, Endpoint};
 
-use super::cluster::{check_counts, config_of, peer_address, push, refused, settled, status};
+use super::cluster::{check_counts, config_of, nodes, peer_address, push, refused, settled};
 use super::node::Node;
 
 /// An authority and certificates of nodes, made as a user makes them.
@@ -106,7 +106,7 @@ async fn who_cannot_prove_it_is_refused_on_both_sides() {
     let one = member(root.path(), &authority, 1, None).await;
     push(&one, 0).await;
     settled(&one, &[1], 1).await;
-    let before = status(&one).await["nodes"].clone();
+    let before = nodes(&one).await;
 
     // A certificate of another node than it is: it does not even start.
     let config = authority.config(root.path(), 6, 5, Some(&one));
@@ -173,7 +173,7 @@ async fn who_cannot_prove_it_is_refused_on_both_sides() {
     assert!(said.contains("names") && said.contains("node-1.drave"), "{said}");
     one.says("which names another node than it means").await;
 
-    assert_eq!(status(&one).await["nodes"], before);
+    assert_eq!(nodes(&one).await, before);
     check_counts(&[&one], 20).await;
     assert!(!one.log().contains("panicked"), "{}", one.log());
 }
