@@ -174,6 +174,20 @@ pub struct Peer {
     pub listen_port: u16,
     /// `host:port` where other nodes reach this one; where it listens, if absent.
     pub advertise_address: Option<String>,
+    /// How nodes prove to each other who they are; without it, they do not.
+    pub tls: Option<PeerTls>,
+}
+
+/// `peer.tls:` `drave cert` makes all three.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerTls {
+    /// This node's certificate, which names it as `node-<number>.drave` and `node.drave`.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The certificate of the authority that made the certificates of all nodes.
+    pub ca: PathBuf,
 }
 
 /// `cluster:`
@@ -221,7 +235,7 @@ pub struct Chunk {
 }
 
 /// `storage:`
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Storage {
     /// `s3://bucket/prefix`, or `file:///directory` that all nodes share; a directory below `data`
@@ -231,6 +245,21 @@ pub struct Storage {
     pub endpoint: Option<String>,
     /// The region to sign for.
     pub region: Option<String>,
+    /// How full the disk of `data` may get.
+    pub disk: DiskMarks,
+    /// Entries are refused while the WAL of the node holds so much: object storage takes nothing,
+    /// and what it does not have is in memory, too. 0 is no end.
+    pub wal_max: ByteSize,
+}
+
+/// `storage.disk:` as parts of the whole: 0.95 is 95 %.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DiskMarks {
+    /// Entries are refused above it: a disk that is really full stops the node.
+    pub high: f64,
+    /// Entries are taken again below it.
+    pub low: f64,
 }
 
 /// `memory:`
@@ -243,6 +272,8 @@ pub struct Memory {
     pub chunk_indexes: ByteSize,
     /// Memory of pushes that are being decoded or wait for their shard.
     pub pushes: ByteSize,
+    /// What the pushes of one tenant may hold of it, where there are tenants (`auth_enabled`).
+    pub pushes_per_tenant: ByteSize,
 }
 
 const MIB: u64 = 1 << 20;
@@ -293,7 +324,12 @@ impl Default for Sql {
 
 impl Default for Peer {
     fn default() -> Peer {
-        Peer { listen_address: "127.0.0.1".into(), listen_port: 9095, advertise_address: None }
+        Peer {
+            listen_address: "127.0.0.1".into(),
+            listen_port: 9095,
+            advertise_address: None,
+            tls: None,
+        }
     }
 }
 
@@ -325,12 +361,26 @@ impl Default for Chunk {
     }
 }
 
+impl Default for Storage {
+    fn default() -> Storage {
+        let disk = DiskMarks::default();
+        Storage { bucket: None, endpoint: None, region: None, disk, wal_max: ByteSize(1024 * MIB) }
+    }
+}
+
+impl Default for DiskMarks {
+    fn default() -> DiskMarks {
+        DiskMarks { high: 0.95, low: 0.9 }
+    }
+}
+
 impl Default for Memory {
     fn default() -> Memory {
         Memory {
             queries: ByteSize(512 * MIB),
             chunk_indexes: ByteSize(64 * MIB),
             pushes: ByteSize(256 * MIB),
+            pushes_per_tenant: ByteSize(128 * MIB),
         }
     }
 }
@@ -435,6 +485,16 @@ impl Config {
         }
         let reason = format!("{replicas} is none of 1, 3, 5, 7");
         Err(Error::Value { key: "cluster.replicas", reason })
+    }
+
+    /// How full the disk may get: where entries are refused, and where they are taken again.
+    pub fn disk_marks(&self) -> Result<(f64, f64), Error> {
+        let DiskMarks { high, low } = self.storage.disk;
+        if 0.0 < low && low <= high && high <= 1.0 {
+            return Ok((high, low));
+        }
+        let reason = format!("high {high} and low {low} are not 0 < low <= high <= 1");
+        Err(Error::Value { key: "storage.disk", reason })
     }
 
     /// Where objects go.

@@ -29,6 +29,8 @@ enum Word {
     Query(cli::query::Args),
     /// Found, watch and change a cluster.
     Cluster(cli::cluster::Args),
+    /// Make certificates for the peer port.
+    Cert(cli::cert::Args),
     /// Ask a running server in SQL.
     Sql(cli::sql::Args),
     /// Start a throw-away node with realistic logs and show what can be asked.
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
             Word::Ingest(args) => cli::ingest::run(args).await,
             Word::Query(args) => cli::query::run(args).await,
             Word::Cluster(args) => cli::cluster::run(args).await,
+            Word::Cert(args) => cli::cert::run(args).await,
             Word::Sql(args) => cli::sql::run(args).await,
             Word::Demo(args) => cli::demo::run(args, start_demo).await,
             Word::Dev(args) => cli::dev::run(args).await,

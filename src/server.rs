@@ -7,14 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drave_raft::{Tls, TlsOptions};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use crate::chunk::{Codec, WriteOptions};
+use crate::cluster::gate::{self, Gate};
 use crate::cluster::peer::{About, Door};
-use crate::cluster::{Cluster, form};
+use crate::cluster::{Cluster, GroupMetrics, form};
 use crate::config::{self, Config};
 use crate::http;
 use crate::lifecycle::{self, Lifecycle};
@@ -53,6 +55,9 @@ pub enum Error {
     /// The data directory cannot be used, or no cluster takes the node.
     #[error(transparent)]
     Form(#[from] form::Error),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] drave_raft::TlsError),
     /// The cluster did not take a change in.
     #[error(transparent)]
     Change(#[from] crate::cluster::ChangeError),
@@ -154,6 +159,8 @@ impl Running {
         let (cluster, mut tasks) = Cluster::open(formed, &pool).await?;
         peers.door.serves(cluster.clone());
         let metrics = Arc::new(Metrics::default());
+        let groups = Box::new(GroupMetrics(cluster.clone()));
+        metrics.register(|registry| registry.register_collector(groups));
         let (stop, stopped) = watch::channel(false);
 
         let (lifecycle, looking_after) = Lifecycle::start(
@@ -270,7 +277,22 @@ fn form_options(config: &Config, addresses: &Addresses) -> Result<form::Options,
                 .into(),
         }));
     }
+    let tls = config.peer.tls.clone().map(|files| {
+        let config::PeerTls { cert, key, ca } = files;
+        Tls::read(&TlsOptions { cert, key, ca }, config.node_id)
+    });
+    let (disk_high, disk_low) = config.disk_marks()?;
+    let gate = gate::Options {
+        dir: config.data.clone(),
+        disk_high,
+        disk_low,
+        wal_bytes_max: config.storage.wal_max.0,
+        // One shard that takes nothing leaves most of the memory of pushes to the others.
+        queue_bytes_max: config.memory.pushes.len() / 8,
+    };
     Ok(form::Options {
+        gate: Gate::new(gate, config.node_id),
+        tls: tls.transpose()?,
         dir: config.data.clone(),
         node_id: config.node_id,
         peer_address: own,
@@ -345,6 +367,10 @@ fn http_options(config: &Config) -> http::Options {
         limits: Arc::new(config.limits_config.clone()),
         body_bytes_max: config.server.max_recv_msg_size.len(),
         push_bytes_max: config.memory.pushes.max(ByteSize(1 << 20)).len(),
+        tenant_push_bytes_max: match config.auth_enabled {
+            true => config.memory.pushes_per_tenant.len(),
+            false => usize::MAX,
+        },
         config_text: config.to_string(),
         compat_loki: config.compat == config::Compat::Loki,
     }

@@ -54,7 +54,7 @@ async fn start(dir: &Path, id: u64, origin: Origin) -> Member {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("it is bound").to_string();
     let serving = peer_server().add_service(node.service());
-    let serving = serving.serve_with_incoming(peer_incoming(listener));
+    let serving = serving.serve_with_incoming(peer_incoming(listener, None));
     let server = tokio::spawn(async move { serving.await.expect("it serves") });
     Member { node, groups: Vec::new(), address, server }
 }

@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use drave_proto::raft as proto;
@@ -133,6 +134,9 @@ impl Sender {
             }
         }
         let header = Some(self.peers.header(self.peer.id, 0, 0));
+        let counts = self.peers.counts();
+        counts.beats.fetch_add(self.batch.len() as u64, Ordering::Relaxed);
+        counts.beat_messages.fetch_add(1, Ordering::Relaxed);
         let message = proto::Beats { header, beats: std::mem::take(&mut self.batch) };
         if let Some(open) = &self.open
             && open.messages.try_send(message).is_err()

@@ -135,6 +135,14 @@ pub enum ProposeError {
         /// Why.
         reason: String,
     },
+    /// Nothing was or will be written, and asking again at once is no use: the leader has no room.
+    #[error("group {group}: not taken: {reason}")]
+    Refused {
+        /// The group.
+        group: u32,
+        /// Why.
+        reason: String,
+    },
     /// It may have happened or may still happen: safe to send again.
     #[error("group {group}: outcome unknown: {reason}")]
     Unknown {

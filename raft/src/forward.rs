@@ -134,6 +134,10 @@ impl<M: Machine> Group<M> {
         command: Bytes,
         share: OwnedSemaphorePermit,
     ) -> Result<(u64, Bytes), ProposeError> {
+        if let Some(admit) = &self.parts.admit {
+            let admitted = admit.admit(self.id, &command);
+            admitted.map_err(|reason| ProposeError::Refused { group: self.id, reason })?;
+        }
         let (ticket, result) = Ticket::new(share);
         let sent = self.raft.client_write_ff(Command(command), Some(ticket)).await;
         sent.map_err(|fatal| self.not_done(None, self.reason(fatal)))?;

@@ -40,6 +40,7 @@ mod error;
 mod forward;
 mod group;
 mod health;
+mod incoming;
 mod keeper;
 mod lane;
 mod log;
@@ -55,14 +56,18 @@ mod service;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod types;
 mod wire;
 
 pub use crate::error::{Error, MemberError, ProposeError, ReadError};
 pub use crate::group::{Group, GroupStatus};
+pub use crate::incoming::peer_incoming;
 pub use crate::lane::LaneStats;
 pub use crate::machine::{Applied, Machine, Recovered, RowChange};
-pub use crate::node::{COMMAND_BYTES_MAX, FORMAT_VERSION, Identity, Node, Options, Origin};
+pub use crate::node::{Admit, COMMAND_BYTES_MAX, FORMAT_VERSION, Identity, Node, Options, Origin};
 pub use crate::open::Start;
-pub use crate::peers::{Peers, peer_incoming, peer_server};
+pub use crate::peers::{PeerStats, Peers, connect, peer_server};
+pub use crate::replica::Doubt;
 pub use crate::service::Service;
+pub use crate::tls::{ANY_NODE_NAME, Caller, PeerStream, Tls, TlsError, TlsOptions, node_name};

@@ -27,8 +27,9 @@ use crate::machine::{Machine, Recovered};
 use crate::open::{self, Start};
 use crate::peers::Peers;
 use crate::reader::Reader;
-use crate::replica::Replicas;
+use crate::replica::{Doubt, Doubtful, Replicas};
 use crate::service::Service;
+use crate::tls::Tls;
 
 /// The version of what lies in the data directory.
 pub const FORMAT_VERSION: u32 = 3;
@@ -69,6 +70,16 @@ pub struct Options {
     pub stream_window_bytes: usize,
     /// How fast snapshots leave this node, over all groups.
     pub snapshot_bytes_per_second: u64,
+    /// How this node proves who it is, and checks who others are; without it, nobody does.
+    pub tls: Option<Tls>,
+    /// Looks at every command that a group of this node which leads is about to take.
+    pub admit: Option<Arc<dyn Admit>>,
+}
+
+/// Says whether there is room for a command. Asked for each one, so it is quick.
+pub trait Admit: std::fmt::Debug + Send + Sync {
+    /// Why the command of a group is not taken, if it is not.
+    fn admit(&self, group: u32, command: &[u8]) -> Result<(), String>;
 }
 
 impl Options {
@@ -86,6 +97,8 @@ impl Options {
             heartbeat_linger: Duration::from_millis(20),
             stream_window_bytes: 8 << 20,
             snapshot_bytes_per_second: 64 << 20,
+            tls: None,
+            admit: None,
         }
     }
 }
@@ -137,6 +150,7 @@ impl Identity {
 pub struct Node {
     pub(crate) parts: Parts,
     replicas: Replicas,
+    doubtful: Doubtful,
     service: RaftServer<Service>,
     groups: Mutex<Vec<Running>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -161,6 +175,7 @@ pub(crate) struct Parts {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) reader: Reader,
     pub(crate) health: Arc<Health>,
+    pub(crate) admit: Option<Arc<dyn Admit>>,
 }
 
 /// How leaders are told from dead ones.
@@ -247,12 +262,20 @@ impl Node {
         let (reader, reading) = Reader::start(&log, &state).map_err(no_thread)?;
         let queue_bytes = options.lane_queue_bytes.clamp(1, Semaphore::MAX_PERMITS);
         let replicas = Replicas::default();
-        let service = Service::new(identity.clone(), replicas.clone(), reader.clone(), queue_bytes);
+        let doubtful = Doubtful::default();
+        let service = Service::new(
+            identity.clone(),
+            replicas.clone(),
+            doubtful.clone(),
+            reader.clone(),
+            queue_bytes,
+        );
         let peers = Peers::new(
             identity.cluster_id,
             identity.node_id,
             options.snapshot_bytes_per_second,
             options.heartbeat_linger,
+            options.tls.clone(),
         );
         let parts = Parts {
             node_id: options.node_id,
@@ -269,10 +292,12 @@ impl Node {
             keeper,
             reader,
             health,
+            admit: options.admit.clone(),
         };
         Ok(Self {
             parts,
             replicas,
+            doubtful,
             service,
             groups: Mutex::default(),
             // The keeper waits for the lane, so it is joined first.
@@ -332,6 +357,13 @@ impl Node {
         self.lock().push(running);
         self.replicas.insert(id, Arc::new(group.clone()));
         Ok(group)
+    }
+
+    /// From now on, and as long as the answer is held, nobody is told which replica of a group this
+    /// node has: it may be erased. Whoever decides to erase it doubts it first. A leader that takes
+    /// this node in again meanwhile would know a replica that is about to go, and count on it.
+    pub fn doubt(&self, group: u32) -> Doubt {
+        self.doubtful.doubt(group)
     }
 
     /// Stops one group, if it is open, after it handed its leadership on. With `erase` its log and

@@ -5,6 +5,9 @@
 //! Invariants:
 //! - Only a lone voter elects itself; a group with more voters waits for one of them to time out.
 //! - A replica that lost a part of its log is not opened, so it never votes.
+//! - A replica stands for election only once the last membership that it has names it, and not one
+//!   that its node had before: it reads the whole log from the start, memberships of old included,
+//!   and one of those may have had this node as its only voter.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +15,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use futures::FutureExt;
+use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::Fatal;
 use openraft::{Config, Raft, SnapshotPolicy};
 use tokio::sync::watch;
@@ -48,6 +52,8 @@ fn config(parts: &Parts, id: u32) -> Result<Arc<Config>, Error> {
         election_timeout_min: ms(timing.election.start),
         election_timeout_max: ms(timing.election.end),
         enable_pre_vote: Some(true),
+        // Until it is named: see `stand`.
+        enable_elect: false,
         // A new term at each start: whatever the last process left behind is fenced off.
         enable_leader_restore: Some(false),
         // We say when: after the floor became durable.
@@ -179,16 +185,43 @@ fn run<M: Machine>(group: &Group<M>, pending: Arc<Pending>, is_old: bool) -> Run
 /// A group's own task. Makes the lone voter of an old group lead; then announces a snapshot each
 /// time that the durable floor moved, whereupon openraft purges the log below it.
 async fn tend<M: Machine>(group: Group<M>, mut floor: watch::Receiver<u64>, is_old: bool) {
-    // Groups are opened one after the other, but elect their leaders at the same time, here.
-    if is_old && let Err(fatal) = elect_lone_voter(&group.raft, group.parts.node_id).await {
-        tracing::error!(group = group.id, reason = %fatal, "no leader was elected");
-        return;
-    }
-    while floor.changed().await.is_ok() {
-        if group.raft.trigger().snapshot().await.is_err() {
-            return;
+    let standing = async {
+        if let Err(fatal) = stand(&group, is_old).await {
+            tracing::error!(group = group.id, reason = %fatal, "no leader was elected");
+        }
+    };
+    let purging = async {
+        while floor.changed().await.is_ok() {
+            if group.raft.trigger().snapshot().await.is_err() {
+                return;
+            }
+        }
+    };
+    futures::join!(standing, purging);
+}
+
+/// Lets a replica stand for election once the group means it. Found by a test of a cluster: a
+/// replica that was erased and came back got the beginning of the log, where its node had been
+/// alone, and led a group of its own.
+async fn stand<M: Machine>(group: &Group<M>, is_old: bool) -> Result<(), Fatal<Types>> {
+    let (node_id, own) = (group.parts.node_id, group.side.incarnation);
+    let mut metrics = group.raft.metrics();
+    loop {
+        let named = group.raft.with_raft_state(move |state| {
+            let membership = state.membership_state.effective().membership();
+            let member = membership.get_node(&node_id);
+            member.is_some_and(|member| [0, own].contains(&member.incarnation))
+        });
+        if named.await? {
+            break;
+        }
+        if metrics.changed().await.is_err() {
+            return Ok(());
         }
     }
+    group.raft.runtime_config().elect(true);
+    // Groups are opened one after the other, but elect their leaders at the same time, here.
+    if is_old { elect_lone_voter(&group.raft, node_id).await } else { Ok(()) }
 }
 
 async fn elect_lone_voter<M: Machine>(raft: &Handle<M>, node_id: u64) -> Result<(), Fatal<Types>> {

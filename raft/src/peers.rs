@@ -10,7 +10,7 @@
 //! - When an address changes, everything under way on the old connections ends.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,15 +18,14 @@ use bytes::Bytes;
 use drave_proto::raft as proto;
 use drave_proto::raft::raft_client::RaftClient;
 use futures::stream;
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout};
-use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::beats::{self, Ask};
 use crate::error::{ProposeError, ReadError};
+use crate::tls::{Dial, Tls};
 use crate::wire::{MESSAGE_BYTES_MAX, WIRE_VERSION};
 
 /// A peer that does not take a connection for so long is not there.
@@ -48,14 +47,8 @@ const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
 /// Names the refusals of [`crate::service`] in the metadata of a status: nothing was done.
 pub(crate) const REFUSED: &str = "drave-refused";
 
-/// What comes in on the peer port. Small answers leave at once: a server's own setting does not
-/// reach the sockets of a listener made elsewhere, and without it they wait 40 ms.
-pub fn peer_incoming(listener: TcpListener) -> TcpIncoming {
-    TcpIncoming::from(listener).with_nodelay(Some(true))
-}
-
 /// A server for the peer port, set up for what peers send each other; to be served over
-/// [`peer_incoming`].
+/// [`crate::peer_incoming`].
 pub fn peer_server() -> tonic::transport::Server {
     tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -122,11 +115,37 @@ impl CallError {
 #[derive(Clone)]
 pub struct Peers(Arc<Inner>);
 
+/// What was sent to peers and taken from them since the node was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PeerStats {
+    /// Heartbeats, one for each group.
+    pub beats: u64,
+    /// Messages that carried them.
+    pub beat_messages: u64,
+    /// Snapshots that a follower installed.
+    pub snapshots: u64,
+    /// Bytes of snapshots, sent for one that was installed or not.
+    pub snapshot_bytes: u64,
+    /// Snapshots of leaders that were installed here.
+    pub installed: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) beats: AtomicU64,
+    pub(crate) beat_messages: AtomicU64,
+    pub(crate) snapshots: AtomicU64,
+    pub(crate) snapshot_bytes: AtomicU64,
+    pub(crate) installed: AtomicU64,
+}
+
 struct Inner {
     cluster_id: u128,
     node_id: u64,
     snapshot_bytes_per_second: u64,
     linger: Duration,
+    tls: Option<Tls>,
+    counts: Counts,
     closed: AtomicBool,
     table: Mutex<BTreeMap<u64, Arc<Peer>>>,
     /// When the next byte of a snapshot may leave.
@@ -166,12 +185,15 @@ impl Peers {
         node_id: u64,
         snapshot_bytes_per_second: u64,
         linger: Duration,
+        tls: Option<Tls>,
     ) -> Self {
         Self(Arc::new(Inner {
             cluster_id,
             node_id,
             snapshot_bytes_per_second,
             linger,
+            tls,
+            counts: Counts::default(),
             closed: AtomicBool::new(false),
             table: Mutex::default(),
             pace: tokio::sync::Mutex::default(),
@@ -181,6 +203,28 @@ impl Peers {
     /// Says where a node is, from now on. Counts for more than what memberships say.
     pub fn set(&self, id: u64, address: &str) {
         self.peer(id).point(address, true);
+    }
+
+    /// What proves who this node is, where peers ask for that.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.0.tls.as_ref()
+    }
+
+    /// What was sent and taken so far.
+    pub fn stats(&self) -> PeerStats {
+        let counts = &self.0.counts;
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        PeerStats {
+            beats: read(&counts.beats),
+            beat_messages: read(&counts.beat_messages),
+            snapshots: read(&counts.snapshots),
+            snapshot_bytes: read(&counts.snapshot_bytes),
+            installed: read(&counts.installed),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.0.counts
     }
 
     /// Where a node is, as far as anybody said.
@@ -212,6 +256,7 @@ impl Peers {
             Ok(Some(Reply::NotDone(why))) => {
                 Err(not_done((why.leader != 0).then_some(why.leader), why.reason))
             }
+            Ok(Some(Reply::Refused(reason))) => Err(ProposeError::Refused { group, reason }),
             Ok(Some(Reply::Unknown(reason))) => Err(unknown(reason)),
             Ok(None) => Err(unknown(format!("node {peer} gave an empty answer"))),
             Err(CallError::Unreachable(reason) | CallError::Refused(reason)) => {
@@ -310,7 +355,7 @@ impl Peers {
         if self.0.closed.load(Ordering::Acquire) {
             return Err(CallError::Unreachable("the node is stopped".to_owned()));
         }
-        let channel = self.peer(id).channel(line)?;
+        let channel = self.peer(id).channel(line, self.tls())?;
         Ok(RaftClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX))
@@ -384,6 +429,18 @@ impl Peers {
     }
 }
 
+/// One connection for a question or two, to `node` where it is known which one is there.
+pub async fn connect(
+    endpoint: &Endpoint,
+    tls: Option<&Tls>,
+    node: Option<u64>,
+) -> Result<Channel, tonic::transport::Error> {
+    match tls {
+        None => endpoint.connect().await,
+        Some(tls) => endpoint.connect_with_connector(Dial { tls: tls.clone(), node }).await,
+    }
+}
+
 /// The halves of a cluster id, high and low.
 pub(crate) fn halves(id: u128) -> [u64; 2] {
     let low = u128::from(u64::MAX);
@@ -411,7 +468,7 @@ impl Peer {
         self.changes.send_modify(|changes| *changes += 1);
     }
 
-    fn channel(&self, line: Line) -> Result<Channel, CallError> {
+    fn channel(&self, line: Line, tls: Option<&Tls>) -> Result<Channel, CallError> {
         let mut lines = self.lock();
         if let Some(channel) = &lines.channels[line as usize] {
             return Ok(channel.clone());
@@ -425,14 +482,20 @@ impl Peer {
             let reason = format!("{:?} is no address of node {}: {error}", lines.address, self.id);
             CallError::Unreachable(reason)
         })?;
-        let channel = endpoint
+        let endpoint = endpoint
             .connect_timeout(CONNECT_TIME_MAX)
             .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .http2_keep_alive_interval(PROBE_EVERY)
-            .keep_alive_timeout(PROBE_TIME_MAX)
-            .connect_lazy();
+            .keep_alive_timeout(PROBE_TIME_MAX);
+        let channel = match tls {
+            None => endpoint.connect_lazy(),
+            Some(tls) => {
+                let dial = Dial { tls: tls.clone(), node: Some(self.id) };
+                endpoint.connect_with_connector_lazy(dial)
+            }
+        };
         lines.channels[line as usize] = Some(channel.clone());
         Ok(channel)
     }

@@ -3,6 +3,7 @@
 //! In come requests that were checked to be meant for this replica; out go its answers.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -86,6 +87,43 @@ impl Replicas {
     fn lock(&self) -> MutexGuard<'_, HashMap<u32, Arc<dyn Replica>>> {
         // Nothing panics while it holds the map.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Groups whose replica may be erased: until that is decided and done, nobody is told which replica
+/// it is. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Doubtful(Arc<Mutex<HashMap<u32, usize>>>);
+
+/// Keeps a group doubtful.
+pub struct Doubt {
+    groups: Doubtful,
+    group: u32,
+}
+
+impl Doubtful {
+    pub(crate) fn doubt(&self, group: u32) -> Doubt {
+        *self.lock().entry(group).or_default() += 1;
+        Doubt { groups: self.clone(), group }
+    }
+
+    pub(crate) fn contains(&self, group: u32) -> bool {
+        self.lock().contains_key(&group)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, usize>> {
+        // Nothing panics while it holds the map.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Doubt {
+    fn drop(&mut self) {
+        let mut groups = self.groups.lock();
+        match groups.get_mut(&self.group) {
+            Some(doubts) if *doubts > 1 => *doubts -= 1,
+            _ => drop(groups.remove(&self.group)),
+        }
     }
 }
 
@@ -196,6 +234,7 @@ impl<M: Machine> Replica for Group<M> {
             let snapshot = receiving.receive(parts).await?;
             let installed = self.raft.install_full_snapshot(vote, snapshot).await;
             let vote = installed.map_err(stopped)?.vote;
+            self.parts.peers.counts().installed.fetch_add(1, Ordering::Relaxed);
             Ok(proto::SnapshotReply { reply: Some(Reply::Vote(wire::ballot(&vote))) })
         };
         let first = stream::unfold(rx, |mut rx| async move { Some((Ok(rx.recv().await?), rx)) });

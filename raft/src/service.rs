@@ -24,7 +24,8 @@ use crate::error::ProposeError;
 use crate::node::{COMMAND_BYTES_MAX, Identity};
 use crate::peers::{REFUSED, halves};
 use crate::reader::Reader;
-use crate::replica::{Replica, Replicas};
+use crate::replica::{Doubtful, Replica, Replicas};
+use crate::tls::Caller;
 use crate::wire::{MESSAGE_BYTES_MAX, WIRE_VERSION};
 
 /// Heartbeats of one peer that are worked on at once.
@@ -39,6 +40,7 @@ const STRANGERS_MAX: usize = 64;
 pub struct Service {
     identity: Identity,
     replicas: Replicas,
+    doubtful: Doubtful,
     reader: Reader,
     /// Bytes of forwarded commands that are being read or proposed.
     forwarded: Arc<Semaphore>,
@@ -50,12 +52,14 @@ impl Service {
     pub(crate) fn new(
         identity: Identity,
         replicas: Replicas,
+        doubtful: Doubtful,
         reader: Reader,
         forwarded_bytes: usize,
     ) -> RaftServer<Self> {
         let service = Self {
             identity,
             replicas,
+            doubtful,
             reader,
             forwarded: Arc::new(Semaphore::new(forwarded_bytes)),
             forwarded_bytes,
@@ -67,7 +71,11 @@ impl Service {
     }
 
     /// Refuses what is not meant for this node.
-    fn admit(&self, header: Option<proto::Header>) -> Result<proto::Header, Status> {
+    fn admit(
+        &self,
+        caller: Caller,
+        header: Option<proto::Header>,
+    ) -> Result<proto::Header, Status> {
         let header =
             header.ok_or_else(|| Status::invalid_argument("a message without a header"))?;
         let Identity { cluster_id, node_id, .. } = self.identity;
@@ -95,6 +103,8 @@ impl Service {
         } else if header.sender == node_id {
             let message = format!("two nodes call themselves node {node_id}: rename one");
             ("sender", message)
+        } else if let Some(message) = caller.refuses(header.sender) {
+            ("certificate", message)
         } else {
             return Ok(header);
         };
@@ -102,8 +112,12 @@ impl Service {
     }
 
     /// The replica that a call is meant for.
-    fn replica(&self, header: Option<proto::Header>) -> Result<Arc<dyn Replica>, Status> {
-        let header = self.admit(header)?;
+    fn replica(
+        &self,
+        caller: Caller,
+        header: Option<proto::Header>,
+    ) -> Result<Arc<dyn Replica>, Status> {
+        let header = self.admit(caller, header)?;
         let (group, node_id) = (header.group, self.identity.node_id);
         let Some(replica) = self.replicas.get(group) else {
             let message = format!("node {node_id} has no replica of group {group}");
@@ -130,13 +144,14 @@ impl Service {
 
     async fn read_command(
         &self,
+        caller: Caller,
         mut parts: Streaming<proto::ProposePart>,
     ) -> Result<(Arc<dyn Replica>, Bytes, tokio::sync::OwnedSemaphorePermit), Status> {
         use proto::propose_part::Part;
         let malformed = |what: &str| marked(Status::invalid_argument(what.to_owned()), "command");
         let first = parts.message().await?.and_then(|part| part.part);
         let Some(Part::Head(head)) = first else { return Err(malformed("a command without head")) };
-        let replica = self.replica(head.header)?;
+        let replica = self.replica(caller, head.header)?;
         let bytes = usize::try_from(head.bytes).unwrap_or(usize::MAX);
         if bytes == 0 || bytes > COMMAND_BYTES_MAX {
             return Err(malformed("a command of no length, or of one that is too large"));
@@ -178,7 +193,11 @@ impl Raft for Service {
         &self,
         request: Request<proto::Header>,
     ) -> Result<Response<proto::Identity>, Status> {
-        let header = self.admit(Some(request.into_inner()))?;
+        let header = self.admit(Caller::of(&request), Some(request.into_inner()))?;
+        if self.doubtful.contains(header.group) {
+            let message = format!("the replica of group {} may be erased just now", header.group);
+            return Err(marked(Status::unavailable(message), "doubt"));
+        }
         let incarnation = match self.replicas.get(header.group) {
             Some(replica) => replica.incarnation(),
             None => {
@@ -194,10 +213,11 @@ impl Raft for Service {
         &self,
         request: Request<Streaming<proto::AppendRequest>>,
     ) -> Result<Response<Self::AppendStream>, Status> {
-        let (service, mut inbound) = (self.clone(), request.into_inner());
+        let (service, caller) = (self.clone(), Caller::of(&request));
+        let mut inbound = request.into_inner();
         let replies = async move {
             let open = inbound.message().await?;
-            let replica = service.replica(open.and_then(|open| open.header))?;
+            let replica = service.replica(caller, open.and_then(|open| open.header))?;
             Ok::<_, Status>(replica.append(inbound))
         };
         Ok(Response::new(stream::once(replies).try_flatten().boxed()))
@@ -207,12 +227,12 @@ impl Raft for Service {
         &self,
         request: Request<Streaming<proto::Beats>>,
     ) -> Result<Response<Self::BeatStream>, Status> {
-        let service = self.clone();
+        let (service, caller) = (self.clone(), Caller::of(&request));
         let replies = request
             .into_inner()
             .map(move |beats| {
                 let beats = beats?;
-                let header = service.admit(beats.header)?;
+                let header = service.admit(caller, beats.header)?;
                 Ok::<_, Status>(service.clone().beats(header.sender, beats.beats))
             })
             .try_flatten()
@@ -229,8 +249,8 @@ impl Raft for Service {
         &self,
         request: Request<proto::VoteRequest>,
     ) -> Result<Response<proto::VoteReply>, Status> {
-        let request = request.into_inner();
-        let replica = self.replica(request.header)?;
+        let (caller, request) = (Caller::of(&request), request.into_inner());
+        let replica = self.replica(caller, request.header)?;
         Ok(Response::new(replica.vote(request).await?))
     }
 
@@ -238,8 +258,8 @@ impl Raft for Service {
         &self,
         request: Request<proto::TransferRequest>,
     ) -> Result<Response<proto::TransferReply>, Status> {
-        let request = request.into_inner();
-        let replica = self.replica(request.header)?;
+        let (caller, request) = (Caller::of(&request), request.into_inner());
+        let replica = self.replica(caller, request.header)?;
         Ok(Response::new(replica.transfer(request).await?))
     }
 
@@ -247,13 +267,14 @@ impl Raft for Service {
         &self,
         request: Request<Streaming<proto::SnapshotPart>>,
     ) -> Result<Response<Self::SnapshotStream>, Status> {
-        let (service, mut parts) = (self.clone(), request.into_inner());
+        let (service, caller) = (self.clone(), Caller::of(&request));
+        let mut parts = request.into_inner();
         let replies = async move {
             let head = parts.message().await?.and_then(|part| part.part);
             let Some(proto::snapshot_part::Part::Head(head)) = head else {
                 return Err(Status::invalid_argument("a snapshot without a head"));
             };
-            let replica = service.replica(head.header)?;
+            let replica = service.replica(caller, head.header)?;
             Ok::<_, Status>(replica.snapshot(head, parts))
         };
         Ok(Response::new(stream::once(replies).try_flatten().boxed()))
@@ -264,12 +285,14 @@ impl Raft for Service {
         request: Request<Streaming<proto::ProposePart>>,
     ) -> Result<Response<proto::ProposeReply>, Status> {
         use proto::propose_reply::Result as Reply;
-        let (replica, command, _share) = self.read_command(request.into_inner()).await?;
+        let (replica, command, _share) =
+            self.read_command(Caller::of(&request), request.into_inner()).await?;
         let result = match replica.propose(command).await {
             Ok((index, reply)) => Reply::Done(proto::Done { index, reply }),
             Err(ProposeError::NotDone { leader, reason, .. }) => {
                 Reply::NotDone(proto::NotDone { leader: leader.unwrap_or(0), reason })
             }
+            Err(ProposeError::Refused { reason, .. }) => Reply::Refused(reason),
             Err(ProposeError::Unknown { reason, .. }) => Reply::Unknown(reason),
         };
         Ok(Response::new(proto::ProposeReply { result: Some(result) }))
@@ -280,7 +303,7 @@ impl Raft for Service {
         request: Request<proto::Header>,
     ) -> Result<Response<proto::ReadIndexReply>, Status> {
         use proto::read_index_reply::Result as Reply;
-        let replica = self.replica(Some(request.into_inner()))?;
+        let replica = self.replica(Caller::of(&request), Some(request.into_inner()))?;
         let result = match replica.read_index().await {
             Ok(index) => Reply::Index(index),
             Err(error) => Reply::NotDone(proto::NotDone {

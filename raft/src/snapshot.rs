@@ -13,6 +13,7 @@
 
 use std::io;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -129,6 +130,7 @@ pub(crate) async fn send(
         let raw = run.slice(offset..run.len().min(offset + CHUNK_BYTES));
         let chunk = cut(offset as u64, raw)?;
         peers.pace(chunk.data.len()).await;
+        peers.counts().snapshot_bytes.fetch_add(chunk.data.len() as u64, Ordering::Relaxed);
         let sent = parts.send(part(proto::snapshot_part::Part::Chunk(chunk)));
         match timeout(CHUNK_TIME_MAX, sent).await {
             Ok(Ok(())) => {}
@@ -139,7 +141,10 @@ pub(crate) async fn send(
     }
     drop(parts);
     match next_reply(peers, target, &mut replies, INSTALL_TIME_MAX).await? {
-        proto::snapshot_reply::Reply::Vote(vote) => to_vote(vote),
+        proto::snapshot_reply::Reply::Vote(vote) => {
+            peers.counts().snapshots.fetch_add(1, Ordering::Relaxed);
+            to_vote(vote)
+        }
         proto::snapshot_reply::Reply::Wanted(_) => Err(closed()),
     }
 }

@@ -51,7 +51,7 @@ async fn serve(node: &Node) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let serving = peer_server().add_service(node.service());
-    tokio::spawn(serving.serve_with_incoming(peer_incoming(listener)));
+    tokio::spawn(serving.serve_with_incoming(peer_incoming(listener, None)));
     address
 }
 

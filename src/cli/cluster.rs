@@ -124,7 +124,16 @@ fn tables(status: &Value) -> String {
         }
         table.render()
     };
-    let nodes = status["nodes"].as_array().unwrap_or(&none);
+    let mut nodes = status["nodes"].as_array().unwrap_or(&none).clone();
+    for node in &mut nodes {
+        let disk = &node["room"]["disk"];
+        let gib = |bytes: &Value| bytes.as_f64().unwrap_or(0.0) / f64::from(1 << 30);
+        let (all, free) = (gib(&disk["bytes"]), gib(&disk["free_bytes"]));
+        if all > 0.0 {
+            node["disk"] = format!("{free:.1} of {all:.1} GiB free").into();
+        }
+        node["refuses"] = node["room"]["refused"].take();
+    }
     let mut shards = status["shards"].as_array().unwrap_or(&none).clone();
     let mut meta = status["meta"].clone();
     meta["shard"] = "meta".into();
@@ -139,8 +148,11 @@ fn tables(status: &Value) -> String {
         "cluster {}\n\n{}\n{}",
         cell(&status["cluster_id"]),
         table(
-            &["id", "address", "http", "zone", "state", "alive", "shards", "leads", "failed"],
-            nodes
+            &[
+                "id", "address", "http", "zone", "state", "alive", "shards", "leads", "disk",
+                "failed", "refuses"
+            ],
+            &nodes
         ),
         table(
             &[
@@ -169,12 +181,14 @@ mod tests {
     fn what_moves_is_seen() {
         let status = serde_json::json!({
             "cluster_id": "ab",
-            "nodes": [{"id": 1, "address": "h:1", "state": "active", "alive": true}],
+            "nodes": [{"id": 1, "address": "h:1", "state": "active", "alive": true,
+                "room": {"disk": {"bytes": 2_u64 << 30, "free_bytes": 1 << 30}, "refused": "full"}}],
             "shards": [{"shard": 0, "leader": 1, "voters": [1, 2], "wanted": [1, 3], "lag": {"2": 7}}],
             "meta": {"leader": 1, "voters": [1], "wanted": [1]},
         });
         let text = tables(&status);
         assert!(text.contains("cluster ab") && text.contains("h:1"), "{text}");
+        assert!(text.contains("1.0 of 2.0 GiB free") && text.contains("full"), "{text}");
         let line = text.lines().find(|line| line.contains("1,2")).expect("the shard");
         assert!(line.contains("1,3") && line.contains("yes") && line.contains('7'), "{line}");
         let meta = text.lines().find(|line| line.contains("meta")).expect("the meta group");

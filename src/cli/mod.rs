@@ -7,6 +7,7 @@
 //! was refused.
 
 pub mod address;
+pub mod cert;
 pub mod cluster;
 pub mod demo;
 pub mod dev;

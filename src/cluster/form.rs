@@ -18,23 +18,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use drave_proto::node::node_client::NodeClient;
-use drave_proto::node::{IdentifyRequest, IdentifyResponse, JoinRequest, PrepareRequest};
-use drave_raft::{FORMAT_VERSION, Group, Identity, Node, Origin, Start};
+use drave_proto::node::{IdentifyResponse, JoinRequest, PrepareRequest};
+use drave_raft::{FORMAT_VERSION, Group, Identity, Node, Origin, Start, Tls};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tonic::transport::{Channel, Endpoint};
 use tracing::{info, warn};
 
+use super::call::{self, Way};
+use super::gate::Gate;
 use super::meta::{Command, Machine, NodeId, Refused, Reply, State};
 use super::peer::{self, Door, Waiting};
 use super::{ChangeError, META, META_TIME_MAX, node_info};
 
-/// A peer that takes longer to answer a small question is not there.
-const ASK_TIME_MAX: Duration = Duration::from_secs(3);
 /// How long a founder waits for the nodes it prepared to come up.
 const PREPARE_TIME_MAX: Duration = Duration::from_secs(15);
+/// Whoever let this node in once, and does not answer by then, is not there any more.
+const DOOR_TIME_MAX: Duration = Duration::from_secs(1);
 /// Between two tries to reach somebody.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
@@ -59,6 +59,10 @@ pub struct Options {
     pub replicas: usize,
     /// Shards, where this node founds the cluster.
     pub n_shards: u32,
+    /// How this node proves who it is, and checks who others are; without it, nobody does.
+    pub tls: Option<Tls>,
+    /// Whether there is room for more entries.
+    pub gate: Arc<Gate>,
 }
 
 /// Why a node is in no cluster.
@@ -85,6 +89,7 @@ pub struct Formed {
     pub(super) known: watch::Receiver<State>,
     /// Nodes whose address was given to this one at start.
     pub(super) told: BTreeSet<NodeId>,
+    pub(super) gate: Arc<Gate>,
 }
 
 impl Formed {
@@ -156,6 +161,8 @@ impl Forming<'_> {
             let raft_options = drave_raft::Options {
                 node_id: options.node_id,
                 address: options.peer_address.clone(),
+                tls: options.tls.clone(),
+                admit: Some(options.gate.clone()),
                 ..drave_raft::Options::new(&options.dir)
             };
             Node::open(&raft_options, origin)
@@ -185,19 +192,36 @@ impl Forming<'_> {
         }
         self.door.identified(node.identity().clone());
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let served = peer::serve(listener, self.door.clone(), node.service(), stop.clone());
+        let (tls, door) = (options.tls.clone(), self.door.clone());
+        let incoming = drave_raft::peer_incoming(listener, tls);
+        let served = peer::serve(incoming, door, node.service(), stop.clone());
         let serving = tokio::spawn(served);
         let formed = self.meta(node, beginning, asks).await?;
         Ok((formed, serving))
+    }
+
+    fn way<'a>(&'a self, address: &'a str, node: Option<NodeId>) -> Way<'a> {
+        Way { tls: self.options.tls.as_ref(), address, node }
+    }
+
+    async fn identify(
+        &self,
+        address: &str,
+        node: Option<NodeId>,
+        own_cluster: &str,
+    ) -> Result<IdentifyResponse, String> {
+        call::identify(self.way(address, node), self.options.node_id, own_cluster).await
     }
 
     /// The cluster of which somebody at `address` is a node.
     async fn origin_of(&self, address: &str) -> Result<Origin, Error> {
         let mut told = false;
         loop {
-            match identify(address).await {
+            match self.identify(address, None, "").await {
                 Ok(who) if !who.cluster_id.is_empty() => {
-                    return origin(&who.cluster_id, who.n_shards, who.format_version, address)
+                    let fits = (who.format_version, who.clock_ms);
+                    let name = format!("node {} at {address}", who.node_id);
+                    return origin(&who.cluster_id, who.n_shards, fits, &name)
                         .map_err(Error::Refused);
                 }
                 Ok(_) => self.door.say(format!("{address} is in no cluster yet")),
@@ -220,7 +244,7 @@ impl Forming<'_> {
         info!("in no cluster yet: run 'drave cluster init' on one of the nodes");
         self.door.say("in no cluster yet: run 'drave cluster init' on one of the nodes".into());
         let (waiting, mut prepared) = Waiting::new(self.door.about().clone());
-        let serving = peer::serve_waiting(listener, waiting)?;
+        let serving = peer::serve_waiting(listener, waiting, self.options.tls.clone())?;
         let (origin, beginning) = loop {
             tokio::select! {
                 Some(origin) = prepared.recv() => break (Some(origin), Beginning::Elsewhere),
@@ -239,7 +263,8 @@ impl Forming<'_> {
     /// nobody wants to clean up.
     async fn all_wait(&self) -> Result<(), String> {
         for (id, address) in self.others() {
-            let who = identify(address)
+            let who = self
+                .identify(address, Some(id), "")
                 .await
                 .map_err(|reason| format!("node {id} at {address}: {reason}"))?;
             if who.node_id != id {
@@ -247,6 +272,10 @@ impl Forming<'_> {
                     "at {address} is node {}, and --peers says it is node {id}",
                     who.node_id
                 ));
+            }
+            let name = format!("node {id} at {address}");
+            if let Some(reason) = call::misfit(&name, who.format_version, who.clock_ms) {
+                return Err(reason);
             }
             if !who.cluster_id.is_empty() {
                 return Err(format!(
@@ -306,6 +335,7 @@ impl Forming<'_> {
             };
             self.door.opened(meta.clone());
             if let Some(address) = &options.join {
+                self.check_door(address, &node).await?;
                 let (me, mut own) = (options.node_id, known.clone());
                 tokio::select! {
                     joined = self.join(address, &node) => joined?,
@@ -325,7 +355,8 @@ impl Forming<'_> {
                 None => {
                     self.keep_address(&node, &meta, &known);
                     let told = options.peers.keys().copied().collect();
-                    return Ok(Formed { node, meta, known, told });
+                    let gate = Arc::clone(&options.gate);
+                    return Ok(Formed { node, meta, known, told, gate });
                 }
                 Some(ask) => {
                     drop(meta);
@@ -333,6 +364,17 @@ impl Forming<'_> {
                     beginning = Beginning::Init(ask);
                 }
             }
+        }
+    }
+
+    /// A node that was in a cluster already needs nobody to let it in, but must not be told to join
+    /// another one: that would look as if it had.
+    async fn check_door(&self, address: &str, node: &Node) -> Result<(), Error> {
+        let own = format!("{:032x}", node.identity().cluster_id);
+        let asked = self.identify(address, None, &own);
+        match tokio::time::timeout(DOOR_TIME_MAX, asked).await {
+            Ok(Ok(who)) => self.same_cluster(&who, address, &own),
+            _ => Ok(()),
         }
     }
 
@@ -363,7 +405,8 @@ impl Forming<'_> {
         let cluster_id = format!("{:032x}", identity.cluster_id);
         let mut nodes = BTreeMap::from([(self.options.node_id, self.own_info(node))]);
         for (id, address) in self.others() {
-            prepare(id, address, &cluster_id, identity.n_groups).await?;
+            let way = self.way(address, Some(id));
+            prepare(way, id, &cluster_id, identity.n_groups).await?;
         }
         for (id, address) in self.others() {
             let who = self.prepared(id, address, &cluster_id).await?;
@@ -386,7 +429,7 @@ impl Forming<'_> {
     ) -> Result<IdentifyResponse, String> {
         let deadline = Instant::now() + PREPARE_TIME_MAX;
         loop {
-            let who = identify(address).await;
+            let who = self.identify(address, Some(id), cluster_id).await;
             match who {
                 Ok(who) if who.cluster_id == cluster_id && who.node_id == id => return Ok(who),
                 _ if Instant::now() > deadline => {
@@ -416,22 +459,27 @@ impl Forming<'_> {
         node_info(peer_address, http_address, zone, node.identity().incarnation)
     }
 
+    /// Refuses to join a cluster with the data of another.
+    fn same_cluster(&self, who: &IdentifyResponse, address: &str, own: &str) -> Result<(), Error> {
+        if who.cluster_id.is_empty() || who.cluster_id == own {
+            return Ok(());
+        }
+        Err(Error::Refused(format!(
+            "{address} is in cluster {}, and the data in {} belong to cluster {own}: choose an \
+             empty data directory to join",
+            who.cluster_id,
+            self.options.dir.display()
+        )))
+    }
+
     /// Asks a node of the cluster to take this one in.
     async fn join(&self, address: &str, node: &Node) -> Result<(), Error> {
         let identity = node.identity();
         let info = self.own_info(node);
         let own = format!("{:032x}", identity.cluster_id);
         loop {
-            if let Ok(who) = identify(address).await
-                && !who.cluster_id.is_empty()
-                && who.cluster_id != own
-            {
-                return Err(Error::Refused(format!(
-                    "{address} is in cluster {}, and the data in {} belong to cluster {own}: \
-                     choose an empty data directory to join",
-                    who.cluster_id,
-                    self.options.dir.display()
-                )));
+            if let Ok(who) = self.identify(address, None, &own).await {
+                self.same_cluster(&who, address, &own)?;
             }
             let request = JoinRequest {
                 cluster_id: own.clone(),
@@ -441,8 +489,10 @@ impl Forming<'_> {
                 zone: info.zone.clone(),
                 incarnation: info.incarnation,
                 format_version: FORMAT_VERSION,
+                clock_ms: call::clock_ms(),
             };
-            match ask(address, async |mut client| client.join(request.clone()).await).await {
+            let way = self.way(address, None);
+            match call::ask(way, async |mut client| client.join(request.clone()).await).await {
                 Ok(answer) if answer.refused.is_empty() => return Ok(()),
                 Ok(answer) => return Err(Error::Refused(answer.refused)),
                 Err(reason) => self.door.say(format!("{address}: {reason}")),
@@ -503,62 +553,28 @@ pub(super) async fn change(meta: &Group<Machine>, command: &Command) -> Result<(
     }
 }
 
-/// Who is at an address.
-pub(super) async fn identify(address: &str) -> Result<IdentifyResponse, String> {
-    ask(address, async |mut client| client.identify(IdentifyRequest {}).await).await
-}
-
-async fn prepare(id: NodeId, address: &str, cluster_id: &str, n_shards: u32) -> Result<(), String> {
+async fn prepare(way: Way<'_>, id: NodeId, cluster_id: &str, n_shards: u32) -> Result<(), String> {
     let request = PrepareRequest {
         cluster_id: cluster_id.into(),
         n_shards,
         format_version: FORMAT_VERSION,
         node_id: id,
+        clock_ms: call::clock_ms(),
     };
-    let prepared = ask(address, async |mut client| client.prepare(request.clone()).await).await;
-    prepared.map(drop).map_err(|reason| format!("node {id} at {address}: {reason}"))
+    let prepared = call::ask(way, async |mut client| client.prepare(request.clone()).await).await;
+    prepared.map(drop).map_err(|reason| format!("node {id} at {}: {reason}", way.address))
 }
 
-/// One question to the node at an address.
-pub(super) async fn ask<T>(
-    address: &str,
-    question: impl AsyncFnOnce(NodeClient<Channel>) -> Result<tonic::Response<T>, tonic::Status>,
-) -> Result<T, String> {
-    let channel = connect(address).await?;
-    let answer = question(NodeClient::new(channel)).await;
-    answer.map(tonic::Response::into_inner).map_err(|status| status.message().to_owned())
-}
-
-/// A connection to the node at an address.
-pub(super) async fn connect(address: &str) -> Result<Channel, String> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))
-        .map_err(|error| format!("no address of a node: {error}"))?;
-    let endpoint = endpoint.connect_timeout(ASK_TIME_MAX).timeout(META_TIME_MAX).tcp_nodelay(true);
-    let channel = tokio::time::timeout(ASK_TIME_MAX, endpoint.connect()).await;
-    channel
-        .map_err(|_| "no answer".to_owned())?
-        .map_err(|error| format!("not reachable: {}", root_cause(&error)))
-}
-
-fn root_cause(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => root_cause(source),
-        None => error.to_string(),
-    }
-}
-
-/// The origin of a node's data directory, as somebody of the cluster says it.
+/// The origin of a node's data directory, as `who` of the cluster says it.
 pub(super) fn origin(
     cluster_id: &str,
     n_shards: u32,
-    format_version: u32,
+    fits: (u32, i64),
     who: &str,
 ) -> Result<Origin, String> {
-    if format_version != FORMAT_VERSION {
-        return Err(format!(
-            "{who} speaks format {format_version} and this node format {FORMAT_VERSION}: run the \
-             same version of drave on both"
-        ));
+    let (format_version, clock_ms) = fits;
+    if let Some(reason) = call::misfit(who, format_version, clock_ms) {
+        return Err(reason);
     }
     let cluster_id = u128::from_str_radix(cluster_id, 16)
         .map_err(|_| format!("{who} names a cluster '{cluster_id}', which is no id of one"))?;

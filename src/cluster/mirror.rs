@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use super::ReadError;
-use super::form::connect;
+use super::call::{self, Way};
 use super::meta::NodeId;
 use super::replica::{Machine, Replica};
 use crate::model::{Index, ShardId};
@@ -76,7 +76,8 @@ impl Mirror {
         for id in first.into_iter().chain(others) {
             let Some(address) = peers.address(id) else { continue };
             let began = Instant::now();
-            let update = update(self.shard, &mut kept.copy, &address, cluster_id);
+            let way = Way { tls: peers.tls(), address: &address, node: Some(id) };
+            let update = update(self.shard, &mut kept.copy, way, cluster_id);
             let updated = tokio::time::timeout(UPDATE_TIME_MAX, update).await;
             match updated.unwrap_or_else(|_| Err("no answer in time".into())) {
                 Ok(()) => {
@@ -120,12 +121,12 @@ impl Mirror {
 async fn update(
     shard: ShardId,
     copy: &mut Option<Shard>,
-    address: &str,
+    way: Way<'_>,
     cluster_id: u128,
 ) -> Result<(), String> {
     let after = copy.as_ref().and_then(Shard::view).map_or(0, |view| view.applied());
     let request = MirrorRequest { cluster_id: format!("{cluster_id:032x}"), shard: shard.0, after };
-    let client = NodeClient::new(connect(address).await?);
+    let client = NodeClient::new(call::connect(way).await?);
     let mut client = client.max_decoding_message_size(PART_BYTES_MAX);
     let said = |status: Status| status.message().to_owned();
     let mut parts = client.mirror(request).await.map_err(said)?.into_inner();

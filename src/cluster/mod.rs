@@ -9,10 +9,13 @@
 //! A write tells its caller what is known of it: done, [`WriteError::NotDone`] (safe to drop) or
 //! [`WriteError::Unknown`] (safe to send again, since entries are a set).
 
+mod call;
 pub mod consistency;
 pub mod form;
+pub mod gate;
 mod member;
 pub mod meta;
+mod metrics;
 mod mirror;
 pub mod peer;
 pub mod placement;
@@ -35,6 +38,10 @@ use crate::shard::{Command, Reply, ShardView};
 
 use consistency::Consistency;
 use meta::{NodeId, NodeInfo, State};
+pub use metrics::GroupMetrics;
+
+use gate::Gate;
+use metrics::Counts;
 use route::Route;
 use writer::Writer;
 
@@ -112,6 +119,8 @@ struct Inner {
     known: watch::Receiver<State>,
     /// Nodes whose address was given to this one at start.
     told: BTreeSet<NodeId>,
+    gate: Arc<Gate>,
+    counts: Counts,
     shards: Vec<Shard>,
     stop: watch::Sender<bool>,
 }
@@ -128,18 +137,21 @@ impl Cluster {
         formed: form::Formed,
         pool: &Pool,
     ) -> Result<(Cluster, Vec<JoinHandle<()>>), OpenError> {
-        let form::Formed { node, meta, known, told } = formed;
+        let form::Formed { node, meta, known, told, gate } = formed;
         let n_shards = u32::try_from(known.borrow().shards.len()).expect("as many as were founded");
         let (cluster_id, me) = (node.identity().cluster_id, node.identity().node_id);
         let shards = (0..n_shards).map(|shard| {
             let peers = node.peers().clone();
             let route = Route::new(ShardId(shard), peers, known.clone(), cluster_id, me);
-            let writer = Writer::start(Arc::clone(&route), pool.clone());
+            let writer = Writer::start(Arc::clone(&route), pool.clone(), gate.queue_bytes_max());
             Shard { route, writer }
         });
+        let shards = shards.collect();
         let inner = Inner {
             me,
-            shards: shards.collect(),
+            gate,
+            counts: Counts::default(),
+            shards,
             node,
             meta,
             known,
@@ -150,7 +162,9 @@ impl Cluster {
         cluster.0.learn_addresses();
         let opening = cluster.shard_ids().map(|shard| cluster.0.open_at_start(shard));
         futures::future::try_join_all(opening).await?;
-        let tasks = member::start(&cluster.0);
+        let mut tasks = member::start(&cluster.0);
+        let stop = cluster.0.stop.subscribe();
+        tasks.push(tokio::spawn(gate::watch(cluster.clone(), stop)));
         Ok((cluster, tasks))
     }
 
@@ -217,6 +231,17 @@ impl Cluster {
     /// Who has the shard, as far as this node knows.
     pub fn holders(&self, shard: ShardId) -> Vec<NodeId> {
         self.0.shard(shard).route.holders().into_iter().collect()
+    }
+
+    /// Bytes of commands in all logs of this node.
+    pub fn wal_bytes(&self) -> u64 {
+        let shards = self.shard_ids().filter_map(|shard| self.status(shard));
+        shards.map(|status| status.wal_bytes).sum::<u64>() + self.0.meta.status().wal_bytes
+    }
+
+    /// What object storage said when it took nothing; nothing once it takes chunks.
+    pub fn storage_said(&self, reason: Option<String>) {
+        self.0.gate.storage_said(reason);
     }
 
     /// What this node knows of the cluster.

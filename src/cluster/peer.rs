@@ -12,14 +12,15 @@ use drave_proto::node::{
     PrepareResponse, StatusRequest, StatusResponse,
 };
 use drave_proto::raft::raft_server::RaftServer;
-use drave_raft::{FORMAT_VERSION, Group, Identity, Origin};
+use drave_raft::{Caller, FORMAT_VERSION, Group, Identity, Origin, PeerStream, Tls};
+use futures::Stream;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 use tracing::{info, warn};
 
+use super::call::{self, Misfits};
 use super::meta::{Command, Machine, NodeId};
 use super::{ChangeError, Cluster, form, mirror, node_info};
 
@@ -48,6 +49,7 @@ impl About {
             incarnation: identity.map_or(0, |identity| identity.incarnation),
             http: self.http.clone(),
             zone: self.zone.clone(),
+            clock_ms: call::clock_ms(),
         }
     }
 }
@@ -59,6 +61,7 @@ fn cluster_id(identity: &Identity) -> String {
 /// A node that waits for a founder.
 pub(super) struct Waiting {
     about: About,
+    misfits: Misfits,
     prepared: mpsc::Sender<Origin>,
 }
 
@@ -66,7 +69,7 @@ impl Waiting {
     /// Also answers where the cluster arrives that it was prepared for.
     pub(super) fn new(about: About) -> (Waiting, mpsc::Receiver<Origin>) {
         let (prepared, origins) = mpsc::channel(1);
-        (Waiting { about, prepared }, origins)
+        (Waiting { about, misfits: Misfits::default(), prepared }, origins)
     }
 }
 
@@ -74,8 +77,9 @@ impl Waiting {
 impl Node for Waiting {
     async fn identify(
         &self,
-        _: Request<IdentifyRequest>,
+        request: Request<IdentifyRequest>,
     ) -> Result<Response<IdentifyResponse>, Status> {
+        self.misfits.note(request.get_ref(), "");
         Ok(Response::new(self.about.answer(None)))
     }
 
@@ -83,12 +87,13 @@ impl Node for Waiting {
         &self,
         request: Request<PrepareRequest>,
     ) -> Result<Response<PrepareResponse>, Status> {
-        let PrepareRequest { cluster_id, n_shards, format_version, node_id } = request.into_inner();
+        let PrepareRequest { cluster_id, n_shards, format_version, node_id, clock_ms } =
+            request.into_inner();
         if node_id != self.about.node_id {
             let message = format!("this is node {}, not node {node_id}", self.about.node_id);
             return Err(Status::failed_precondition(message));
         }
-        let origin = form::origin(&cluster_id, n_shards, format_version, "the founder");
+        let origin = form::origin(&cluster_id, n_shards, (format_version, clock_ms), "the founder");
         let origin = origin.map_err(Status::failed_precondition)?;
         let prepared = self.prepared.try_send(origin);
         prepared.map_err(|_| Status::failed_precondition("it is being prepared already"))?;
@@ -120,6 +125,7 @@ pub struct Door(Arc<Inner>);
 
 struct Inner {
     about: About,
+    misfits: Misfits,
     identity: OnceLock<Identity>,
     meta: Mutex<Option<Group<Machine>>>,
     cluster: OnceLock<Cluster>,
@@ -132,6 +138,7 @@ impl Door {
     pub fn new(about: About) -> Door {
         Door(Arc::new(Inner {
             about,
+            misfits: Misfits::default(),
             identity: OnceLock::new(),
             meta: Mutex::new(None),
             cluster: OnceLock::new(),
@@ -194,9 +201,12 @@ impl Door {
 impl Node for Door {
     async fn identify(
         &self,
-        _: Request<IdentifyRequest>,
+        request: Request<IdentifyRequest>,
     ) -> Result<Response<IdentifyResponse>, Status> {
-        Ok(Response::new(self.0.about.answer(self.0.identity.get())))
+        let identity = self.0.identity.get();
+        let own = identity.map_or_else(String::new, cluster_id);
+        self.0.misfits.note(request.get_ref(), &own);
+        Ok(Response::new(self.0.about.answer(identity)))
     }
 
     /// A founder that died halfway prepares its nodes again.
@@ -209,14 +219,12 @@ impl Node for Door {
     }
 
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = (Caller::of(&request), request.into_inner());
         self.same_cluster(&request.cluster_id)?;
-        if request.format_version != FORMAT_VERSION {
-            let refused = format!(
-                "it speaks format {} and this cluster format {FORMAT_VERSION}: run the same \
-                 version of drave on all nodes",
-                request.format_version
-            );
+        let who = format!("node {} at {}", request.node_id, request.peer);
+        let misfit = call::misfit(&who, request.format_version, request.clock_ms);
+        if let Some(refused) = caller.refuses(request.node_id).or(misfit) {
+            warn!(node = request.node_id, refused, "a node may not join");
             return Ok(Response::new(JoinResponse { refused }));
         }
         let Some(meta) = self.meta() else {
@@ -262,7 +270,7 @@ impl Node for Door {
 
 /// Serves the peer port until `stop` says true.
 pub(super) async fn serve(
-    listener: TcpListener,
+    incoming: impl Stream<Item = std::io::Result<PeerStream>>,
     door: Door,
     raft: RaftServer<drave_raft::Service>,
     mut stop: watch::Receiver<bool>,
@@ -274,7 +282,7 @@ pub(super) async fn serve(
     let served = drave_raft::peer_server()
         .add_service(NodeServer::new(door))
         .add_service(raft)
-        .serve_with_incoming_shutdown(incoming(listener), stopped)
+        .serve_with_incoming_shutdown(incoming, stopped)
         .await;
     if let Err(error) = served {
         warn!(%error, "the peer listener ended");
@@ -292,9 +300,11 @@ pub(super) struct ServeWaiting {
 pub(super) fn serve_waiting(
     listener: std::net::TcpListener,
     waiting: Waiting,
+    tls: Option<Tls>,
 ) -> std::io::Result<ServeWaiting> {
     let (stop, mut stopped) = watch::channel(false);
     let own = TcpListener::from_std(listener.try_clone()?)?;
+    let incoming = drave_raft::peer_incoming(own, tls);
     let serving = tokio::spawn(async move {
         let stopped = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
@@ -302,7 +312,7 @@ pub(super) fn serve_waiting(
         let served = Server::builder()
             .timeout(REQUEST_TIME_MAX)
             .add_service(NodeServer::new(waiting))
-            .serve_with_incoming_shutdown(incoming(own), stopped)
+            .serve_with_incoming_shutdown(incoming, stopped)
             .await;
         if let Err(error) = served {
             warn!(%error, "the peer listener ended");
@@ -318,10 +328,4 @@ impl ServeWaiting {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.serving).await;
         self.listener
     }
-}
-
-/// `TCP_NODELAY` is set on the accepted sockets: tonic's own setting does not reach a listener made
-/// elsewhere, and without it small answers wait 40 ms for a delayed acknowledgement.
-fn incoming(listener: TcpListener) -> TcpIncoming {
-    TcpIncoming::from(listener).with_nodelay(Some(true))
 }

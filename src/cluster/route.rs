@@ -101,6 +101,9 @@ impl Route {
                     })?;
                     return Ok((index, reply));
                 }
+                Err(raft::ProposeError::Refused { reason, .. }) => {
+                    return Err(WriteError::NotDone { shard: self.shard, reason });
+                }
                 Err(raft::ProposeError::Unknown { reason, .. }) => {
                     return Err(WriteError::Unknown { shard: self.shard, reason });
                 }

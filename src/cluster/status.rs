@@ -10,8 +10,10 @@ use drave_proto::node::StatusRequest;
 use drave_raft::GroupStatus;
 use serde::{Deserialize, Serialize};
 
+use super::call::{self, Way};
+use super::gate::Room;
 use super::meta::{NodeId, NodeState};
-use super::{Cluster, META, form, group_of};
+use super::{Cluster, META, group_of};
 use crate::model::ShardId;
 
 /// A node that has not reported by then is shown as not alive.
@@ -47,7 +49,7 @@ pub struct GroupReport {
 }
 
 /// What one node says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodeReport {
     /// Its number.
     pub node_id: NodeId,
@@ -55,12 +57,15 @@ pub struct NodeReport {
     pub version: String,
     /// Why it writes nothing any more, once that is so.
     pub failed: Option<String>,
+    /// What it has room for.
+    #[serde(default)]
+    pub room: Room,
     /// Its replicas, by Raft group.
     pub groups: BTreeMap<u32, GroupReport>,
 }
 
 /// A node of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeStatus {
     /// Its number.
     pub id: NodeId,
@@ -78,6 +83,8 @@ pub struct NodeStatus {
     pub version: String,
     /// Why it writes nothing any more, once that is so.
     pub failed: Option<String>,
+    /// Its disk, its WAL, and why it takes no entries, while it takes none.
+    pub room: Room,
     /// Shards that it keeps.
     pub shards: usize,
     /// Shards that it leads.
@@ -95,7 +102,7 @@ pub struct ShardStatus {
 }
 
 /// The whole cluster as one node sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterStatus {
     /// Drawn when it was founded.
     pub cluster_id: String,
@@ -156,7 +163,8 @@ impl Cluster {
             groups.insert(group_of(shard), report);
         }
         let version = env!("CARGO_PKG_VERSION").into();
-        NodeReport { node_id: self.0.me, version, failed: self.failed(), groups }
+        let (failed, room) = (self.failed(), self.0.gate.room());
+        NodeReport { node_id: self.0.me, version, failed, room, groups }
     }
 
     /// What every node says of itself that answers in time.
@@ -168,7 +176,8 @@ impl Cluster {
             let address = self.0.node.peers().address(id).unwrap_or_else(|| node.peer.clone());
             let request = StatusRequest { cluster_id: cluster_id.clone() };
             async move {
-                let asked = form::ask(&address, async |mut client| client.status(request).await);
+                let way = Way { tls: self.0.node.peers().tls(), address: &address, node: Some(id) };
+                let asked = call::ask(way, async |mut client| client.status(request).await);
                 let answer = tokio::time::timeout(REPORT_TIME_MAX, asked).await.ok()?.ok()?;
                 let report: NodeReport = serde_json::from_slice(&answer.report).ok()?;
                 (report.node_id == id).then_some((id, report))
@@ -209,6 +218,7 @@ impl Cluster {
                 alive: report.is_some(),
                 version: report.map_or_else(String::new, |report| report.version.clone()),
                 failed: report.and_then(|report| report.failed.clone()),
+                room: report.map(|report| report.room.clone()).unwrap_or_default(),
                 shards: shards.iter().filter(|shard| shard.group.voters.contains(&id)).count(),
                 leads: shards.iter().filter(|shard| shard.group.leader == Some(id)).count(),
             }

@@ -5,8 +5,9 @@
 //! one gets fewer and larger WAL records. Two proposals may be under way, so that one is encoded
 //! while the other is synced.
 //!
-//! The queue is bounded by the memory that pushes draw before they come here.
+//! The queue is bounded in bytes: a shard that takes nothing cannot hold the memory of all pushes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -18,7 +19,7 @@ use crate::model::{BatchBuilder, Index};
 use crate::pool::Pool;
 use crate::shard::{Command, Reply};
 
-/// Pushes that may wait for one shard. Their bytes are bounded elsewhere.
+/// Pushes that may wait for one shard, however small.
 const QUEUE_PUSHES_MAX: usize = 1024;
 /// A batch takes no further push once it holds this many bytes of lines and metadata.
 const BATCH_BYTES_MAX: usize = 4 << 20;
@@ -29,31 +30,72 @@ type Answer = oneshot::Sender<Result<Index, WriteError>>;
 
 struct Waiting {
     batch: BatchBuilder,
+    held: Held,
     answer: Answer,
+}
+
+/// A push's part of its shard's queue, given back when it is dropped.
+struct Held {
+    queued: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.queued.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// The way into one shard.
 pub(super) struct Writer {
     route: Arc<Route>,
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
+    /// Bytes of lines and metadata that wait or are under way.
+    queued: Arc<AtomicUsize>,
+    queued_max: usize,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
-    pub(super) fn start(route: Arc<Route>, pool: Pool) -> Writer {
+    pub(super) fn start(route: Arc<Route>, pool: Pool, queued_max: usize) -> Writer {
         let (sender, queue) = mpsc::channel(QUEUE_PUSHES_MAX);
         let task = tokio::spawn(write(Arc::clone(&route), pool, queue));
-        Writer { route, queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
+        Writer {
+            route,
+            queue: Mutex::new(Some(sender)),
+            queued: Arc::default(),
+            queued_max,
+            task: Mutex::new(Some(task)),
+        }
     }
 
     pub(super) async fn append(&self, batch: BatchBuilder) -> Result<Index, WriteError> {
         let queue = self.queue.lock().expect("nobody panics holding it").clone();
         let (answer, done) = oneshot::channel();
         let Some(queue) = queue else { return Err(self.not_done("the node is stopping")) };
-        if queue.send(Waiting { batch, answer }).await.is_err() {
+        let held = self.hold(batch.raw_bytes())?;
+        if queue.send(Waiting { batch, held, answer }).await.is_err() {
             return Err(self.not_done("the node is stopping"));
         }
         done.await.unwrap_or_else(|_| Err(self.unknown("the node stopped")))
+    }
+
+    /// Bytes of entries that wait for the shard or are on their way to it.
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    /// Takes a place in the queue. A push that is alone is let in, however large.
+    fn hold(&self, bytes: usize) -> Result<Held, WriteError> {
+        let before = self.queued.fetch_add(bytes, Ordering::Relaxed);
+        let held = Held { queued: Arc::clone(&self.queued), bytes };
+        if before > 0 && before.saturating_add(bytes) > self.queued_max {
+            return Err(self.not_done(&format!(
+                "{before} bytes of entries wait for it already, and {} may: send again later",
+                self.queued_max
+            )));
+        }
+        Ok(held)
     }
 
     pub(super) async fn stop(&self) {
@@ -94,7 +136,8 @@ async fn write(route: Arc<Route>, pool: Pool, mut queue: mpsc::Receiver<Waiting>
                     reason: format!("the shard refused the batch: {refused:?}"),
                 }),
             });
-            for answer in answers {
+            for (answer, held) in answers {
+                drop(held);
                 // A client that went away needs no answer.
                 let _ = answer.send(result.clone());
             }
@@ -105,15 +148,18 @@ async fn write(route: Arc<Route>, pool: Pool, mut queue: mpsc::Receiver<Waiting>
     while under_way.join_next().await.is_some() {}
 }
 
-fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (Vec<BatchBuilder>, Vec<Answer>) {
+fn gather(
+    first: Waiting,
+    queue: &mut mpsc::Receiver<Waiting>,
+) -> (Vec<BatchBuilder>, Vec<(Answer, Held)>) {
     let mut raw_bytes = first.batch.raw_bytes();
-    let (mut batches, mut answers) = (vec![first.batch], vec![first.answer]);
+    let (mut batches, mut answers) = (vec![first.batch], vec![(first.answer, first.held)]);
     while raw_bytes < BATCH_BYTES_MAX
         && let Ok(next) = queue.try_recv()
     {
         raw_bytes += next.batch.raw_bytes();
         batches.push(next.batch);
-        answers.push(next.answer);
+        answers.push((next.answer, next.held));
     }
     (batches, answers)
 }

@@ -18,6 +18,7 @@ mod params;
 mod patterns;
 mod push;
 mod query;
+mod quota;
 mod status;
 mod tail;
 mod tenant;
@@ -58,6 +59,8 @@ pub struct Options {
     pub body_bytes_max: usize,
     /// Memory of pushes that are decoded or wait for their shard.
     pub push_bytes_max: usize,
+    /// What the pushes of one tenant may hold of it.
+    pub tenant_push_bytes_max: usize,
     /// What `/config` answers.
     pub config_text: String,
     /// Whether to answer as Loki does where drave differs on purpose.
@@ -75,6 +78,7 @@ pub struct Api {
     push_metrics: push::PushMetrics,
     streams: StreamCache,
     push_memory: Arc<Semaphore>,
+    quotas: quota::Quotas,
     patterns: Arc<Cache>,
     tails: tail::Tails,
     stop: watch::Receiver<bool>,
@@ -95,6 +99,7 @@ impl Api {
         let push_memory = Arc::new(Semaphore::new(options.push_bytes_max / 1024));
         let push_metrics = metrics.register(push::PushMetrics::register);
         let streams = StreamCache::default();
+        let quotas = quota::Quotas::new(options.tenant_push_bytes_max);
         Api {
             options,
             cluster,
@@ -105,6 +110,7 @@ impl Api {
             push_metrics,
             streams,
             push_memory,
+            quotas,
             patterns: Arc::new(Cache::new(PATTERN_BYTES_MAX)),
             tails: tail::Tails::default(),
             stop,

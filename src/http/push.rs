@@ -15,10 +15,11 @@ use prometheus_client::registry::Registry;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::Error;
+use super::quota::Held;
 use super::{Api, tenant};
 use crate::cluster::WriteError;
 use crate::ingest::{self, Accepted, Context, Refused};
-use crate::model::{Index, ShardId};
+use crate::model::{Index, ShardId, Tenant};
 use crate::telemetry;
 
 /// How long a client may pause inside a body.
@@ -80,7 +81,7 @@ pub(super) async fn take(
     let content_encoding = text_of(header::CONTENT_ENCODING);
     let atomic = headers.get("x-drave-atomic").is_some_and(|value| value == "true");
 
-    let _memory = draw_memory(api, headers).await?;
+    let _memory = draw_memory(api, &tenant, headers).await?;
     let body = read_body(body, api.options.body_bytes_max).await?;
     api.push_metrics.body_bytes.inc_by(body.len() as u64);
     let decoder = Arc::clone(api);
@@ -104,7 +105,11 @@ pub(super) async fn take(
 
 /// Takes memory for a body that is about to be read and decoded. A body of unknown length takes
 /// a share that fits most; bodies that lie about theirs are cut off where they are read.
-async fn draw_memory(api: &Api, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, Error> {
+async fn draw_memory(
+    api: &Api,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+) -> Result<(Held, OwnedSemaphorePermit), Error> {
     let length = headers.get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let length = length.unwrap_or(1 << 20);
@@ -114,10 +119,11 @@ async fn draw_memory(api: &Api, headers: &HeaderMap) -> Result<OwnedSemaphorePer
     // The body, what it decodes to, and the batch that is made of it.
     let most = api.options.push_bytes_max / 1024;
     let kib = (length.saturating_mul(8) / 1024).clamp(1, most);
+    let held = api.quotas.take(tenant, kib * 1024)?;
     let kib = u32::try_from(kib).unwrap_or(u32::MAX);
     let draw = Arc::clone(&api.push_memory).acquire_many_owned(kib);
     match tokio::time::timeout(MEMORY_WAIT_MAX, draw).await {
-        Ok(permit) => Ok(permit.expect("the memory's places are never closed")),
+        Ok(permit) => Ok((held, permit.expect("the memory's places are never closed"))),
         Err(_) => Err(Error::unavailable("too many pushes wait for memory: send again later")),
     }
 }

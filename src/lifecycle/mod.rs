@@ -186,6 +186,9 @@ impl Inner {
             rest = match done {
                 Ok(()) => Duration::ZERO,
                 Err(error) => {
+                    if let Error::Upload(UploadError::Object(error)) = &error {
+                        self.cluster.storage_said(Some(error.to_string()));
+                    }
                     let longer = (rest * 2).clamp(REST.0, REST.1);
                     warn!(%shard, %error, retry_s = longer.as_secs(), "step failed");
                     longer
@@ -252,6 +255,7 @@ impl Inner {
             let write = self.options.chunk;
             upload::upload(&self.objects, &self.pool, write, view, sealed).await?
         };
+        self.cluster.storage_said(None);
         let bytes: u64 = tenants.iter().map(|tenant| tenant.object.bytes).sum();
         let n_chunks = tenants.len() as u64;
         let flush = Command::Flush { chunk, tenants };

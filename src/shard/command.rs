@@ -154,6 +154,11 @@ const OBJECT_BYTES: usize = 36;
 const TENANT_BYTES_MIN: usize = 2;
 
 impl Command {
+    /// Whether encoded bytes are an `Append`: all others make room, or take none.
+    pub fn brings_entries(bytes: &[u8]) -> bool {
+        bytes.first() == Some(&APPEND)
+    }
+
     /// The bytes for the log.
     pub fn encode(&self) -> Bytes {
         let mut out = Vec::new();

@@ -11,6 +11,8 @@ pub(crate) struct Node {
     process: Child,
     data: PathBuf,
     config: Option<PathBuf>,
+    /// What it says; shown where a test fails.
+    log: tempfile::NamedTempFile,
     /// Removed when the node is dropped.
     _directory: Option<tempfile::TempDir>,
     http: String,
@@ -51,21 +53,49 @@ impl Node {
 
     /// A node on a directory that may hold something.
     pub(crate) async fn on(data: &Path, config: Option<&Path>) -> Node {
-        let process = spawn(data, config);
-        let mut node = Node {
-            process,
-            data: data.into(),
-            config: config.map(Into::into),
-            _directory: None,
-            http: String::new(),
-            pg: String::new(),
-            client: reqwest::Client::new(),
-        };
+        let mut node = Node::begin(data, config);
         node.wait_until_ready().await;
         node
     }
 
-    async fn wait_until_ready(&mut self) {
+    /// A node that need not become ready.
+    pub(crate) fn begin(data: &Path, config: Option<&Path>) -> Node {
+        let log = tempfile::Builder::new().append(true).tempfile().expect("a file");
+        Node {
+            process: spawn(data, config, log.as_file()),
+            data: data.into(),
+            config: config.map(Into::into),
+            log,
+            _directory: None,
+            http: String::new(),
+            pg: String::new(),
+            client: reqwest::Client::new(),
+        }
+    }
+
+    /// What it has said so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).expect("a log")
+    }
+
+    /// Waits until it says something, and answers the one line where it does.
+    pub(crate) async fn says(&self, text: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().filter(|line| line.contains(text)).collect();
+            match lines[..] {
+                [] if start.elapsed() > Duration::from_secs(20) => {
+                    panic!("'{text}' is nowhere in:\n{log}")
+                }
+                [] => tokio::time::sleep(Duration::from_millis(20)).await,
+                [line] => return line.to_owned(),
+                _ => panic!("'{text}' is said more than once:\n{}", lines.join("\n")),
+            }
+        }
+    }
+
+    pub(crate) async fn wait_until_ready(&mut self) {
         let pid = self.process.id();
         let start = Instant::now();
         loop {
@@ -128,7 +158,7 @@ impl Node {
 
     /// Starts it again after it has ended.
     pub(crate) async fn restart(&mut self) {
-        self.process = spawn(&self.data, self.config.as_deref());
+        self.process = spawn(&self.data, self.config.as_deref(), self.log.as_file());
         self.wait_until_ready().await;
     }
 
@@ -196,10 +226,13 @@ impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("--- {} said:\n{}", self.data.display(), self.log());
+        }
     }
 }
 
-fn spawn(data: &Path, config: Option<&Path>) -> Child {
+fn spawn(data: &Path, config: Option<&Path>, log: &std::fs::File) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drave"));
     command.arg("serve").arg("--data").arg(data);
     for flag in ["--http-listen", "--pg-listen", "--peer-listen"] {
@@ -210,7 +243,8 @@ fn spawn(data: &Path, config: Option<&Path>) -> Child {
     }
     // For the tests with a bucket: moto takes any key.
     command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
-    command.env("RUST_LOG", "drave=info").stdout(Stdio::null()).stderr(Stdio::inherit());
+    command.env("RUST_LOG", "drave=info").stdout(Stdio::null());
+    command.stderr(log.try_clone().expect("a second handle"));
     command.spawn().expect("the server starts")
 }
 

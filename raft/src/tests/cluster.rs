@@ -177,7 +177,7 @@ impl Cluster {
         let listener = listen(address).await;
         let address = listener.local_addr().unwrap();
         let is_new = self.addresses.insert(id, address).is_none();
-        let incoming = peer_incoming(listener);
+        let incoming = peer_incoming(listener, None);
         let serving = peer_server().add_service(node.service()).serve_with_incoming(incoming);
         let server = tokio::spawn(async move { drop(serving.await) });
         self.members.insert(id, Member { node, groups: BTreeMap::new(), server });

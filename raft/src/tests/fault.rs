@@ -328,7 +328,7 @@ async fn life(power: &mut Power, said: &mut [Vec<Bytes>; 2], faults: [Fault; 2])
         match group.propose(command.clone()).await {
             Ok(_) => said[at].push(command),
             Err(ProposeError::Unknown { .. }) => break,
-            Err(ProposeError::NotDone { .. }) => {
+            Err(ProposeError::NotDone { .. } | ProposeError::Refused { .. }) => {
                 let again = group.propose(command).await;
                 assert!(
                     matches!(again, Err(ProposeError::NotDone { .. })),

@@ -8,6 +8,7 @@ mod fault;
 mod members;
 mod node;
 mod peers;
+mod replaced;
 mod split;
 mod strangers;
 mod suite;

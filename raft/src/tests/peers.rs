@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::cluster::{Cluster, command, fast, insist};
 use super::until;
-use crate::{Options, Start, peer_incoming};
+use crate::{Options, PeerStream, Start, peer_incoming};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_node_takes_a_command_and_all_apply_it() {
@@ -79,9 +79,10 @@ async fn an_idle_cluster_answers_at_once() {
 async fn small_answers_are_not_held_back() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let mut incoming = peer_incoming(listener);
+    let mut incoming = peer_incoming(listener, None);
     let (_near, far) = tokio::join!(TcpStream::connect(address), incoming.next());
-    assert!(far.unwrap().unwrap().nodelay().unwrap());
+    let PeerStream::Plain(far) = far.unwrap().unwrap() else { panic!("it asked for nothing") };
+    assert!(far.nodelay().unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,4 +158,35 @@ async fn a_closed_group_opens_again_and_an_erased_one_is_new() {
     assert_eq!(open(&mut cluster).await, 0);
     let marks = cluster.node(1).parts.reader.marks(0).await.unwrap();
     assert_eq!((marks.epoch, marks.erasing), (epoch + 1, false));
+}
+
+/// Has room for nothing.
+#[derive(Debug)]
+struct NoRoom;
+
+impl crate::Admit for NoRoom {
+    fn admit(&self, group: u32, command: &[u8]) -> Result<(), String> {
+        Err(format!("no room for {} bytes in group {group}", command.len()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_leader_has_no_room_for_is_refused_at_once_to_whoever_asks() {
+    let tweak = |options| Options { admit: Some(std::sync::Arc::new(NoRoom)), ..fast(options) };
+    let mut cluster = Cluster::new(3, tweak).await;
+    cluster.found(0, &[1, 2, 3]).await;
+    let leader = cluster.leader_among(&[1, 2, 3]).await;
+    let before = cluster.group(leader, 0).status().last;
+    for id in 1..=3 {
+        let started = Instant::now();
+        let error = cluster.group(id, 0).propose(command(1, 10)).await.unwrap_err();
+        let crate::ProposeError::Refused { reason, .. } = error else { panic!("{error}") };
+        assert!(reason.contains("in group 0"), "{reason}");
+        assert!(started.elapsed() < Duration::from_secs(4), "it is not tried again");
+    }
+    let far = cluster.node(leader % 3 + 1).peers();
+    let error = far.propose(leader, 0, command(1, 10)).await.unwrap_err();
+    assert!(matches!(error, crate::ProposeError::Refused { .. }), "{error}");
+    // A change of leaders may have come between.
+    assert!(cluster.group(leader, 0).status().last < before + 5, "nothing was written");
 }

@@ -226,3 +226,17 @@ async fn a_node_of_another_cluster_is_not_made_a_member() {
     let error = joined.expect_err("it must not open");
     assert!(error.to_string().contains("belongs to cluster"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_told_of_a_replica_that_may_be_erased() {
+    let cluster = Cluster::new(2, fast).await;
+    let group = cluster.node(1).group(0, Start::Alone, super::Ledger::recover).await.unwrap();
+    group.read_index().await.unwrap();
+    let doubts = [cluster.node(2).doubt(0), cluster.node(2).doubt(0)];
+    for doubt in doubts {
+        let refused = group.add_learner(2, &cluster.address(2)).await.unwrap_err();
+        assert!(refused.to_string().contains("may be erased just now"), "{refused}");
+        drop(doubt);
+    }
+    group.add_learner(2, &cluster.address(2)).await.unwrap();
+}
