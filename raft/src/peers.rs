@@ -4,8 +4,9 @@
 //! message says who sends it and whom it means.
 //!
 //! Invariants:
-//! - A peer has four connections: heartbeats and votes never wait behind entries, entries never
-//!   behind a snapshot, and forwarded calls behind none of them.
+//! - A peer has five connections: heartbeats and votes never wait behind entries, entries never
+//!   behind a snapshot, forwarded calls behind none of them, and what else nodes say to each other
+//!   has one of its own.
 //! - An address that was set counts for more than one that a membership names.
 //! - When an address changes, everything under way on the old connections ends.
 
@@ -44,6 +45,11 @@ const PEER_WINDOW_BYTES: usize = 64 << 20;
 /// HTTP/2 lets so much of one stream, and of one connection, be on the way.
 const STREAM_WINDOW_BYTES: u32 = 16 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
+/// The same for what does not belong to Raft: many streams, each of which may be read slowly.
+const OTHER_STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const OTHER_CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
+/// Streams of one connection. None of ours may wait for another one of ours to end.
+const STREAMS_MAX: u32 = 16_384;
 
 /// Names the refusals of [`crate::service`] in the metadata of a status: nothing was done.
 pub(crate) const REFUSED: &str = "drave-refused";
@@ -60,6 +66,7 @@ pub fn peer_server() -> tonic::transport::Server {
     tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(Some(STREAMS_MAX))
         .http2_keepalive_interval(Some(5 * PROBE_EVERY))
         .http2_keepalive_timeout(Some(5 * PROBE_TIME_MAX))
 }
@@ -75,9 +82,11 @@ pub(crate) enum Line {
     Snapshot,
     /// Proposals and reads that somebody else leads.
     Forward,
+    /// What other services on the peer port are asked.
+    Other,
 }
 
-const LINES: usize = 4;
+const LINES: usize = 5;
 
 /// Why a peer did not answer.
 #[derive(Debug, Clone)]
@@ -188,6 +197,12 @@ impl Peers {
         let peer = self.table().get(&id).cloned()?;
         let address = peer.lock().address.clone();
         (!address.is_empty()).then_some(address)
+    }
+
+    /// A connection to a node for another service than Raft's on its peer port; connects when it is
+    /// first used.
+    pub fn channel(&self, id: u64) -> Result<Channel, String> {
+        self.open(id, Line::Other).map_err(|error| error.reason().to_owned())
     }
 
     /// Every node that anybody spoke of, and where it is.
@@ -307,13 +322,16 @@ impl Peers {
 
     /// A client over one of the connections to a peer, which connects when it is first used.
     pub(crate) fn client(&self, id: u64, line: Line) -> Result<RaftClient<Channel>, CallError> {
+        Ok(RaftClient::new(self.open(id, line)?)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX))
+    }
+
+    fn open(&self, id: u64, line: Line) -> Result<Channel, CallError> {
         if self.0.closed.load(Ordering::Acquire) {
             return Err(CallError::Unreachable("the node is stopped".to_owned()));
         }
-        let channel = self.peer(id).channel(line)?;
-        Ok(RaftClient::new(channel)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX))
+        self.peer(id).channel(line)
     }
 
     /// Takes in where a membership says that a node is.
@@ -425,11 +443,17 @@ impl Peer {
             let reason = format!("{:?} is no address of node {}: {error}", lines.address, self.id);
             CallError::Unreachable(reason)
         })?;
+        let (stream_window, connection_window) = match line {
+            Line::Other => (OTHER_STREAM_WINDOW_BYTES, OTHER_CONNECTION_WINDOW_BYTES),
+            Line::Control | Line::Append | Line::Snapshot | Line::Forward => {
+                (STREAM_WINDOW_BYTES, CONNECTION_WINDOW_BYTES)
+            }
+        };
         let channel = endpoint
             .connect_timeout(CONNECT_TIME_MAX)
             .tcp_nodelay(true)
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .initial_stream_window_size(stream_window)
+            .initial_connection_window_size(connection_window)
             .http2_keep_alive_interval(PROBE_EVERY)
             .keep_alive_timeout(PROBE_TIME_MAX)
             .connect_lazy();

@@ -202,6 +202,8 @@ pub(super) fn stats(out: &mut String, cost: &Cost<'_>) {
             "headBatches": of(&stats.head_batches),
             "objectBytes": of(&stats.object_bytes),
             "objectReads": of(&stats.object_reads),
+            "remoteShards": of(&stats.remote_shards),
+            "remoteBytes": of(&stats.remote_bytes),
         },
     });
     let _ = write!(out, ",\"stats\":{body}");

@@ -36,7 +36,7 @@ use crate::model::Tenant;
 use crate::model::limits::Limits;
 use crate::pool::Pool;
 use crate::query::patterns::Cache;
-use crate::scan::Scanner;
+use crate::scan::{Reading, Scanner};
 use crate::telemetry::Metrics;
 
 pub use cluster::waiting_router;
@@ -115,7 +115,9 @@ impl Api {
 impl Api {
     /// A scanner whose data are as recent as a request asks.
     fn scanner(&self, params: &params::Params) -> Result<Scanner, Error> {
-        Ok(self.scanner.at(params.consistency()?))
+        let reading =
+            Reading { consistency: params.consistency()?, allow_partial: params.allow_partial()? };
+        Ok(self.scanner.at(reading))
     }
 }
 

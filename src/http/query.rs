@@ -228,7 +228,11 @@ fn parse(params: &Params) -> Result<ast::Query, Error> {
 pub(super) fn scan_error(error: scan::Error) -> Error {
     match error {
         scan::Error::Shard(_) | scan::Error::Object(_) => Error::unavailable(error.to_string()),
-        scan::Error::Chunk { .. } | scan::Error::Batch { .. } => {
+        scan::Error::Bad(message) => Error::bad_request(message),
+        scan::Error::Chunk { .. }
+        | scan::Error::Batch { .. }
+        | scan::Error::Damaged { .. }
+        | scan::Error::Foreign(_) => {
             Error::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
         }
     }

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::node::Node;
 
-const T: i64 = 1_700_000_000_000_000_000;
+pub(crate) const T: i64 = 1_700_000_000_000_000_000;
 /// For what a cluster does by itself: elections, moves.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A node whose data and objects lie below a directory that the test owns.
-async fn member(root: &Path, id: u64, join: Option<&Node>) -> Node {
+pub(crate) async fn member(root: &Path, id: u64, join: Option<&Node>) -> Node {
     let directory = root.join(format!("node-{id}"));
     std::fs::create_dir_all(&directory).expect("a directory");
     let config = directory.join("drave.yaml");
@@ -46,7 +46,7 @@ async fn status(node: &Node) -> Value {
 }
 
 /// Waits until every shard votes with exactly these nodes' choice of three, all settled.
-async fn settled(node: &Node, nodes: &[u64], n_voters: usize) {
+pub(crate) async fn settled(node: &Node, nodes: &[u64], n_voters: usize) {
     let start = Instant::now();
     let nodes: BTreeSet<u64> = nodes.iter().copied().collect();
     loop {

@@ -16,6 +16,7 @@ mod otlp;
 mod pages;
 mod push;
 mod readme;
+mod remote;
 mod restart;
 mod sql;
 mod tail;

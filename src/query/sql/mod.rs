@@ -9,6 +9,7 @@
 //! text: `labels->>'pod'` reads what has no column of its own.
 
 mod ordered;
+pub(super) mod remote;
 mod rows;
 
 use std::collections::{BTreeMap, HashSet};
@@ -63,7 +64,10 @@ impl Source for LogsSource {
     async fn open(&self, tenant: &str) -> Result<Arc<dyn Table>, SourceError> {
         let tenant = Tenant::parse(tenant).map_err(|_| SourceError::NoDatabase(tenant.into()))?;
         let snapshot = self.scanner.snapshot(&tenant).await.map_err(explain)?;
-        Ok(Arc::new(LogsTable::new(self.scanner.clone(), snapshot)))
+        let everything = Selection::Selector(Selector::default());
+        let all_time = Timestamp::MIN..Timestamp::MAX;
+        let streams = self.scanner.streams(&snapshot, &everything, &all_time).await;
+        Ok(Arc::new(LogsTable::new(self.scanner.clone(), snapshot, streams.map_err(explain)?)))
     }
 }
 
@@ -90,9 +94,7 @@ enum Column {
 }
 
 impl LogsTable {
-    fn new(scanner: Scanner, snapshot: Snapshot) -> LogsTable {
-        let everything = Selection::Selector(Selector::default());
-        let streams = snapshot.streams(&everything, &(Timestamp::MIN..Timestamp::MAX));
+    fn new(scanner: Scanner, snapshot: Snapshot, streams: Vec<Labels>) -> LogsTable {
         let mut columns = vec![Column::Timestamp, Column::Line, Column::StreamId, Column::Level];
         columns.extend(common_labels(&streams).into_iter().map(Column::Label));
         columns.extend([Column::Labels, Column::Metadata]);
@@ -254,9 +256,11 @@ fn explain(error: scan::Error) -> SourceError {
         scan::Error::Shard(_) | scan::Error::Object(_) => {
             SourceError::Unavailable(error.to_string())
         }
-        scan::Error::Chunk { .. } | scan::Error::Batch { .. } => {
-            SourceError::Internal(error.to_string())
-        }
+        scan::Error::Bad(message) => SourceError::Limit(message),
+        scan::Error::Chunk { .. }
+        | scan::Error::Batch { .. }
+        | scan::Error::Damaged { .. }
+        | scan::Error::Foreign(_) => SourceError::Internal(error.to_string()),
     }
 }
 
