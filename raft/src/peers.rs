@@ -27,7 +27,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::beats::{self, Ask};
-use crate::error::{ProposeError, ReadError};
+use crate::error::ProposeError;
+use crate::indexes::Asks;
 use crate::wire::{MESSAGE_BYTES_MAX, WIRE_VERSION};
 
 /// A peer that does not take a connection for so long is not there.
@@ -37,7 +38,7 @@ const CONNECT_TIME_MAX: Duration = Duration::from_millis(1500);
 const PROBE_EVERY: Duration = Duration::from_millis(1000);
 const PROBE_TIME_MAX: Duration = Duration::from_millis(2000);
 /// A forwarded call ends after this, whatever the leader does.
-const FORWARD_TIME_MAX: Duration = Duration::from_secs(30);
+pub(crate) const FORWARD_TIME_MAX: Duration = Duration::from_secs(30);
 /// A small call ends after this.
 pub(crate) const ASK_TIME_MAX: Duration = Duration::from_secs(3);
 /// Bytes of entries on their way to one peer, over all groups.
@@ -149,6 +150,8 @@ pub(crate) struct Peer {
     pub(crate) window: Arc<Semaphore>,
     /// Sends heartbeats that wait for company at once.
     pub(crate) hurry: Notify,
+    /// Reads of what it leads.
+    pub(crate) asks: Asks,
     lines: Mutex<Lines>,
     /// Counts changes of the address.
     changes: watch::Sender<u64>,
@@ -252,27 +255,6 @@ impl Peers {
         Ok(reply.result)
     }
 
-    /// An index of a group that covers everything acknowledged before this call, asked from `peer`,
-    /// which should lead the group. Says nothing of what is applied where.
-    pub async fn read_index(&self, peer: u64, group: u32) -> Result<u64, ReadError> {
-        use proto::read_index_reply::Result as Reply;
-        let failed = |leader, reason| ReadError { group, leader, reason };
-        let ask = async {
-            let mut client = self.client(peer, Line::Forward)?;
-            let header = self.header(peer, group, 0);
-            self.answer(peer, FORWARD_TIME_MAX, client.read_index(header)).await
-        };
-        let reply: Result<proto::ReadIndexReply, CallError> = ask.await;
-        match reply.map(|reply| reply.result) {
-            Ok(Some(Reply::Index(index))) => Ok(index),
-            Ok(Some(Reply::NotDone(why))) => {
-                Err(failed((why.leader != 0).then_some(why.leader), why.reason))
-            }
-            Ok(None) => Err(failed(None, format!("node {peer} gave an empty answer"))),
-            Err(error) => Err(failed(None, format!("node {peer}: {}", error.reason()))),
-        }
-    }
-
     /// The incarnation that `peer` has in a group, whether or not it has a replica of it.
     pub(crate) async fn incarnation(&self, peer: u64, group: u32) -> Result<u64, CallError> {
         let mut client = self.client(peer, Line::Control)?;
@@ -348,6 +330,7 @@ impl Peers {
                 id,
                 window: Arc::new(Semaphore::new(PEER_WINDOW_BYTES)),
                 hurry: Notify::new(),
+                asks: Asks::default(),
                 lines: Mutex::default(),
                 changes: watch::Sender::new(0),
                 beats: Mutex::default(),

@@ -200,7 +200,8 @@ async fn ask(
     match consistency {
         Consistency::Linearizable => {}
         Consistency::Session(seen) => {
-            request.seen = shards.iter().map(|shard| seen.get(shard).copied().unwrap_or(0)).collect();
+            request.seen =
+                shards.iter().map(|shard| seen.get(shard).copied().unwrap_or(0)).collect();
         }
         Consistency::Stale(age) => {
             request.stale_ms = Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));

@@ -108,10 +108,7 @@ impl Replica {
 
     /// A view that holds everything acknowledged so long ago, as a leader has confirmed; and how
     /// long ago that was.
-    async fn view_within(
-        &self,
-        age: Duration,
-    ) -> Result<(ShardView, Duration), ReadError> {
+    async fn view_within(&self, age: Duration) -> Result<(ShardView, Duration), ReadError> {
         let failed = |reason: String| ReadError { shard: self.shard, reason };
         let started = tokio::time::Instant::now();
         loop {
@@ -135,7 +132,10 @@ impl Replica {
     }
 
     /// A view that is as recent as its reader wants it.
-    pub(super) async fn view(&self, consistency: &Consistency) -> Result<Seen<ShardView>, ReadError> {
+    pub(super) async fn view(
+        &self,
+        consistency: &Consistency,
+    ) -> Result<Seen<ShardView>, ReadError> {
         Ok(match consistency {
             Consistency::Linearizable => {
                 Seen { view: self.read_view().await?, staleness: Some(Duration::ZERO) }

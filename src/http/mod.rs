@@ -21,6 +21,7 @@ mod query;
 mod status;
 mod tail;
 mod tenant;
+mod told;
 
 use std::sync::Arc;
 
@@ -117,7 +118,9 @@ impl Api {
     fn scanner(&self, params: &params::Params) -> Result<Scanner, Error> {
         let reading =
             Reading { consistency: params.consistency()?, allow_partial: params.allow_partial()? };
-        Ok(self.scanner.at(reading))
+        let scanner = self.scanner.at(reading);
+        told::reads_with(&scanner);
+        Ok(scanner)
     }
 }
 
@@ -152,6 +155,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/config", get(status::config))
         .route("/flush", get(status::flush).post(status::flush))
         .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
+        .layer(axum::middleware::from_fn(told::tell))
         .with_state(api)
 }
 

@@ -17,9 +17,7 @@ use super::{Error, PARTIALS_MAX};
 use crate::model::{Labels, Rows, Selector, Tenant, TimeRange, Timestamp};
 use crate::query::logs::Pairs;
 use crate::scan::remote::Work;
-use crate::scan::{
-    BlockMeta, Columns, Order, Request, Scanner, Selection, Snapshot, Stats, Visit,
-};
+use crate::scan::{BlockMeta, Columns, Order, Request, Scanner, Selection, Snapshot, Stats, Visit};
 
 /// Rows times steps of one answer: what keeps its memory near 100 MiB.
 const CELLS_MAX: usize = 4 << 20;

@@ -171,10 +171,7 @@ pub fn outcome(error: &Error) -> (proto::Outcome, String) {
     let outcome = match error {
         Error::Bad(_) => proto::Outcome::Bad,
         Error::Shard(_) | Error::Object(_) => proto::Outcome::Unavailable,
-        Error::Chunk { .. }
-        | Error::Batch { .. }
-        | Error::Damaged { .. }
-        | Error::Foreign(_) => {
+        Error::Chunk { .. } | Error::Batch { .. } | Error::Damaged { .. } | Error::Foreign(_) => {
             proto::Outcome::Damaged
         }
     };
@@ -305,9 +302,7 @@ fn read_part(part: Bytes, shard: ShardId, stats: &Stats) -> Result<Part, Error> 
     match end.outcome() {
         proto::Outcome::Done => Ok(Part::End),
         proto::Outcome::Bad => Err(Error::Bad(end.reason)),
-        proto::Outcome::Unavailable => {
-            Err(Error::Shard(ReadError { shard, reason: end.reason }))
-        }
+        proto::Outcome::Unavailable => Err(Error::Shard(ReadError { shard, reason: end.reason })),
         proto::Outcome::Damaged => Err(Error::Damaged { shard, reason: end.reason }),
         proto::Outcome::Unknown => Err(malformed("an end without an outcome")),
     }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::cluster::{PATIENCE, T, member, settled};
 use super::node::Node;
 
-const N_STREAMS: i64 = 24;
-const N_LINES: i64 = 200;
+const N_STREAMS: i64 = 12;
+const N_LINES: i64 = 100;
 const SECOND: i64 = 1_000_000_000;
 
 /// Four nodes, three of which have each shard.
@@ -22,18 +22,19 @@ async fn four(root: &Path) -> [Node; 4] {
     [one, two, three, four]
 }
 
-/// Lines of about a kilobyte that compress badly.
+/// Lines of about two kilobytes that compress badly.
 fn line(stream: i64, n: i64) -> String {
-    let mut text = format!("level={} n={n} ms={} rest=", ["info", "error"][(n % 7 == 0) as usize], n * 3);
+    let mut text =
+        format!("level={} n={n} ms={} rest=", ["info", "error"][(n % 7 == 0) as usize], n * 3);
     let mut x = (stream * 1_000_003 + n) as u64 | 1;
-    for _ in 0..60 {
+    for _ in 0..120 {
         x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         text.push_str(&format!("{:016x}", x >> 3));
     }
     text
 }
 
-/// About 5 MB in streams of all shards.
+/// Some megabytes in streams of all shards.
 async fn push(node: &Node, first: i64, last: i64) {
     for stream in 0..N_STREAMS {
         let lines: Vec<(i64, String)> =
@@ -46,8 +47,7 @@ async fn push(node: &Node, first: i64, last: i64) {
 }
 
 async fn ask(node: &Node, query: &str, more: &[(&str, &str)]) -> Value {
-    let params =
-        [("query", query), ("start", "1700000000"), ("end", "1700000200"), ("step", "25")];
+    let params = [("query", query), ("start", "1700000000"), ("end", "1700000200"), ("step", "25")];
     let answer = node.get("/loki/api/v1/query_range", &[&params[..], more].concat()).await;
     assert_eq!(answer.status, 200, "{query}: {}", answer.text);
     answer.json()["data"].clone()
@@ -79,7 +79,7 @@ const STATEMENTS: [&str; 8] = [
     "select pod, min(timestamp)::text, max(timestamp)::text from logs group by pod order by pod",
     "select line from logs where pod = 'p3' order by timestamp desc limit 5",
     "select pod, line from logs where app = 'a2' order by timestamp limit 8",
-    "select pod, max(length(line)) from logs where line like '%n=19%' group by pod order by pod",
+    "select pod, max(length(line)) from logs where line like '%n=9%' group by pod order by pod",
 ];
 
 async fn rows(node: &Node, statement: &str) -> Vec<Vec<String>> {
@@ -105,7 +105,7 @@ async fn agree(nodes: &[Node; 4]) {
     }
     for (query, limit, direction) in [
         (r#"{app=~".+"}"#, "50", "backward"),
-        (r#"{app=~"a[01]"} |= "error" | logfmt | ms > 300"#, "333", "forward"),
+        (r#"{app=~"a[01]"} |= "error" | logfmt | ms > 150"#, "333", "forward"),
         (r#"{pod="p5"}"#, "5000", "forward"),
     ] {
         let more = [("limit", limit), ("direction", direction)];
@@ -176,26 +176,21 @@ async fn a_node_without_a_replica_ships_numbers_and_not_lines() {
         asked += shards;
         let data = ask(node, r#"{app=~".+"}"#, &[("limit", "10")]).await;
         let (shards, bytes) = shipped(&data);
-        assert!(bytes < 10 * 1024 * shards.max(1), "ten lines of each of {shards} shards");
+        assert!(bytes < 32 * 1024 * shards.max(1), "ten lines of each of {shards} shards");
     }
     assert!(asked > 0, "no node has all shards");
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_node_costs_its_readers_nothing() {
-    let root = tempfile::tempdir().expect("a directory");
-    let nodes = four(root.path()).await;
-    push(&nodes[0], 0, 20).await;
+    // Its readers ask those that are left.
     let [one, two, three, four] = nodes;
     drop(three);
     let start = Instant::now();
+    let params = [("query", r#"sum(count_over_time({app=~".+"}[1h]))"#), ("time", "1700000200")];
     for node in [&one, &two, &four] {
         loop {
-            let params = [("query", r#"sum(count_over_time({app=~".+"}[1h]))"#), ("time", "1700000200")];
             let answer = node.get("/loki/api/v1/query", &params).await;
             if answer.status == 200 {
                 let value = &answer.json()["data"]["result"][0]["value"][1];
-                assert_eq!(*value, json!((N_STREAMS * 20).to_string()));
+                assert_eq!(*value, json!((N_STREAMS * N_LINES).to_string()));
                 break;
             }
             assert_eq!(answer.status, 503, "{}", answer.text);

@@ -79,10 +79,7 @@ impl Wire for Sum {
     }
 
     fn of_words(words: &mut impl FnMut() -> [u8; 8]) -> Sum {
-        Sum {
-            n: u64::from_le_bytes(words()),
-            sum: f64::from_le_bytes(words()),
-        }
+        Sum { n: u64::from_le_bytes(words()), sum: f64::from_le_bytes(words()) }
     }
 }
 
@@ -131,10 +128,7 @@ impl Wire for Mean {
     }
 
     fn of_words(words: &mut impl FnMut() -> [u8; 8]) -> Mean {
-        Mean {
-            n: u64::from_le_bytes(words()),
-            mean: f64::from_le_bytes(words()),
-        }
+        Mean { n: u64::from_le_bytes(words()), mean: f64::from_le_bytes(words()) }
     }
 }
 

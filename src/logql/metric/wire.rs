@@ -9,10 +9,10 @@
 //! All numbers are little-endian. In: an accumulator; out: pieces, and the other way round. A series
 //! with many samples is cut into several pieces. Bytes from outside are refused, never a panic.
 
+use super::Error;
 use super::accumulate::{Accumulator, Store};
 use super::cells::Cell;
 use super::panes::Panes;
-use super::Error;
 
 /// Bytes of samples in one piece.
 const SAMPLES_BYTES: usize = 1 << 20;
@@ -160,6 +160,8 @@ mod tests {
     use crate::logql::{ast, parse};
     use crate::model::{Labels, Lines, MetadataColumn, Rows};
 
+    const MS: i64 = 1_000_000;
+
     fn leaf(query: &str) -> Arc<Leaf> {
         let Ok(ast::Query::Metric(metric)) = parse(query) else { panic!("{query}") };
         Arc::new(Plan::compile(&metric, 0).expect("compiles").leaves()[0].clone())
@@ -175,7 +177,7 @@ mod tests {
             offsets.push(offsets[offsets.len() - 1] + u32::try_from(line.len()).expect("short"));
         }
         Rows {
-            timestamps: entries.iter().map(|(timestamp, _)| *timestamp).collect(),
+            timestamps: entries.iter().map(|(timestamp, _)| timestamp * MS).collect(),
             lines: Some(Lines { bytes: lines.concat().into(), offsets }),
             metadata: Some(MetadataColumn::none(entries.len())),
         }
@@ -186,20 +188,20 @@ mod tests {
     }
 
     const QUERIES: [&str; 14] = [
-        r#"count_over_time({app=~".+"}[7ns])"#,
-        r#"sum(rate({app=~".+"} |= "1" [5ns]))"#,
-        r#"sum by (app) (bytes_over_time({app=~".+"}[7ns]))"#,
-        r#"sum by (of, none) (count_over_time({app=~".+"} | logfmt [3ns]))"#,
-        r#"sum without (zone) (count_over_time({app=~".+"} | logfmt [9ns]))"#,
-        r#"sum_over_time({app=~".+"} | logfmt | unwrap n [7ns])"#,
-        r#"avg_over_time({app=~".+"} | logfmt | unwrap n [7ns]) by (app)"#,
-        r#"min_over_time({app=~".+"} | logfmt | unwrap n [7ns])"#,
-        r#"stddev_over_time({app=~".+"} | logfmt | unwrap n [7ns]) by (of)"#,
-        r#"first_over_time({app=~".+"} | logfmt | unwrap n [7ns]) by (app)"#,
-        r#"last_over_time({app=~".+"} | logfmt | unwrap n [7ns]) by (app)"#,
-        r#"quantile_over_time(0.7, {app=~".+"} | logfmt | unwrap n [7ns]) by (app)"#,
-        r#"rate_counter({app=~".+"} | logfmt | unwrap n [7ns])"#,
-        r#"absent_over_time({app="x"}[7ns])"#,
+        r#"count_over_time({app=~".+"}[7ms])"#,
+        r#"sum(rate({app=~".+"} |= "1" [5ms]))"#,
+        r#"sum by (app) (bytes_over_time({app=~".+"}[7ms]))"#,
+        r#"sum by (of, none) (count_over_time({app=~".+"} | logfmt [3ms]))"#,
+        r#"sum without (zone) (count_over_time({app=~".+"} | logfmt [9ms]))"#,
+        r#"sum_over_time({app=~".+"} | logfmt | unwrap n [7ms])"#,
+        r#"avg_over_time({app=~".+"} | logfmt | unwrap n [7ms]) by (app)"#,
+        r#"min_over_time({app=~".+"} | logfmt | unwrap n [7ms])"#,
+        r#"stddev_over_time({app=~".+"} | logfmt | unwrap n [7ms]) by (of)"#,
+        r#"first_over_time({app=~".+"} | logfmt | unwrap n [7ms]) by (app)"#,
+        r#"last_over_time({app=~".+"} | logfmt | unwrap n [7ms]) by (app)"#,
+        r#"quantile_over_time(0.7, {app=~".+"} | logfmt | unwrap n [7ms]) by (app)"#,
+        r#"rate_counter({app=~".+"} | logfmt | unwrap n [7ms])"#,
+        r#"absent_over_time({app="x"}[7ms])"#,
     ];
 
     fn of(leaf: &Arc<Leaf>, steps: Steps, parts: &[(&str, &[(i64, i32)])]) -> Accumulator {
@@ -235,7 +237,7 @@ mod tests {
             step in 1..9i64, n in 1..9usize,
         ) {
             let leaf = leaf(QUERIES[query]);
-            let steps = Steps { start: 0, step, n };
+            let steps = Steps { start: 0, step: step * MS, n };
             // Of equal timestamps the first that comes is the first: no two for these.
             let unique = |entries: &[(i64, i32)], odd: i64| -> Vec<(i64, i32)> {
                 let entries = entries.iter().map(|(timestamp, n)| (2 * timestamp + odd, *n));
@@ -260,7 +262,7 @@ mod tests {
             query in 0..QUERIES.len(),
         ) {
             let leaf = leaf(QUERIES[query]);
-            let mut accumulator = Accumulator::new(leaf, Steps { start: 0, step: 3, n: 4 }, 100);
+            let mut accumulator = Accumulator::new(leaf, Steps { start: 0, step: 3 * MS, n: 4 }, 100);
             let _ = accumulator.add_piece(&key, &cells);
             let _ = accumulator.finish();
         }
@@ -269,7 +271,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let leaf = leaf(QUERIES[0]);
-        let steps = Steps { start: 0, step: 3, n: 4 };
+        let steps = Steps { start: 0, step: 3 * MS, n: 4 };
         let whole = of(&leaf, steps, &[("a", &[(1, 1), (2, 2)])]);
         let Piece { key, cells } = whole.pieces().next().expect("one series");
         let check = |key: &[u8], cells: &[u8], expected: Option<PieceError>| {

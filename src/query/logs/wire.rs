@@ -163,7 +163,7 @@ mod tests {
     fn a_query_is_told_as_text_that_says_all() {
         let check = |query: &str| {
             let Ok(ast::Query::Log(log)) = logql::parse(query) else { panic!("{query}") };
-            let asked = asked(&log, 1, 2).expect("it can be said");
+            let asked = asked(&log, 1, 2).unwrap_or_else(|| panic!("{log}"));
             let Ok(ast::Query::Log(read)) = logql::parse(&asked.query) else { panic!("{query}") };
             assert_eq!(read, log);
         };

@@ -59,8 +59,7 @@ fn aggregate(asked: proto::Aggregate) -> Result<Aggregate, Error> {
 /// Answers with what is kept of the series of this shard.
 pub(in crate::query) async fn answer(job: &Job, asked: proto::Aggregate) -> Result<(), Error> {
     let aggregate = aggregate(asked)?;
-    let total =
-        aggregate.gather(&job.scanner, &job.snapshot, &job.request, &job.stats).await?;
+    let total = aggregate.gather(&job.scanner, &job.snapshot, &job.request, &job.stats).await?;
     job.send_all(move || parts(&total)).await;
     Ok(())
 }

@@ -18,11 +18,12 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use drave_sql::{BatchStream, ScanRequest, Source, SourceError, Table, async_trait};
+use drave_sql::{BatchStream, Notice, ScanRequest, Source, SourceError, Table, async_trait};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use super::PARTIALS_MAX;
+use crate::cluster::consistency::Consistency;
 use crate::model::{Labels, Selector, Tenant, Timestamp};
 use crate::scan::{self, Order, Request, Scanner, Selection, Snapshot, Stats};
 use ordered::First;
@@ -62,12 +63,32 @@ impl Source for LogsSource {
     }
 
     async fn open(&self, tenant: &str) -> Result<Arc<dyn Table>, SourceError> {
+        self.open_as(tenant, &drave_sql::Reading::default()).await
+    }
+
+    async fn open_as(
+        &self,
+        tenant: &str,
+        reading: &drave_sql::Reading,
+    ) -> Result<Arc<dyn Table>, SourceError> {
         let tenant = Tenant::parse(tenant).map_err(|_| SourceError::NoDatabase(tenant.into()))?;
-        let snapshot = self.scanner.snapshot(&tenant).await.map_err(explain)?;
+        let consistency = match reading.consistency.as_str() {
+            "stale" => Consistency::Stale(reading.max_staleness),
+            "session" if reading.token.is_empty() => {
+                let text = "drave.consistency = 'session' needs drave.token: what X-Drave-Commit \
+                            said";
+                return Err(SourceError::Limit(text.into()));
+            }
+            "session" => Consistency::session(&reading.token).map_err(SourceError::Limit)?,
+            _ => Consistency::Linearizable,
+        };
+        let scanner =
+            self.scanner.at(scan::Reading { consistency, allow_partial: reading.allow_partial });
+        let snapshot = scanner.snapshot(&tenant).await.map_err(explain)?;
         let everything = Selection::Selector(Selector::default());
         let all_time = Timestamp::MIN..Timestamp::MAX;
-        let streams = self.scanner.streams(&snapshot, &everything, &all_time).await;
-        Ok(Arc::new(LogsTable::new(self.scanner.clone(), snapshot, streams.map_err(explain)?)))
+        let streams = scanner.streams(&snapshot, &everything, &all_time).await;
+        Ok(Arc::new(LogsTable::new(scanner, snapshot, streams.map_err(explain)?)))
     }
 }
 
@@ -177,6 +198,19 @@ impl Table for LogsTable {
         let options = RecordBatchOptions::new().with_row_count(Some(self.streams.len()));
         RecordBatch::try_new_with_options(Arc::new(schema), arrays.collect(), &options)
             .expect("one value per stream and column")
+    }
+
+    fn notices(&self) -> Vec<Notice> {
+        let report = self.scanner.report();
+        let missing = report.missing().into_iter().map(|(shard, why)| {
+            Notice::Partial(format!("partial answer: shard {shard} is missing: {why}"))
+        });
+        let staleness = report.staleness().filter(|staleness| !staleness.is_zero());
+        let staleness = staleness.map(|staleness| {
+            let seconds = staleness.as_secs_f64();
+            Notice::Told(format!("everything acknowledged {seconds:.3} s ago was read"))
+        });
+        missing.chain(staleness).collect()
     }
 
     fn scan(&self, request: ScanRequest) -> Result<BatchStream, SourceError> {
