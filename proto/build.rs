@@ -1,7 +1,7 @@
 //! Generates Rust from the `.proto` files, without a system `protoc`.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["drave/node.proto", "drave/raft.proto", "loki/push.proto"];
+    let files = ["drave/node.proto", "drave/raft.proto", "drave/scan.proto", "loki/push.proto"];
     for file in files {
         println!("cargo:rerun-if-changed={file}");
     }
@@ -11,6 +11,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(".drave.raft.v1")
         .bytes(".drave.node.v1.MirrorRow")
         .bytes(".drave.node.v1.MirrorCommand")
+        .bytes(".drave.node.v1.ScanRequest")
+        .bytes(".drave.node.v1.ScanPart")
+        .bytes(".drave.scan.v1.Part")
+        .bytes(".drave.scan.v1.SeriesPart")
+        .bytes(".drave.scan.v1.RowsPart")
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -23,6 +23,7 @@ use crate::lifecycle::{self, Lifecycle};
 use crate::model::limits::ByteSize;
 use crate::objects::Objects;
 use crate::pool::Pool;
+use crate::query::remote::Answers;
 use crate::query::sql::LogsSource;
 use crate::scan::{Indexes, Scanner};
 use crate::shard::Policy;
@@ -175,6 +176,8 @@ impl Running {
         let indexes = Indexes::new(config.memory.chunk_indexes.len());
         let memory = config.memory.queries.0;
         let scanner = Scanner::new(cluster.clone(), objects, indexes, pool.clone(), memory);
+
+        cluster.answers(Arc::new(Answers::new(scanner.clone())));
 
         let source = LogsSource::new(scanner.clone(), config.auth_enabled);
         let pg = TcpListener::from_std(pg)?;

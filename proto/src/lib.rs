@@ -12,6 +12,12 @@ pub mod raft {
     tonic::include_proto!("drave.raft.v1");
 }
 
+/// What a node asks another one to do with a shard's entries.
+#[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
+pub mod scan {
+    tonic::include_proto!("drave.scan.v1");
+}
+
 /// The body of Loki's push API.
 #[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
 pub mod push {

@@ -1,7 +1,8 @@
 //! Heartbeats of all groups to one peer, over one stream.
 //!
 //! In come heartbeats, each with a place for its answer; out goes a message for all that came
-//! within a short while. A heartbeat that a read waits for takes everything along at once.
+//! within a short while. A heartbeat that a read waits for takes everything along at once, with what
+//! other reads want at the same time.
 //!
 //! Invariants:
 //! - Nobody waits here: where the peer takes nothing any more, heartbeats are dropped, and whoever
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tonic::{Status, Streaming};
 
+use crate::gather;
 use crate::peers::{ASK_TIME_MAX, CallError, Line, Peer, Peers};
 use crate::types::Types;
 use crate::wire;
@@ -89,9 +91,10 @@ async fn run(mut sender: Sender, mut queue: mpsc::Receiver<Ask>, linger: Duratio
                     due = due.or(Some(Instant::now() + linger));
                     if sender.take(ask) {
                         due = None;
-                        while let Ok(ask) = queue.try_recv() {
+                        gather::from_queue(&mut queue, |ask| {
                             sender.take(ask);
-                        }
+                        })
+                        .await;
                         sender.send().await;
                     }
                 }

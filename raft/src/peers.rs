@@ -4,8 +4,9 @@
 //! message says who sends it and whom it means.
 //!
 //! Invariants:
-//! - A peer has four connections: heartbeats and votes never wait behind entries, entries never
-//!   behind a snapshot, and forwarded calls behind none of them.
+//! - A peer has five connections: heartbeats and votes never wait behind entries, entries never
+//!   behind a snapshot, forwarded calls behind none of them, and what else nodes say to each other
+//!   has one of its own.
 //! - An address that was set counts for more than one that a membership names.
 //! - When an address changes, everything under way on the old connections ends.
 
@@ -24,8 +25,9 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::beats::{self, Ask};
-use crate::error::{ProposeError, ReadError};
+use crate::error::ProposeError;
 use crate::tls::{Dial, Tls};
+use crate::indexes::Asks;
 use crate::wire::{MESSAGE_BYTES_MAX, WIRE_VERSION};
 
 /// A peer that does not take a connection for so long is not there.
@@ -35,7 +37,7 @@ const CONNECT_TIME_MAX: Duration = Duration::from_millis(1500);
 const PROBE_EVERY: Duration = Duration::from_millis(1000);
 const PROBE_TIME_MAX: Duration = Duration::from_millis(2000);
 /// A forwarded call ends after this, whatever the leader does.
-const FORWARD_TIME_MAX: Duration = Duration::from_secs(30);
+pub(crate) const FORWARD_TIME_MAX: Duration = Duration::from_secs(30);
 /// A small call ends after this.
 pub(crate) const ASK_TIME_MAX: Duration = Duration::from_secs(3);
 /// Bytes of entries on their way to one peer, over all groups.
@@ -43,6 +45,11 @@ const PEER_WINDOW_BYTES: usize = 64 << 20;
 /// HTTP/2 lets so much of one stream, and of one connection, be on the way.
 const STREAM_WINDOW_BYTES: u32 = 16 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
+/// The same for what does not belong to Raft: many streams, each of which may be read slowly.
+const OTHER_STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const OTHER_CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
+/// Streams of one connection. None of ours may wait for another one of ours to end.
+const STREAMS_MAX: u32 = 16_384;
 
 /// Names the refusals of [`crate::service`] in the metadata of a status: nothing was done.
 pub(crate) const REFUSED: &str = "drave-refused";
@@ -53,6 +60,7 @@ pub fn peer_server() -> tonic::transport::Server {
     tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(Some(STREAMS_MAX))
         .http2_keepalive_interval(Some(5 * PROBE_EVERY))
         .http2_keepalive_timeout(Some(5 * PROBE_TIME_MAX))
 }
@@ -68,9 +76,11 @@ pub(crate) enum Line {
     Snapshot,
     /// Proposals and reads that somebody else leads.
     Forward,
+    /// What other services on the peer port are asked.
+    Other,
 }
 
-const LINES: usize = 4;
+const LINES: usize = 5;
 
 /// Why a peer did not answer.
 #[derive(Debug, Clone)]
@@ -159,6 +169,8 @@ pub(crate) struct Peer {
     pub(crate) window: Arc<Semaphore>,
     /// Sends heartbeats that wait for company at once.
     pub(crate) hurry: Notify,
+    /// Reads of what it leads.
+    pub(crate) asks: Asks,
     lines: Mutex<Lines>,
     /// Counts changes of the address.
     changes: watch::Sender<u64>,
@@ -234,6 +246,12 @@ impl Peers {
         (!address.is_empty()).then_some(address)
     }
 
+    /// A connection to a node for another service than Raft's on its peer port; connects when it is
+    /// first used.
+    pub fn channel(&self, id: u64) -> Result<Channel, String> {
+        self.open(id, Line::Other).map_err(|error| error.reason().to_owned())
+    }
+
     /// Every node that anybody spoke of, and where it is.
     pub fn addresses(&self) -> BTreeMap<u64, String> {
         let table = self.table();
@@ -280,27 +298,6 @@ impl Peers {
         let mut client = self.client(peer, Line::Forward)?;
         let reply = self.answer(peer, FORWARD_TIME_MAX, client.propose(parts)).await?;
         Ok(reply.result)
-    }
-
-    /// An index of a group that covers everything acknowledged before this call, asked from `peer`,
-    /// which should lead the group. Says nothing of what is applied where.
-    pub async fn read_index(&self, peer: u64, group: u32) -> Result<u64, ReadError> {
-        use proto::read_index_reply::Result as Reply;
-        let failed = |leader, reason| ReadError { group, leader, reason };
-        let ask = async {
-            let mut client = self.client(peer, Line::Forward)?;
-            let header = self.header(peer, group, 0);
-            self.answer(peer, FORWARD_TIME_MAX, client.read_index(header)).await
-        };
-        let reply: Result<proto::ReadIndexReply, CallError> = ask.await;
-        match reply.map(|reply| reply.result) {
-            Ok(Some(Reply::Index(index))) => Ok(index),
-            Ok(Some(Reply::NotDone(why))) => {
-                Err(failed((why.leader != 0).then_some(why.leader), why.reason))
-            }
-            Ok(None) => Err(failed(None, format!("node {peer} gave an empty answer"))),
-            Err(error) => Err(failed(None, format!("node {peer}: {}", error.reason()))),
-        }
     }
 
     /// The incarnation that `peer` has in a group, whether or not it has a replica of it.
@@ -352,13 +349,16 @@ impl Peers {
 
     /// A client over one of the connections to a peer, which connects when it is first used.
     pub(crate) fn client(&self, id: u64, line: Line) -> Result<RaftClient<Channel>, CallError> {
+        Ok(RaftClient::new(self.open(id, line)?)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX))
+    }
+
+    fn open(&self, id: u64, line: Line) -> Result<Channel, CallError> {
         if self.0.closed.load(Ordering::Acquire) {
             return Err(CallError::Unreachable("the node is stopped".to_owned()));
         }
-        let channel = self.peer(id).channel(line, self.tls())?;
-        Ok(RaftClient::new(channel)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX))
+        self.peer(id).channel(line, self.tls())
     }
 
     /// Takes in where a membership says that a node is.
@@ -375,6 +375,7 @@ impl Peers {
                 id,
                 window: Arc::new(Semaphore::new(PEER_WINDOW_BYTES)),
                 hurry: Notify::new(),
+                asks: Asks::default(),
                 lines: Mutex::default(),
                 changes: watch::Sender::new(0),
                 beats: Mutex::default(),
@@ -482,11 +483,17 @@ impl Peer {
             let reason = format!("{:?} is no address of node {}: {error}", lines.address, self.id);
             CallError::Unreachable(reason)
         })?;
+        let (stream_window, connection_window) = match line {
+            Line::Other => (OTHER_STREAM_WINDOW_BYTES, OTHER_CONNECTION_WINDOW_BYTES),
+            Line::Control | Line::Append | Line::Snapshot | Line::Forward => {
+                (STREAM_WINDOW_BYTES, CONNECTION_WINDOW_BYTES)
+            }
+        };
         let endpoint = endpoint
             .connect_timeout(CONNECT_TIME_MAX)
             .tcp_nodelay(true)
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .initial_stream_window_size(stream_window)
+            .initial_connection_window_size(connection_window)
             .http2_keep_alive_interval(PROBE_EVERY)
             .keep_alive_timeout(PROBE_TIME_MAX);
         let channel = match tls {

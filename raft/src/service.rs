@@ -14,13 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use drave_proto::raft as proto;
 use drave_proto::raft::raft_server::{Raft, RaftServer};
-use futures::stream::{self, BoxStream};
+use futures::stream::{self, BoxStream, FuturesUnordered};
 use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::sync::Semaphore;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::error::ProposeError;
+use crate::gather;
 use crate::node::{COMMAND_BYTES_MAX, Identity};
 use crate::peers::{REFUSED, halves};
 use crate::reader::Reader;
@@ -188,6 +189,7 @@ impl Raft for Service {
     type AppendStream = Replies<proto::AppendReply>;
     type BeatStream = Replies<proto::BeatReplies>;
     type SnapshotStream = Replies<proto::SnapshotReply>;
+    type ReadIndexStream = Replies<proto::ReadIndexReplies>;
 
     async fn identify(
         &self,
@@ -237,11 +239,11 @@ impl Raft for Service {
             })
             .try_flatten()
             .try_buffer_unordered(BEATS_AT_ONCE)
-            .ready_chunks(REPLIES_AT_ONCE)
-            .map(|replies| {
-                let replies = replies.into_iter().collect::<Result<_, Status>>()?;
-                Ok(proto::BeatReplies { replies })
-            });
+            .boxed();
+        let replies = gather::runs(replies, REPLIES_AT_ONCE).map(|replies| {
+            let replies = replies.into_iter().collect::<Result<_, Status>>()?;
+            Ok(proto::BeatReplies { replies })
+        });
         Ok(Response::new(replies.boxed()))
     }
 
@@ -300,22 +302,39 @@ impl Raft for Service {
 
     async fn read_index(
         &self,
-        request: Request<proto::Header>,
-    ) -> Result<Response<proto::ReadIndexReply>, Status> {
-        use proto::read_index_reply::Result as Reply;
-        let replica = self.replica(Caller::of(&request), Some(request.into_inner()))?;
-        let result = match replica.read_index().await {
-            Ok(index) => Reply::Index(index),
-            Err(error) => Reply::NotDone(proto::NotDone {
-                leader: error.leader.unwrap_or(0),
-                reason: error.reason,
-            }),
-        };
-        Ok(Response::new(proto::ReadIndexReply { result: Some(result) }))
+        request: Request<proto::ReadIndexRequest>,
+    ) -> Result<Response<Self::ReadIndexStream>, Status> {
+        let caller = Caller::of(&request);
+        let request = request.into_inner();
+        self.admit(caller, request.header)?;
+        let indexes: FuturesUnordered<_> =
+            request.groups.into_iter().map(|group| self.clone().index(group)).collect();
+        let replies = gather::runs(indexes.fuse(), REPLIES_AT_ONCE);
+        let replies = replies.map(|replies| Ok(proto::ReadIndexReplies { replies }));
+        Ok(Response::new(replies.boxed()))
     }
 }
 
 impl Service {
+    /// A read index of one group, if this node leads it.
+    async fn index(self, group: u32) -> proto::ReadIndexReply {
+        use proto::read_index_reply::Result as Reply;
+        let not_done = |leader: Option<u64>, reason| {
+            Reply::NotDone(proto::NotDone { leader: leader.unwrap_or(0), reason })
+        };
+        let result = match self.replicas.get(group) {
+            None => {
+                let node_id = self.identity.node_id;
+                not_done(None, format!("node {node_id} has no replica of group {group}"))
+            }
+            Some(replica) => match replica.read_index().await {
+                Ok(index) => Reply::Index(index),
+                Err(error) => not_done(error.leader, error.reason),
+            },
+        };
+        proto::ReadIndexReply { group, result: Some(result) }
+    }
+
     /// What answers each heartbeat.
     fn beats(
         self,

@@ -4,7 +4,7 @@
 //! however often it is named: a self-join reads one snapshot. The next statement opens it anew.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -20,7 +20,8 @@ use tokio::task::JoinSet;
 
 use crate::error::SqlError;
 use crate::scan::Provider;
-use crate::table::Source;
+use crate::settings::Settings;
+use crate::table::{Notice, Source};
 
 /// The schema that holds the table.
 pub(crate) const SCHEMA: &str = "public";
@@ -29,6 +30,7 @@ pub(crate) const SCHEMA: &str = "public";
 pub(crate) struct Tables {
     source: Arc<dyn Source>,
     tenant: String,
+    settings: Arc<Mutex<Settings>>,
     /// The runtime that `Source::open` runs on.
     runtime: Handle,
     /// The lock is held while opening, so that a statement opens once.
@@ -58,15 +60,26 @@ impl Tables {
         self.current.lock().await.provider.as_ref().map(|provider| provider.schema())
     }
 
+    /// What the client is to be told of the table, if the statement named it.
+    pub(crate) async fn notices(&self) -> Vec<Notice> {
+        let current = self.current.lock().await;
+        current.provider.as_ref().map_or_else(Vec::new, |provider| provider.notices())
+    }
+
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().expect("no code panics while it holds settings")
+    }
+
     async fn provider(&self) -> Result<Arc<Provider>> {
         let mut current = self.current.lock().await;
         if let Some(provider) = &current.provider {
             return Ok(provider.clone());
         }
         let (source, tenant) = (self.source.clone(), self.tenant.clone());
+        let reading = self.settings().reading();
         // A set, so that opening does not outlive a statement that was cancelled meanwhile.
         let mut opening = JoinSet::new();
-        opening.spawn_on(async move { source.open(&tenant).await }, &self.runtime);
+        opening.spawn_on(async move { source.open_as(&tenant, &reading).await }, &self.runtime);
         let table = match opening.join_next().await {
             Some(Ok(table)) => table.map_err(SqlError::from)?,
             Some(Err(_)) | None => return Err(SqlError::panicked().into()),
@@ -136,12 +149,14 @@ pub(crate) struct Identity {
 pub(crate) fn catalog(
     source: Arc<dyn Source>,
     identity: &Identity,
+    settings: Arc<Mutex<Settings>>,
     runtime: Handle,
     fixed: Arc<PgCatalogStaticTables>,
 ) -> Result<(Arc<dyn CatalogProviderList>, Arc<Tables>)> {
     let tables = Arc::new(Tables {
         source,
         tenant: identity.tenant.clone(),
+        settings,
         runtime,
         current: tokio::sync::Mutex::default(),
     });

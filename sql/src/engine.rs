@@ -44,7 +44,7 @@ use crate::order::TimeOrder;
 use crate::params::ParamType;
 use crate::settings::Settings;
 use crate::statement::{Rows, Statement, parse};
-use crate::table::Source;
+use crate::table::{Notice, Source};
 
 /// Address space per thread; only what is used becomes memory.
 const STACK_BYTES: usize = 64 << 20;
@@ -127,7 +127,9 @@ impl Engine {
         run(self.handle(), async move {
             let fixed = engine.fixed.clone();
             let caller = engine.caller.clone();
-            let (list, tables) = catalog::catalog(engine.source.clone(), &identity, caller, fixed)?;
+            let (source, settings) = (engine.source.clone(), settings);
+            let (list, tables) =
+                catalog::catalog(source, &identity, settings.clone(), caller, fixed)?;
             let config = engine.base.config().clone();
             let config = config.with_default_catalog_and_schema(&identity.database, SCHEMA);
             let state = SessionStateBuilder::new_from_existing(engine.base.clone())
@@ -290,6 +292,11 @@ impl Session {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What the client is to be told of what the last statement has read.
+    pub(crate) async fn notices(&self) -> Vec<Notice> {
+        self.tables.notices().await
     }
 
     /// Plans a statement to learn its parameters and columns.

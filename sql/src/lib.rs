@@ -39,4 +39,6 @@ mod wire;
 pub use async_trait::async_trait;
 pub use error::Error;
 pub use server::{Options, serve};
-pub use table::{BatchStream, ScanRequest, Source, SourceError, Table, TextFilter};
+pub use table::{
+    BatchStream, Notice, Reading, ScanRequest, Source, SourceError, Table, TextFilter,
+};

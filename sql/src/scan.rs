@@ -39,7 +39,7 @@ use futures::{StreamExt, stream};
 
 use crate::error::SqlError;
 use crate::pushdown::{ALL_TIME, Push, Roles, classify, intersect};
-use crate::table::{BatchStream, ScanRequest, Table, TextFilter};
+use crate::table::{BatchStream, Notice, ScanRequest, Table, TextFilter};
 
 /// Rows that a table may be asked for in the order of time. It keeps that many in memory.
 const ORDERED_ROWS_MAX: usize = 100_000;
@@ -57,6 +57,13 @@ pub(crate) struct Provider {
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Provider").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Provider {
+    /// What is to be told of what was read.
+    pub(crate) fn notices(&self) -> Vec<Notice> {
+        self.table.notices()
     }
 }
 

@@ -34,6 +34,7 @@ use crate::local::{Answer, Saved, Transaction, shown};
 use crate::params::ParamType;
 use crate::settings::{REPORTED, Settings};
 use crate::statement::{self, Local, Rows, Statement};
+use crate::table::Notice;
 use crate::wire::{Bind, Connection, Frontend, Target};
 
 /// The most prepared statements, and portals, of a connection.
@@ -383,6 +384,7 @@ impl Client {
                 Some(Event::Columns(_)) => {}
                 Some(Event::Rows(chunk)) => (active.chunk, active.sent) = (chunk, 0),
                 None => {
+                    self.tell().await;
                     let tag = match active.tag {
                         "SELECT" => format!("SELECT {count}"),
                         tag => tag.to_owned(),
@@ -390,6 +392,20 @@ impl Client {
                     self.complete(tag);
                     return Ok(true);
                 }
+            }
+        }
+    }
+
+    /// Tells the client what it must know of the rows it got.
+    async fn tell(&mut self) {
+        let shows_notices = self.settings().shows_notices();
+        for notice in self.session.notices().await {
+            match notice {
+                Notice::Partial(text) => {
+                    self.connection.put_warning(&SqlError::new("01000", text));
+                }
+                Notice::Told(text) if shows_notices => self.connection.put_notice(text),
+                Notice::Told(_) => {}
             }
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::error::SqlError;
 use crate::pushdown::is_utc;
+use crate::table::Reading;
 
 /// What values a setting takes.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +24,13 @@ enum Kind {
     Millis,
     /// One of these, in any case and spelling we accept.
     OneOf(&'static [&'static str]),
+    /// One of these, in any case: they differ.
+    Word(&'static [&'static str]),
     /// A name of UTC.
     Utc,
 }
 
-use Kind::{Bool, Fixed, Free, Millis, OneOf, Utc};
+use Kind::{Bool, Fixed, Free, Millis, OneOf, Utc, Word};
 
 /// Name, default, values. The names have the spelling that SHOW ALL and ParameterStatus use.
 const SETTINGS: &[(&str, &str, Kind)] = &[
@@ -46,6 +49,10 @@ const SETTINGS: &[(&str, &str, Kind)] = &[
     ("default_transaction_deferrable", "off", Bool),
     ("default_transaction_isolation", "read committed", Free),
     ("default_transaction_read_only", "on", OneOf(&["on", "true", "1", "yes"])),
+    ("drave.allow_partial", "off", Bool),
+    ("drave.consistency", "linearizable", Word(&["linearizable", "session", "stale"])),
+    ("drave.max_staleness", "10s", Millis),
+    ("drave.token", "", Free),
     ("escape_string_warning", "on", Bool),
     ("extra_float_digits", "1", Free),
     ("geqo", "on", Bool),
@@ -176,7 +183,7 @@ impl Settings {
                 .iter()
                 .any(|word| word.eq_ignore_ascii_case(value)),
             Millis => millis(value).is_some(),
-            OneOf(words) => words.iter().any(|word| word.eq_ignore_ascii_case(value)),
+            OneOf(words) | Word(words) => words.iter().any(|word| word.eq_ignore_ascii_case(value)),
             Utc if is_utc(value) || ["0", "+00", "utc"].contains(&value) => true,
             Utc => {
                 return Err(invalid()
@@ -189,6 +196,7 @@ impl Settings {
         match kind {
             // These have one meaning here, so they keep one spelling.
             OneOf(_) | Utc => self.values.remove(&index),
+            Word(_) => self.values.insert(index, value.to_lowercase()),
             _ => self.values.insert(index, value.to_owned()),
         };
         Ok(())
@@ -218,6 +226,25 @@ impl Settings {
         SETTINGS.iter().map(|(name, _, _)| {
             (*name, self.get(name).expect("every name in the list can be read"))
         })
+    }
+
+    /// How the connection reads.
+    pub(crate) fn reading(&self) -> Reading {
+        let get = |name| self.get(name).expect("it is in the list above");
+        let allows = get("drave.allow_partial").to_lowercase();
+        let max_staleness = millis(&get("drave.max_staleness")).unwrap_or_default();
+        Reading {
+            consistency: get("drave.consistency"),
+            token: get("drave.token"),
+            max_staleness: Duration::from_millis(max_staleness),
+            allow_partial: ["on", "true", "yes", "1"].contains(&allows.as_str()),
+        }
+    }
+
+    /// Whether the client wants to be told what is no mistake.
+    pub(crate) fn shows_notices(&self) -> bool {
+        let level = self.get("client_min_messages").expect("it is in the list above");
+        !["warning", "error"].iter().any(|above| above.eq_ignore_ascii_case(&level))
     }
 
     /// What the client wants, if it wants a limit.
@@ -265,6 +292,30 @@ mod tests {
         let mut settings = Settings::new("u", "16.0 (x)");
         let got = settings.set(name, Some(value)).and_then(|()| settings.get(name));
         assert_eq!(got.as_deref().map_err(|error| error.code), expected, "{name} = {value}");
+    }
+
+    #[test]
+    fn how_it_reads() {
+        let mut settings = Settings::new("u", "16.0 (x)");
+        assert_eq!(settings.reading(), Reading::default());
+        let mut set = |name, value| settings.set(name, Some(value)).expect("a good value");
+        set("drave.consistency", "STALE");
+        set("drave.max_staleness", "1500");
+        set("drave.allow_partial", "True");
+        set("drave.token", "0:7");
+        let expected = Reading {
+            consistency: "stale".into(),
+            token: "0:7".into(),
+            max_staleness: Duration::from_millis(1500),
+            allow_partial: true,
+        };
+        assert_eq!(settings.reading(), expected);
+        settings.reset_all();
+        assert_eq!(settings.reading(), Reading::default());
+        check("drave.consistency", "eventual", Err("22023"));
+        check("drave.max_staleness", "soon", Err("22023"));
+        check("drave.max_staleness", "2min", Ok("2min"));
+        check("drave.allow_partial", "maybe", Err("22023"));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -30,6 +31,48 @@ pub trait Source: Send + Sync + 'static {
 
     /// Opens a snapshot of the tenant's table. Runs on the runtime that called `serve`.
     async fn open(&self, tenant: &str) -> Result<Arc<dyn Table>, SourceError>;
+
+    /// The same for a connection that has set how it reads.
+    async fn open_as(
+        &self,
+        tenant: &str,
+        _reading: &Reading,
+    ) -> Result<Arc<dyn Table>, SourceError> {
+        self.open(tenant).await
+    }
+}
+
+/// How a connection reads: what it has set of `drave.*`, checked by the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// `drave.consistency`: one of `linearizable`, `session`, `stale`.
+    pub consistency: String,
+    /// `drave.token`: what a session has seen.
+    pub token: String,
+    /// `drave.max_staleness`: how old what is read may be.
+    pub max_staleness: Duration,
+    /// `drave.allow_partial`: whether what cannot be read is left out.
+    pub allow_partial: bool,
+}
+
+impl Default for Reading {
+    fn default() -> Reading {
+        Reading {
+            consistency: "linearizable".into(),
+            token: String::new(),
+            max_staleness: Duration::from_secs(10),
+            allow_partial: false,
+        }
+    }
+}
+
+/// Something that a client is told of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// It is less than what was asked for. A WARNING (01000).
+    Partial(String),
+    /// It is what was asked for. A NOTICE (00000).
+    Told(String),
 }
 
 /// A consistent snapshot of one tenant's table.
@@ -48,6 +91,11 @@ pub trait Table: Send + Sync {
 
     /// One row per group with the key columns only, in the order of `key_columns`.
     fn groups(&self) -> RecordBatch;
+
+    /// What is to be told of all that was read so far.
+    fn notices(&self) -> Vec<Notice> {
+        Vec::new()
+    }
 
     /// Starts reading. Called and polled on the SQL runtime, which has timers and I/O.
     fn scan(&self, request: ScanRequest) -> Result<BatchStream, SourceError>;

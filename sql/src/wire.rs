@@ -268,6 +268,11 @@ impl Connection {
         self.put(PgWireBackendMessage::NoticeResponse(NoticeResponse::new(fields)));
     }
 
+    pub(crate) fn put_notice(&mut self, text: String) {
+        let fields = fields("NOTICE", &SqlError::new("00000", text));
+        self.put(PgWireBackendMessage::NoticeResponse(NoticeResponse::new(fields)));
+    }
+
     /// Whether enough has gathered for a write.
     pub(crate) fn is_full(&self) -> bool {
         self.output.len() >= OUTPUT_BYTES

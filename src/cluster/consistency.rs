@@ -21,6 +21,16 @@ pub enum Consistency {
     Stale(Duration),
 }
 
+/// What a read shows, and how old that may be.
+#[derive(Clone, Debug)]
+pub struct Seen<V> {
+    /// What it shows.
+    pub view: V,
+    /// It shows everything that was acknowledged so long before the read, or earlier. Not known of
+    /// a session.
+    pub staleness: Option<Duration>,
+}
+
 impl Consistency {
     /// A session that has seen what a push answered: `shard:index,...`.
     pub fn session(token: &str) -> Result<Consistency, String> {

@@ -1,5 +1,6 @@
-//! A shard that this node reads and does not keep: a copy of another node's replica, brought up to
-//! date for each read.
+//! A shard that this node follows and does not keep: a copy of another node's replica, brought up to
+//! date for each read. For readers who look at a shard again and again, or in ways that cannot be
+//! asked of another node ([`super::remote`]).
 //!
 //! What is asked of the other node is a read index and the commands since the last read; the first
 //! time, and where its log was purged meanwhile, its rows and the commands above them. Applying
@@ -52,8 +53,6 @@ struct Kept {
     /// Who answered last.
     source: Option<NodeId>,
     used: Option<Instant>,
-    /// When the last update that succeeded began.
-    updated: Option<Instant>,
 }
 
 impl Mirror {
@@ -82,7 +81,6 @@ impl Mirror {
             match updated.unwrap_or_else(|_| Err("no answer in time".into())) {
                 Ok(()) => {
                     kept.source = Some(id);
-                    kept.updated = Some(began);
                     let copy = kept.copy.as_ref().expect("it was just brought up to date");
                     if let Some(view) = copy.view() {
                         return Ok(view);
@@ -97,14 +95,6 @@ impl Mirror {
             false => reasons.join("; "),
         };
         Err(ReadError { shard: self.shard, reason })
-    }
-
-    /// The copy as it is, if it was brought up to date so recently.
-    pub(super) async fn recent(&self, age: Duration) -> Option<ShardView> {
-        let mut kept = self.kept.lock().await;
-        kept.used = Some(Instant::now());
-        kept.updated.filter(|updated| updated.elapsed() <= age)?;
-        kept.copy.as_ref()?.view()
     }
 
     /// Drops a copy that is not read any more.

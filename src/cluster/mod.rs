@@ -2,8 +2,9 @@
 //!
 //! Reading order: [`placement`] (which shard a stream lives on), [`meta`] (which nodes there are
 //! and where shards should live), `replica` (one shard of this node: its state machine behind a
-//! Raft group), `route` (the way to a shard, here or elsewhere), `mirror` (how to read one that is elsewhere), `writer` (pushes that wait become
-//! one batch), `member` (makes what this node holds and leads what the meta state says), [`form`]
+//! Raft group), `route` (the way to a shard, here or elsewhere), [`remote`] and [`held`] (how one
+//! that is elsewhere is read there), `mirror` (how it is followed from here), `writer` (pushes that
+//! wait become one batch), `member` (makes what this node holds and leads what the meta state says), [`form`]
 //! (how nodes find each other), [`peer`] and [`status`] (what they tell each other).
 //!
 //! A write tells its caller what is known of it: done, [`WriteError::NotDone`] (safe to drop) or
@@ -13,12 +14,14 @@ mod call;
 pub mod consistency;
 pub mod form;
 pub mod gate;
+pub mod held;
 mod member;
 pub mod meta;
 mod metrics;
 mod mirror;
 pub mod peer;
 pub mod placement;
+pub mod remote;
 mod replica;
 mod route;
 pub mod status;
@@ -36,12 +39,13 @@ use crate::model::{BatchBuilder, Index, ShardId};
 use crate::pool::Pool;
 use crate::shard::{Command, Reply, ShardView};
 
-use consistency::Consistency;
+use consistency::{Consistency, Seen};
 use meta::{NodeId, NodeInfo, State};
 pub use metrics::GroupMetrics;
 
 use gate::Gate;
 use metrics::Counts;
+use remote::{Held, Taken};
 use route::Route;
 use writer::Writer;
 
@@ -122,7 +126,27 @@ struct Inner {
     gate: Arc<Gate>,
     counts: Counts,
     shards: Vec<Shard>,
+    holds: held::Holds,
     stop: watch::Sender<bool>,
+}
+
+/// Where a read finds a shard.
+#[derive(Clone)]
+pub enum Place {
+    /// On this node.
+    Here(ShardView),
+    /// On another one, which is to be asked.
+    There(Held),
+}
+
+impl Place {
+    /// Up to where it shows the shard.
+    pub fn applied(&self) -> Index {
+        match self {
+            Place::Here(view) => view.applied(),
+            Place::There(held) => held.applied(),
+        }
+    }
 }
 
 struct Shard {
@@ -156,6 +180,7 @@ impl Cluster {
             meta,
             known,
             told,
+            holds: held::Holds::default(),
             stop: watch::Sender::new(false),
         };
         let cluster = Cluster(Arc::new(inner));
@@ -198,13 +223,54 @@ impl Cluster {
         self.0.shard(shard).route.propose(command.encode()).await
     }
 
-    /// A view that is as recent as the reader wants it.
-    pub async fn view(
+    /// Every shard, as recent as the reader wants it: where this node has a replica, here, else at
+    /// a node that has one. Or why it cannot be read.
+    pub async fn views(
         &self,
-        shard: ShardId,
         consistency: &Consistency,
-    ) -> Result<ShardView, ReadError> {
-        self.0.shard(shard).route.view(consistency).await
+    ) -> Vec<(ShardId, Result<Seen<Place>, ReadError>)> {
+        let own = self.shard_ids().map(|shard| async move {
+            (shard, self.0.shard(shard).route.own_view(consistency).await)
+        });
+        let own = futures::future::join_all(own).await;
+        let elsewhere: Vec<ShardId> =
+            own.iter().filter(|(_, view)| view.is_none()).map(|(shard, _)| *shard).collect();
+        let mut held = match elsewhere.is_empty() {
+            true => BTreeMap::new(),
+            false => remote::hold(&self.0, &elsewhere, consistency).await,
+        };
+        let mut views = Vec::with_capacity(own.len());
+        for (shard, view) in own {
+            let here = |seen: Seen<ShardView>| Seen {
+                view: Place::Here(seen.view),
+                staleness: seen.staleness,
+            };
+            let view = match (view, held.remove(&shard)) {
+                (Some(view), _) => view.map(here),
+                (None, Some(Taken::Held(seen))) => {
+                    Ok(Seen { view: Place::There(seen.view), staleness: seen.staleness })
+                }
+                (None, Some(Taken::Failed(error))) => Err(error),
+                // While a cluster is upgraded: what needs no questions works in any version.
+                (None, Some(Taken::Strange) | None) => {
+                    let staleness = Some(Duration::ZERO);
+                    self.mirror(shard).await.map(|view| here(Seen { view, staleness }))
+                }
+            };
+            views.push((shard, view));
+        }
+        views
+    }
+
+    /// A view of a shard that holds everything acknowledged before this call, on this node, for a
+    /// reader who must look at it here: of the own replica, else of a copy.
+    pub async fn mirror(&self, shard: ShardId) -> Result<ShardView, ReadError> {
+        self.0.shard(shard).route.view().await
+    }
+
+    /// From now on other nodes' questions about shards of this one are answered.
+    pub fn answers(&self, answers: Arc<dyn held::Answer>) {
+        self.0.holds.answers(answers);
     }
 
     /// What this node's replica has applied, without asking anybody; `None` while it catches up
@@ -279,7 +345,12 @@ impl Inner {
         &self.shards[shard.0 as usize]
     }
 
-    /// This node's replica of a shard, for another node that mirrors it.
+    /// As it is written in calls.
+    fn cluster_id(&self) -> String {
+        format!("{:032x}", self.node.identity().cluster_id)
+    }
+
+    /// This node's replica of a shard, for another node that reads it.
     fn replica(&self, shard: u32) -> Option<replica::Replica> {
         self.shards.get(shard as usize)?.route.replica()
     }

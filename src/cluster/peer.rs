@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use drave_proto::node::node_server::{Node, NodeServer};
 use drave_proto::node::{
-    IdentifyRequest, IdentifyResponse, JoinRequest, JoinResponse, MirrorRequest, PrepareRequest,
-    PrepareResponse, StatusRequest, StatusResponse,
+    HoldRequest, IdentifyRequest, IdentifyResponse, JoinRequest, JoinResponse, MirrorRequest,
+    PrepareRequest, PrepareResponse, ScanRequest, StatusRequest, StatusResponse,
 };
 use drave_proto::raft::raft_server::RaftServer;
 use drave_raft::{Caller, FORMAT_VERSION, Group, Identity, Origin, PeerStream, Tls};
@@ -22,7 +22,7 @@ use tracing::{info, warn};
 
 use super::call::{self, Misfits};
 use super::meta::{Command, Machine, NodeId};
-use super::{ChangeError, Cluster, form, mirror, node_info};
+use super::{ChangeError, Cluster, form, held, mirror, node_info};
 
 /// A peer's question that takes longer is cut off.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
@@ -115,6 +115,18 @@ impl Node for Waiting {
         &self,
         _: Request<MirrorRequest>,
     ) -> Result<Response<Self::MirrorStream>, Status> {
+        Err(Status::unavailable("this node is in no cluster yet"))
+    }
+
+    type HoldStream = held::HoldReplies;
+
+    async fn hold(&self, _: Request<HoldRequest>) -> Result<Response<Self::HoldStream>, Status> {
+        Err(Status::unavailable("this node is in no cluster yet"))
+    }
+
+    type ScanStream = held::ScanParts;
+
+    async fn scan(&self, _: Request<ScanRequest>) -> Result<Response<Self::ScanStream>, Status> {
         Err(Status::unavailable("this node is in no cluster yet"))
     }
 }
@@ -265,6 +277,28 @@ impl Node for Door {
             return Err(Status::not_found(message));
         };
         Ok(Response::new(mirror::serve(replica, after)))
+    }
+
+    type HoldStream = held::HoldReplies;
+
+    async fn hold(
+        &self,
+        request: Request<HoldRequest>,
+    ) -> Result<Response<Self::HoldStream>, Status> {
+        let request = request.into_inner();
+        self.same_cluster(&request.cluster_id)?;
+        Ok(Response::new(held::hold(&self.cluster()?.0, request).await?))
+    }
+
+    type ScanStream = held::ScanParts;
+
+    async fn scan(
+        &self,
+        request: Request<ScanRequest>,
+    ) -> Result<Response<Self::ScanStream>, Status> {
+        let ScanRequest { cluster_id, hold, shard, question } = request.into_inner();
+        self.same_cluster(&cluster_id)?;
+        Ok(Response::new(held::scan(&self.cluster()?.0, hold, shard, question)?))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use drave_raft as raft;
 
+use super::consistency::{Consistency, Seen};
 use super::{OpenError, ReadError, group_of};
 use crate::model::{Index, ShardId};
 use crate::shard::{Shard, ShardView};
@@ -81,7 +82,7 @@ impl Replica {
         self.group.propose(command).await
     }
 
-    pub(super) async fn read_view(&self) -> Result<ShardView, ReadError> {
+    async fn read_view(&self) -> Result<ShardView, ReadError> {
         let failed = |reason| ReadError { shard: self.shard, reason };
         let read_index = tokio::time::timeout(READ_TIME_MAX, self.group.read_index()).await;
         let read_index = read_index.map_err(|_| failed("no read index in time".into()))?;
@@ -93,7 +94,7 @@ impl Replica {
     }
 
     /// A view that holds the entry at an index, as soon as this replica has it.
-    pub(super) async fn view_after(&self, index: Index) -> Result<ShardView, ReadError> {
+    async fn view_after(&self, index: Index) -> Result<ShardView, ReadError> {
         let failed = |reason: &str| ReadError { shard: self.shard, reason: reason.into() };
         let mut applied = self.group.applied();
         let waited = tokio::time::timeout(READ_TIME_MAX, applied.wait_for(|now| *now >= index));
@@ -105,15 +106,16 @@ impl Replica {
         self.local_view().ok_or_else(|| failed("this replica is catching up"))
     }
 
-    /// A view that holds everything acknowledged so long ago, as a leader has confirmed.
-    pub(super) async fn view_within(&self, age: Duration) -> Result<ShardView, ReadError> {
+    /// A view that holds everything acknowledged so long ago, as a leader has confirmed; and how
+    /// long ago that was.
+    async fn view_within(&self, age: Duration) -> Result<(ShardView, Duration), ReadError> {
         let failed = |reason: String| ReadError { shard: self.shard, reason };
         let started = tokio::time::Instant::now();
         loop {
             // Asked before the view is taken: that is as recent as this says, or more.
             let staleness = self.group.staleness();
-            if staleness.is_some_and(|staleness| staleness <= age) {
-                let view = self.local_view();
+            if let Some(staleness) = staleness.filter(|staleness| *staleness <= age) {
+                let view = self.local_view().map(|view| (view, staleness));
                 return view.ok_or_else(|| failed("this replica is catching up".into()));
             }
             if started.elapsed() > CONFIRM_TIME_MAX {
@@ -127,6 +129,26 @@ impl Replica {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// A view that is as recent as its reader wants it.
+    pub(super) async fn view(
+        &self,
+        consistency: &Consistency,
+    ) -> Result<Seen<ShardView>, ReadError> {
+        Ok(match consistency {
+            Consistency::Linearizable => {
+                Seen { view: self.read_view().await?, staleness: Some(Duration::ZERO) }
+            }
+            Consistency::Session(seen) => {
+                let index = seen.get(&self.shard).copied().unwrap_or(0);
+                Seen { view: self.view_after(index).await?, staleness: None }
+            }
+            Consistency::Stale(age) => {
+                let (view, staleness) = self.view_within(*age).await?;
+                Seen { view, staleness: Some(staleness) }
+            }
+        })
     }
 
     /// `None` while the replica catches up after a snapshot.

@@ -13,7 +13,7 @@ use drave_raft as raft;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::consistency::Consistency;
+use super::consistency::{Consistency, Seen};
 use super::meta::{NodeId, State};
 use super::mirror::Mirror;
 use super::replica::Replica;
@@ -77,7 +77,7 @@ impl Route {
     }
 
     /// Those of them that are not this node.
-    fn others(&self) -> BTreeSet<NodeId> {
+    pub(super) fn others(&self) -> BTreeSet<NodeId> {
         let mut others = self.holders();
         others.remove(&self.me);
         others
@@ -152,34 +152,30 @@ impl Route {
         }
     }
 
-    /// A view that is as recent as the reader wants it: of the own replica, else of somebody
-    /// else's.
-    pub(super) async fn view(&self, consistency: &Consistency) -> Result<ShardView, ReadError> {
-        let own = self.replica().filter(|replica| {
-            replica.knows_leader()
-                || self.others().is_empty()
-                || !matches!(consistency, Consistency::Linearizable)
-        });
-        let Some(replica) = own else {
-            if let Consistency::Stale(age) = consistency
-                && let Some(view) = self.mirror.recent(*age).await
-            {
-                return Ok(view);
-            }
-            return self.mirror.view(&self.peers, self.cluster_id, &self.others()).await;
-        };
-        let view = match consistency {
-            Consistency::Linearizable => replica.read_view().await,
-            Consistency::Session(seen) => {
-                replica.view_after(seen.get(&self.shard).copied().unwrap_or(0)).await
-            }
-            Consistency::Stale(age) => replica.view_within(*age).await,
-        };
-        if view.is_err() && self.replica().is_none() {
-            // It moved away while it was read.
-            return self.mirror.view(&self.peers, self.cluster_id, &self.others()).await;
+    /// A view of the own replica that is as recent as the reader wants it; nothing where others
+    /// should be asked.
+    pub(super) async fn own_view(
+        &self,
+        consistency: &Consistency,
+    ) -> Option<Result<Seen<ShardView>, ReadError>> {
+        let replica = self.replica()?;
+        let is_latest = matches!(consistency, Consistency::Linearizable);
+        // A replica that just came, or was cut off, may know no leader where others do.
+        if is_latest && !replica.knows_leader() && !self.others().is_empty() {
+            return None;
         }
-        view
+        let view = replica.view(consistency).await;
+        // Without a replica it moved away while it was read.
+        if view.is_err() && self.replica().is_none() { None } else { Some(view) }
+    }
+
+    /// A view that holds everything acknowledged before this call: of the own replica, else of a
+    /// copy of somebody else's.
+    pub(super) async fn view(&self) -> Result<ShardView, ReadError> {
+        match self.own_view(&Consistency::Linearizable).await {
+            Some(view) => view.map(|seen| seen.view),
+            None => self.mirror.view(&self.peers, self.cluster_id, &self.others()).await,
+        }
     }
 
     /// The last index that is applied where the shard is read from, as it moves. Where that is
@@ -192,7 +188,7 @@ impl Route {
         let route = Arc::clone(self);
         tokio::spawn(async move {
             while !moves.is_closed() {
-                if let Ok(view) = route.view(&Consistency::Linearizable).await {
+                if let Ok(view) = route.view().await {
                     moves.send_if_modified(|now| std::mem::replace(now, view.applied()) != *now);
                 }
                 tokio::time::sleep(LOOK_EVERY).await;

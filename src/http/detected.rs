@@ -47,8 +47,10 @@ async fn labels(
         None => Selector::default(),
         Some(_) => index::selector(&params)?,
     };
-    let snapshot = api.scanner(&params)?.snapshot(&tenant).await.map_err(query::scan_error)?;
-    let streams = snapshot.streams(&Selection::Selector(selector), &range);
+    let scanner = api.scanner(&params)?;
+    let snapshot = scanner.snapshot(&tenant).await.map_err(query::scan_error)?;
+    let streams = scanner.streams(&snapshot, &Selection::Selector(selector), &range).await;
+    let streams = streams.map_err(query::scan_error)?;
     let labels = detected::labels(&streams);
     if labels.is_empty() {
         return Ok(respond(JSON, "{}\n".into()));

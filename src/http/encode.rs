@@ -25,6 +25,8 @@ pub(super) struct Cost<'a> {
     pub(super) stats: &'a Stats,
     pub(super) elapsed: Duration,
     pub(super) n_entries: usize,
+    /// What the reader must know of the answer.
+    pub(super) warnings: Vec<String>,
 }
 
 /// `{"status":"success","data":["a","b"]}`; without names, `data` is left out, as Loki does.
@@ -81,7 +83,9 @@ pub(super) fn streams(
         let _ = write!(out, ",\"next_cursor\":\"{next}\"");
     }
     stats(&mut out, cost);
-    out.push_str("}}\n");
+    out.push('}');
+    warnings(&mut out, &cost.warnings);
+    out.push_str("}\n");
     respond(JSON_UTF8, out)
 }
 
@@ -139,7 +143,9 @@ pub(super) fn numbers(answer: &MetricAnswer, cost: &Cost<'_>) -> Response {
         }
     }
     stats(&mut out, cost);
-    out.push_str("}}\n");
+    out.push('}');
+    warnings(&mut out, &cost.warnings);
+    out.push_str("}\n");
     respond(JSON_UTF8, out)
 }
 
@@ -170,6 +176,15 @@ fn number(out: &mut String, value: f64) {
         v if v == f64::NEG_INFINITY => write!(out, "-Inf"),
         v => write!(out, "{v}"),
     };
+}
+
+/// `,"warnings":["..."]`, where there are some.
+fn warnings(out: &mut String, warnings: &[String]) {
+    if !warnings.is_empty() {
+        out.push_str(r#","warnings":["#);
+        separated(out, warnings, |out, warning| text(out, warning));
+        out.push(']');
+    }
 }
 
 /// What was read: `summary` as Loki's clients show it, the rest in a block of our own.
@@ -203,6 +218,8 @@ pub(super) fn stats(out: &mut String, cost: &Cost<'_>) {
             "headBatches": of(&stats.head_batches),
             "objectBytes": of(&stats.object_bytes),
             "objectReads": of(&stats.object_reads),
+            "remoteShards": of(&stats.remote_shards),
+            "remoteBytes": of(&stats.remote_bytes),
         },
     });
     let _ = write!(out, ",\"stats\":{body}");

@@ -11,9 +11,9 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
-use super::Api;
 use super::encode::{object, text};
 use super::error::Error;
+use super::{Api, told};
 use crate::logql::ast;
 use crate::model::Tenant;
 use crate::query::logs::{self, LogEntry, shown};
@@ -86,6 +86,11 @@ impl Export {
         let mut out = String::new();
         for entry in &answer.entries {
             line(&mut out, entry);
+        }
+        let warnings = told::warnings(&self.scanner);
+        if self.done && !warnings.is_empty() {
+            // Part of it may have gone missing after the headers were sent.
+            out.push_str(&format!("{}\n", serde_json::json!({ "warnings": warnings })));
         }
         Ok(out)
     }

@@ -11,7 +11,7 @@ use axum::routing::get;
 
 use super::encode::{self, JSON, respond, separated, text};
 use super::error::Error;
-use super::{Api, metadata, query, tenant};
+use super::{Api, metadata, query, tenant, told};
 use crate::logql::{self, ast};
 use crate::model::Labels;
 use crate::model::labels::Quoted;
@@ -61,7 +61,8 @@ async fn range(
         interval: params.interval()?,
         now,
     };
-    let answer = logs::run(&api.scanner(&params)?, &tenant, &log, &wanted).await;
+    let scanner = api.scanner(&params)?;
+    let answer = logs::run(&scanner, &tenant, &log, &wanted).await;
     let answer = answer.map_err(|error| api.explain(error))?;
     let mut out = String::from(r#"{"streams":["#);
     separated(&mut out, logs::by_labels(&answer.entries, true), |out, (labels, entries)| {
@@ -84,6 +85,7 @@ async fn range(
         stats: &answer.stats,
         elapsed: stopwatch.elapsed(),
         n_entries: answer.entries.len(),
+        warnings: told::warnings(&scanner),
     };
     encode::stats(&mut out, &cost);
     out.push_str("}\n");

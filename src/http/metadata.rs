@@ -31,10 +31,12 @@ async fn streams(
     if selectors.is_empty() {
         selectors.push(Selector::default());
     }
-    let snapshot = api.scanner(params)?.snapshot(&tenant).await.map_err(query::scan_error)?;
+    let scanner = api.scanner(params)?;
+    let snapshot = scanner.snapshot(&tenant).await.map_err(query::scan_error)?;
     let mut streams = Vec::new();
     for selector in selectors {
-        streams.extend(snapshot.streams(&Selection::Selector(selector), &range));
+        let found = scanner.streams(&snapshot, &Selection::Selector(selector), &range).await;
+        streams.extend(found.map_err(query::scan_error)?);
     }
     streams.sort();
     streams.dedup();

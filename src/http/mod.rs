@@ -22,6 +22,7 @@ mod quota;
 mod status;
 mod tail;
 mod tenant;
+mod told;
 
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ use crate::model::Tenant;
 use crate::model::limits::Limits;
 use crate::pool::Pool;
 use crate::query::patterns::Cache;
-use crate::scan::Scanner;
+use crate::scan::{Reading, Scanner};
 use crate::telemetry::Metrics;
 
 pub use cluster::waiting_router;
@@ -121,7 +122,11 @@ impl Api {
 impl Api {
     /// A scanner whose data are as recent as a request asks.
     fn scanner(&self, params: &params::Params) -> Result<Scanner, Error> {
-        Ok(self.scanner.at(params.consistency()?))
+        let reading =
+            Reading { consistency: params.consistency()?, allow_partial: params.allow_partial()? };
+        let scanner = self.scanner.at(reading);
+        told::reads_with(&scanner);
+        Ok(scanner)
     }
 }
 
@@ -156,6 +161,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/config", get(status::config))
         .route("/flush", get(status::flush).post(status::flush))
         .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
+        .layer(axum::middleware::from_fn(told::tell))
         .with_state(api)
 }
 

@@ -42,6 +42,7 @@ impl Params {
             ("x-drave-consistency", "consistency"),
             ("x-drave-max-staleness", "max_staleness"),
             ("x-drave-token", "token"),
+            ("x-drave-allow-partial", "allow_partial"),
         ];
         for (header, name) in known {
             if let Some(value) = headers.get(header).and_then(|value| value.to_str().ok()) {
@@ -73,6 +74,17 @@ impl Params {
             Some(other) => {
                 let text = format!("consistency '{other}' is none of linearizable, session, stale");
                 Err(Error::bad_request(text))
+            }
+        }
+    }
+
+    /// `allow_partial`: whether a shard that cannot be read is left out of the answer.
+    pub(super) fn allow_partial(&self) -> Result<bool, Error> {
+        match self.get("allow_partial") {
+            None | Some("false" | "0") => Ok(false),
+            Some("true" | "1") => Ok(true),
+            Some(other) => {
+                Err(Error::bad_request(format!("allow_partial '{other}' is none of true, false")))
             }
         }
     }

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Limited};
 
 use super::error::Error;
 use super::params::Params;
-use super::{Api, encode, export, tenant};
+use super::{Api, encode, export, tenant, told};
 use crate::logql::{self, ast};
 use crate::model::{Tenant, TimeRange, Timestamp};
 use crate::query::pages::{self, Cursor};
@@ -75,12 +75,14 @@ pub(super) async fn range(
                 return export::begin(&api, api.scanner(&params)?, &tenant, log, wanted).await;
             }
             limits.check_entries(limit).map_err(Error::bad_request)?;
-            let (answer, next) = page(&api, &tenant, &log, &wanted, &params).await?;
+            let scanner = api.scanner(&params)?;
+            let (answer, next) = page(&api, &scanner, &tenant, &log, &wanted, &params).await?;
             let categorize = categorizes(&headers);
             let cost = encode::Cost {
                 stats: &answer.stats,
                 elapsed: stopwatch.elapsed(),
                 n_entries: answer.entries.len(),
+                warnings: told::warnings(&scanner),
             };
             Ok(encode::streams(&answer, categorize, next, &cost))
         }
@@ -102,6 +104,7 @@ pub(super) async fn range(
 /// One answer of a log query, and the cursor behind it.
 async fn page(
     api: &Api,
+    scanner: &Scanner,
     tenant: &Tenant,
     log: &ast::LogQuery,
     wanted: &logs::Params,
@@ -109,17 +112,16 @@ async fn page(
 ) -> Result<(logs::LogAnswer, Option<Cursor>), Error> {
     let cursor = params.get("cursor").map(str::parse::<Cursor>).transpose();
     let cursor = cursor.map_err(|error| Error::bad_request(error.to_string()))?;
-    let scanner = api.scanner(params)?;
     if !wanted.interval.is_zero() {
         if cursor.is_some() {
             let text = "interval leaves entries out: there is no cursor with it";
             return Err(Error::bad_request(text));
         }
-        let answer = logs::run(&scanner, tenant, log, wanted).await;
+        let answer = logs::run(scanner, tenant, log, wanted).await;
         return Ok((answer.map_err(|error| api.explain(error))?, None));
     }
     let snapshot = scanner.snapshot(tenant).await.map_err(scan_error)?;
-    let page = pages::page(&scanner, &snapshot, log, wanted, cursor).await;
+    let page = pages::page(scanner, &snapshot, log, wanted, cursor).await;
     page.map_err(|error| api.explain(error))
 }
 
@@ -187,7 +189,8 @@ async fn numbers(
     }
     let run = metric::run(scanner, tenant, expression, wanted).await;
     let (answer, stats) = run.map_err(|error| api.explain(error))?;
-    let cost = encode::Cost { stats: &stats, elapsed: stopwatch.elapsed(), n_entries: 0 };
+    let warnings = told::warnings(scanner);
+    let cost = encode::Cost { stats: &stats, elapsed: stopwatch.elapsed(), n_entries: 0, warnings };
     Ok(encode::numbers(&answer, &cost))
 }
 
@@ -228,7 +231,11 @@ fn parse(params: &Params) -> Result<ast::Query, Error> {
 pub(super) fn scan_error(error: scan::Error) -> Error {
     match error {
         scan::Error::Shard(_) | scan::Error::Object(_) => Error::unavailable(error.to_string()),
-        scan::Error::Chunk { .. } | scan::Error::Batch { .. } => {
+        scan::Error::Bad(message) => Error::bad_request(message),
+        scan::Error::Chunk { .. }
+        | scan::Error::Batch { .. }
+        | scan::Error::Damaged { .. }
+        | scan::Error::Foreign(_) => {
             Error::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
         }
     }

@@ -106,7 +106,7 @@ async fn tail(
     RawQuery(raw): RawQuery,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Error> {
-    let params = Params::parse(&[&raw.unwrap_or_default()]);
+    let params = Params::parse(&[&raw.unwrap_or_default()]).or_headers(&headers);
     let tenant = tenant::of(&headers, api.options.auth_enabled)?;
     let parsed = logql::parse(params.get("query").unwrap_or(""));
     let log = match parsed.map_err(|error| Error::bad_request(error.to_string()))? {
@@ -121,8 +121,13 @@ async fn tail(
     let upgrade = upgrade.map_err(|rejection| {
         Error::new(rejection.status().max(StatusCode::BAD_REQUEST), rejection.body_text())
     })?;
+    if params.allow_partial()? {
+        return Err(Error::bad_request("a tail is whole: allow_partial is for queries"));
+    }
+    // How recent what is there already must be; what comes then is shown as it is applied here.
+    let scanner = api.scanner(&params)?;
     let place = Place::take(&api, &tenant)?;
-    let started = Tail::start(&api.scanner, &tenant, &log, wanted).await;
+    let started = Tail::start(&scanner, &tenant, &log, wanted).await;
     let tail = started.map_err(|error| api.explain(error))?;
     let form = Form {
         categorize: query::categorizes(&headers),

@@ -6,6 +6,8 @@
 //! Equal timestamps are ordered by stream hash, then as they were committed; backward is exactly
 //! forward reversed.
 
+pub(super) mod wire;
+
 use std::cmp::Ordering as Compare;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::ops::ControlFlow;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+use drave_proto::scan as proto;
 use tokio::sync::mpsc;
 
 use super::{Error, PARTIALS_MAX, needles};
@@ -23,6 +27,7 @@ use crate::model::{Labels, Lines, Rows, Tenant, TimeRange, Timestamp};
 use crate::scan::{
     Columns, Needles, Order, Positions, Request, Scanner, Selection, Snapshot, Stats, Visit,
 };
+use crate::scan::remote::Work;
 
 /// Bytes of lines and labels that one answer may hold.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -124,6 +129,7 @@ pub(super) async fn run_on(
         direction: params.direction,
         limit: params.limit,
         bound: AtomicI64::new(bound),
+        asked: wire::asked(query, params.now.nanos(), params.limit),
     });
     let request = Request {
         selection: Selection::Selector(query.selector.clone()),
@@ -132,18 +138,30 @@ pub(super) async fn run_on(
         above,
     };
     let stats = Arc::new(Stats::default());
+    let entries = collect(scanner, snapshot, &request, &collector, &stats).await?;
+    let entries = thin(entries, params);
+    Ok(LogAnswer { entries, stats })
+}
+
+/// The first entries of a request, in order.
+async fn collect(
+    scanner: &Scanner,
+    snapshot: &Snapshot,
+    request: &Request,
+    collector: &Arc<Collector>,
+    stats: &Arc<Stats>,
+) -> Result<Vec<LogEntry>, Error> {
     let (out, mut found) = mpsc::channel(PARTIALS_MAX);
-    let scan = scanner.run(snapshot, &request, Arc::clone(&collector), &stats, out);
+    let scan = scanner.run(snapshot, request, Arc::clone(collector), stats, out);
     let join = async {
-        let mut best = Best::new(&collector);
+        let mut best = Best::new(collector);
         while let Some(entries) = found.recv().await {
             best.add(entries)?;
         }
         Ok(best)
     };
     let ((), best) = futures::try_join!(scan, join)?;
-    let entries = thin(best.into_sorted(), params);
-    Ok(LogAnswer { entries, stats })
+    Ok(best.into_sorted())
 }
 
 /// What the tasks share.
@@ -153,6 +171,8 @@ struct Collector {
     limit: usize,
     /// Entries beyond this time cannot be in the answer any more.
     bound: AtomicI64,
+    /// What other nodes are told.
+    asked: Option<proto::Entries>,
 }
 
 impl Collector {
@@ -200,6 +220,14 @@ impl Visit for Collector {
     fn matches(&self, lines: &Lines) -> bool {
         let filters = self.pipeline.line_filters();
         filters.is_empty() || !filters.select(lines).is_empty()
+    }
+
+    fn work(&self) -> Option<Work> {
+        self.asked.clone().map(Work::Entries)
+    }
+
+    fn part(&self, found: &mut Vec<LogEntry>, part: Bytes) -> Result<(), Error> {
+        wire::add(found, part)
     }
 
     fn rows(&self, found: &mut Vec<LogEntry>, stream: &Labels, rows: Rows) -> Result<(), Error> {

@@ -4,9 +4,13 @@
 //! Every task accumulates for itself and the results are merged. Where an aggregation needs neither
 //! lines nor metadata, blocks that fall between two edges of windows are counted by their metadata.
 
+pub(super) mod wire;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use drave_proto::scan as proto;
 use tokio::sync::mpsc;
 
 use super::{Error, PARTIALS_MAX, needles};
@@ -16,6 +20,7 @@ use crate::model::{Labels, Lines, Rows, Tenant, Timestamp};
 use crate::scan::{
     BlockMeta, Columns, Needles, Order, Request, Scanner, Selection, Snapshot, Stats, Visit,
 };
+use crate::scan::remote::Work;
 
 /// Bytes that the samples and series of one aggregation may take.
 const SAMPLE_BYTES_MAX: usize = 256 << 20;
@@ -83,9 +88,10 @@ pub async fn run(
     if !plan.leaves().is_empty() {
         // One snapshot for all: both sides of an operator see the same entries.
         let snapshot = scanner.snapshot(tenant).await?;
-        for leaf in plan.leaves() {
-            let aggregate =
-                Aggregate { leaf: Arc::new(leaf.clone()), steps, series_max: INNER_SERIES_MAX };
+        for (number, leaf) in plan.leaves().iter().enumerate() {
+            let series_max = INNER_SERIES_MAX;
+            let asked = wire::asked(query, number, steps, params.now.nanos(), series_max);
+            let aggregate = Aggregate { leaf: Arc::new(leaf.clone()), steps, series_max, asked };
             leaves.push(aggregate.run(scanner, &snapshot, &stats).await?);
         }
     }
@@ -133,6 +139,8 @@ struct Aggregate {
     leaf: Arc<Leaf>,
     steps: Steps,
     series_max: usize,
+    /// What other nodes are told.
+    asked: Option<proto::Aggregate>,
 }
 
 impl Aggregate {
@@ -149,9 +157,20 @@ impl Aggregate {
             order: Order::Any,
             above: None,
         };
+        Ok(self.gather(scanner, snapshot, &request, stats).await?.finish())
+    }
+
+    /// What the rows of a request leave of each series.
+    async fn gather(
+        self,
+        scanner: &Scanner,
+        snapshot: &Snapshot,
+        request: &Request,
+        stats: &Arc<Stats>,
+    ) -> Result<Accumulator, Error> {
         let mut total = self.start();
         let (out, mut parts) = mpsc::channel(PARTIALS_MAX);
-        let scan = scanner.run(snapshot, &request, Arc::new(self), stats, out);
+        let scan = scanner.run(snapshot, request, Arc::new(self), stats, out);
         let join = async {
             while let Some(part) = parts.recv().await {
                 total.merge(part)?;
@@ -160,7 +179,7 @@ impl Aggregate {
             Ok(total)
         };
         let ((), total) = futures::try_join!(scan, join)?;
-        Ok(total.finish())
+        Ok(total)
     }
 }
 
@@ -199,6 +218,14 @@ impl Visit for Aggregate {
     fn block(&self, total: &mut Accumulator, stream: &Labels, block: &BlockMeta) -> bool {
         let span = block.min_timestamp..=block.max_timestamp;
         total.add_block(stream, span, u64::from(block.n_rows))
+    }
+
+    fn work(&self) -> Option<Work> {
+        self.asked.clone().map(Work::Aggregate)
+    }
+
+    fn part(&self, total: &mut Accumulator, part: Bytes) -> Result<(), Error> {
+        wire::add(total, part)
     }
 
     fn rows(&self, total: &mut Accumulator, stream: &Labels, rows: Rows) -> Result<(), Error> {

@@ -2,13 +2,14 @@
 //!
 //! [`logs`] answers log queries, [`metric`] answers queries for numbers, [`volume`] says how much
 //! there is, [`detected`] and [`patterns`] what one could ask next, [`sql`] is the table that the
-//! SQL front end reads. All go through [`crate::scan`], so a row is there for all or for none.
+//! SQL front end reads; [`remote`] answers other nodes that do the same. All go through [`crate::scan`], so a row is there for all or for none.
 
 pub mod detected;
 pub mod logs;
 pub mod metric;
 pub mod pages;
 pub mod patterns;
+pub mod remote;
 pub mod sql;
 pub mod tail;
 pub mod volume;
@@ -28,7 +29,16 @@ pub enum Error {
     Matching(String),
     /// The data cannot be read now.
     #[error(transparent)]
-    Scan(#[from] scan::Error),
+    Scan(scan::Error),
+}
+
+impl From<scan::Error> for Error {
+    fn from(error: scan::Error) -> Error {
+        match error {
+            scan::Error::Bad(message) => Error::BadQuery(message),
+            error => Error::Scan(error),
+        }
+    }
 }
 
 impl From<logql::Error> for Error {

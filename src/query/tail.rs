@@ -21,7 +21,6 @@ use tokio::sync::watch;
 
 use super::Error;
 use super::logs::{self, Direction, EntryLabels, labels_of};
-use crate::cluster::consistency::Consistency;
 use crate::logql::ast;
 use crate::logql::pipeline::{Hints, Order, Pipeline, Runner};
 use crate::model::{Batch, Index, Labels, Rows, Selector, ShardId, Tenant, Timestamp};
@@ -206,7 +205,7 @@ impl Tail {
         let cluster = self.scanner.cluster();
         let view = match cluster.local_view(shard) {
             Some(view) => Ok(view),
-            None => cluster.view(shard, &Consistency::Linearizable).await,
+            None => cluster.mirror(shard).await,
         };
         let Ok(view) = view else {
             // It catches up, or moves: what is missed now will be in its view.

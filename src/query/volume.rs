@@ -5,15 +5,19 @@
 //! only the timestamps are read: its entries are counted exactly, its bytes are shared out evenly
 //! over them. Where sources of a stream overlap, entries could count twice, so there they are read.
 
+pub(super) mod wire;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::{Error, PARTIALS_MAX};
 use crate::model::{Labels, Rows, Selector, Tenant, TimeRange, Timestamp};
 use crate::query::logs::Pairs;
-use crate::scan::{BlockMeta, Columns, Order, Request, Scanner, Selection, Stats, Visit};
+use crate::scan::remote::Work;
+use crate::scan::{BlockMeta, Columns, Order, Request, Scanner, Selection, Snapshot, Stats, Visit};
 
 /// Rows times steps of one answer: what keeps its memory near 100 MiB.
 const CELLS_MAX: usize = 4 << 20;
@@ -102,9 +106,25 @@ pub async fn run(
     };
     let snapshot = scanner.snapshot(tenant).await?;
     let stats = Arc::new(Stats::default());
-    let (out, mut parts) = mpsc::channel(PARTIALS_MAX);
     let measure = Arc::new(Measure { params: params.clone() });
-    let scan = scanner.run(&snapshot, &request, Arc::clone(&measure), &stats, out);
+    let total = gather(scanner, &snapshot, &request, &measure, &stats).await?;
+    let volumes = total.rows.into_iter().map(|(labels, steps)| Volume {
+        labels,
+        steps: steps.into_iter().map(|(end, size)| (Timestamp(end), size)).collect(),
+    });
+    Ok((volumes.collect(), stats))
+}
+
+/// What the rows of a request hold.
+async fn gather(
+    scanner: &Scanner,
+    snapshot: &Snapshot,
+    request: &Request,
+    measure: &Arc<Measure>,
+    stats: &Arc<Stats>,
+) -> Result<Part, Error> {
+    let (out, mut parts) = mpsc::channel(PARTIALS_MAX);
+    let scan = scanner.run(snapshot, request, Arc::clone(measure), stats, out);
     let join = async {
         let mut total = Part::default();
         while let Some(part) = parts.recv().await {
@@ -114,11 +134,7 @@ pub async fn run(
         Ok(total)
     };
     let ((), total) = futures::try_join!(scan, join)?;
-    let volumes = total.rows.into_iter().map(|(labels, steps)| Volume {
-        labels,
-        steps: steps.into_iter().map(|(end, size)| (Timestamp(end), size)).collect(),
-    });
-    Ok((volumes.collect(), stats))
+    Ok(total)
 }
 
 struct Measure {
@@ -247,6 +263,15 @@ impl Visit for Measure {
             part.add(&row, end, size);
         }
         true
+    }
+
+    fn work(&self) -> Option<Work> {
+        Some(Work::Measure(wire::asked(&self.params)))
+    }
+
+    fn part(&self, total: &mut Part, part: Bytes) -> Result<(), Error> {
+        wire::add(total, part)?;
+        self.check(total)
     }
 
     fn rows(&self, part: &mut Part, stream: &Labels, rows: Rows) -> Result<(), Error> {

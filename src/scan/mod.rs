@@ -9,6 +9,9 @@
 //!   -> visit  the caller's own work on rows of one stream              (run)
 //! ```
 //!
+//! A shard that is on other nodes only is scanned there: a visitor says what they are to do
+//! ([`remote`]), and gets partial results instead of rows.
+//!
 //! Entries are a set: an entry may stand in a chunk and in the head, or in two chunks, and must be
 //! seen once. So the sources of a stream are cut into [`Unit`]s: a unit holds every source that
 //! overlaps a span of time, units of one stream do not overlap, and what is read from a unit is a
@@ -18,6 +21,8 @@ mod head;
 mod indexes;
 mod prune;
 mod read;
+pub mod remote;
+mod report;
 mod run;
 mod sift;
 
@@ -26,7 +31,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::cluster::consistency::Consistency;
-use crate::cluster::{Cluster, ReadError};
+use crate::cluster::remote::Held;
+use crate::cluster::{Cluster, Place, ReadError};
 use crate::model::{Index, Labels, Selector, ShardId, Tenant, TimeRange};
 use crate::objects::Objects;
 use crate::pool::Pool;
@@ -35,6 +41,7 @@ use crate::shard::ShardView;
 pub use crate::chunk::{BlockMeta, Columns, Needles};
 pub use indexes::Indexes;
 pub use prune::{Plan, Unit};
+pub use report::Report;
 pub use run::{Stats, Visit};
 
 /// Why a scan could not give all it was asked for. It never gives a part in silence.
@@ -62,6 +69,29 @@ pub enum Error {
         /// What is wrong with it.
         source: crate::model::batch::Error,
     },
+    /// The reader asks for more than it may, or for what cannot be.
+    #[error("{0}")]
+    Bad(String),
+    /// Another node says that what it stores is damaged.
+    #[error("shard {shard}: {reason}")]
+    Damaged {
+        /// The shard.
+        shard: ShardId,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Another node answers what cannot be.
+    #[error("another node's answer: {0}")]
+    Foreign(remote::Malformed),
+}
+
+/// What a reader asks of all that it reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// How recent it must be.
+    pub consistency: Consistency,
+    /// Whether a shard that cannot be read is left out, and said to be.
+    pub allow_partial: bool,
 }
 
 /// Which streams a reader wants.
@@ -119,7 +149,8 @@ pub struct Scanner {
     indexes: Arc<Indexes>,
     pool: Pool,
     memory: Memory,
-    consistency: Consistency,
+    reading: Reading,
+    report: Arc<Report>,
 }
 
 /// Memory that running scans draw from, in KiB. Whoever needs more than is free waits.
@@ -146,13 +177,28 @@ impl Scanner {
             indexes: Arc::new(indexes),
             pool,
             memory,
-            consistency: Consistency::default(),
+            reading: Reading::default(),
+            report: Arc::default(),
         }
     }
 
-    /// The same scanner for a reader who wants data as recent as this.
-    pub fn at(&self, consistency: Consistency) -> Scanner {
-        Scanner { consistency, ..self.clone() }
+    /// The same scanner for one reader, with a report of its own.
+    pub fn at(&self, reading: Reading) -> Scanner {
+        Scanner { reading, report: Arc::default(), ..self.clone() }
+    }
+
+    /// How old what this reader has read may be, and what is missing of it.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Goes on without a shard, where the reader allows that.
+    fn without(&self, error: ReadError) -> Result<(), Error> {
+        if !self.reading.allow_partial {
+            return Err(error.into());
+        }
+        self.report.without(error);
+        Ok(())
     }
 
     /// The shards that it reads.
@@ -169,11 +215,16 @@ impl Scanner {
     /// acknowledged before this call. What it shows does not change, whatever is sealed or flushed
     /// meanwhile.
     pub async fn snapshot(&self, tenant: &Tenant) -> Result<Snapshot, Error> {
-        let views = self.cluster.shard_ids().map(|shard| async move {
-            let view = self.cluster.view(shard, &self.consistency).await?;
-            Ok::<_, ReadError>((shard, view))
-        });
-        let shards = futures::future::try_join_all(views).await?;
+        let mut shards = Vec::new();
+        for (shard, seen) in self.cluster.views(&self.reading.consistency).await {
+            match seen {
+                Ok(seen) => {
+                    self.report.saw(seen.staleness);
+                    shards.push((shard, seen.view));
+                }
+                Err(error) => self.without(error)?,
+            }
+        }
         Ok(Snapshot { tenant: tenant.clone(), shards })
     }
 }
@@ -181,28 +232,45 @@ impl Scanner {
 /// One tenant's data at one moment: one view per shard.
 pub struct Snapshot {
     tenant: Tenant,
-    shards: Vec<(ShardId, ShardView)>,
+    shards: Vec<(ShardId, Place)>,
 }
 
 impl Snapshot {
-    /// Up to where it shows each shard.
-    pub fn positions(&self) -> Positions {
-        self.shards.iter().map(|(shard, view)| (*shard, view.applied())).collect()
+    /// What one view of a shard on this node shows.
+    pub fn of(tenant: Tenant, view: ShardView) -> Snapshot {
+        Snapshot { tenant, shards: vec![(view.shard(), Place::Here(view))] }
     }
 
-    /// The streams that may have an entry in the range, sorted. Bounds of streams are kept by the
-    /// hour, so a stream whose entries lie just outside may be among them.
-    pub fn streams(&self, selection: &Selection, range: &TimeRange) -> Vec<Labels> {
+    /// Up to where it shows each shard.
+    pub fn positions(&self) -> Positions {
+        self.shards.iter().map(|(shard, place)| (*shard, place.applied())).collect()
+    }
+
+    /// Views of shards on this node.
+    fn here(&self) -> impl Iterator<Item = (ShardId, &ShardView)> {
+        self.shards.iter().filter_map(|(shard, place)| match place {
+            Place::Here(view) => Some((*shard, view)),
+            Place::There(_) => None,
+        })
+    }
+
+    /// Views of shards that other nodes keep.
+    fn there(&self) -> impl Iterator<Item = (ShardId, &Held)> {
+        self.shards.iter().filter_map(|(shard, place)| match place {
+            Place::Here(_) => None,
+            Place::There(held) => Some((*shard, held)),
+        })
+    }
+
+    /// See [`Scanner::streams`]; of the shards on this node, in no order.
+    fn streams_here(&self, selection: &Selection, range: &TimeRange) -> Vec<Labels> {
         let mut streams = Vec::new();
-        for (_, view) in &self.shards {
+        for (_, view) in self.here() {
             let own = view.streams().of(&self.tenant);
             let wanted =
                 own.filter(|(labels, hours)| hours.overlaps(range) && selection.accepts(labels));
             streams.extend(wanted.map(|(labels, _)| labels.clone()));
         }
-        streams.sort();
-        // A stream lives on one shard at a time, but while it moves two may know it.
-        streams.dedup();
         streams
     }
 }

@@ -1,4 +1,5 @@
-//! Carries a visitor over what a request asks for: shard after shard, units in parallel.
+//! Carries a visitor over what a request asks for: shard after shard, units in parallel. Shards on
+//! other nodes are asked for at the same time.
 //!
 //! A task is a few units: their bytes are fetched, then decoded, merged and visited in one job of
 //! the pool. Each task has a partial result of its own, so that nothing is locked while rows are
@@ -8,11 +9,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::head::{self, HeadRows};
 use super::prune::{self, Chunk, Plan, Unit};
+use super::remote::Work;
 use super::{Error, Needles, Order, Request, Scanner, Snapshot, read};
 use crate::chunk::{BlockMeta, Columns};
 use crate::model::{Labels, Lines, Rows, Timestamp};
@@ -26,6 +29,8 @@ const TASK_BYTES_ORDERED: u64 = 2 << 20;
 const TASK_UNITS_MAX: usize = 256;
 /// Chunk indexes, or filters, that are loaded at once.
 pub(super) const INDEX_LOADS: usize = 8;
+/// Shards that other nodes scan at once for one request.
+const SHARDS_THERE: usize = 16;
 
 /// What a reader does with rows. One value is shared by all tasks.
 pub trait Visit: Send + Sync + 'static {
@@ -68,6 +73,17 @@ pub trait Visit: Send + Sync + 'static {
         rows: Rows,
     ) -> Result<(), Self::Error>;
 
+    /// How another node does the same with the rows of a shard of its own: what it finds comes back
+    /// to [`Visit::part`]. Nothing: the rows are looked at here.
+    fn work(&self) -> Option<Work> {
+        None
+    }
+
+    /// Takes in what another node found.
+    fn part(&self, _partial: &mut Self::Partial, _part: Bytes) -> Result<(), Self::Error> {
+        unreachable!("only who gives work away gets parts of it")
+    }
+
     /// The same for rows that all come from one block: some of it, or all.
     fn rows_of_block(
         &self,
@@ -101,9 +117,28 @@ pub struct Stats {
     pub object_reads: AtomicU64,
     /// Rows that came from the head.
     pub head_batches: AtomicU64,
+    /// Shards that other nodes scanned.
+    pub remote_shards: AtomicU64,
+    /// Bytes of their answers.
+    pub remote_bytes: AtomicU64,
 }
 
 impl Stats {
+    /// What other nodes count for this one, in the order in which they say it.
+    pub(super) fn counters(&self) -> [&AtomicU64; 9] {
+        [
+            &self.chunks,
+            &self.blocks_skipped,
+            &self.blocks_filtered,
+            &self.blocks_read,
+            &self.rows,
+            &self.line_bytes,
+            &self.object_bytes,
+            &self.object_reads,
+            &self.head_batches,
+        ]
+    }
+
     pub(super) fn add(counter: &AtomicU64, n: u64) {
         counter.fetch_add(n, Ordering::Relaxed);
     }
@@ -126,17 +161,53 @@ impl Scanner {
         stats: &Arc<Stats>,
         out: mpsc::Sender<V::Partial>,
     ) -> Result<(), V::Error> {
-        for (shard, view) in &snapshot.shards {
-            if out.is_closed() {
-                break;
+        let work = visitor.work();
+        let there = snapshot.there().map(|(shard, held)| {
+            let (visitor, work, out) = (&visitor, work.clone(), &out);
+            async move {
+                let Some(work) = work else {
+                    let view = match self.cluster.mirror(shard).await {
+                        Ok(view) => view,
+                        Err(error) => return Ok(self.without(error)?),
+                    };
+                    return self.run_here(&view, snapshot, request, visitor, stats, out).await;
+                };
+                let asked = (&snapshot.tenant, request);
+                self.run_there((shard, held), asked, work, visitor, stats, out).await
             }
-            let chunks = self.chunks(snapshot, view, request, stats).await?;
-            let plan = prune::plan(*shard, view, &snapshot.tenant, chunks, request, |stream| {
-                visitor.columns(stream)
-            });
-            self.run_shard(plan, request.order, &visitor, stats, &out).await?;
-        }
-        Ok(())
+        });
+        let there: Vec<_> = there.collect();
+        let there = async {
+            let mut there = futures::stream::iter(there).buffer_unordered(SHARDS_THERE);
+            while let Some(()) = there.try_next().await? {}
+            Ok(())
+        };
+        let here = async {
+            for (_, view) in snapshot.here() {
+                if out.is_closed() {
+                    break;
+                }
+                self.run_here(view, snapshot, request, &visitor, stats, &out).await?;
+            }
+            Ok(())
+        };
+        futures::try_join!(here, there).map(|_| ())
+    }
+
+    /// Visits a shard of which there is a view here.
+    async fn run_here<V: Visit>(
+        &self,
+        view: &ShardView,
+        snapshot: &Snapshot,
+        request: &Request,
+        visitor: &Arc<V>,
+        stats: &Arc<Stats>,
+        out: &mpsc::Sender<V::Partial>,
+    ) -> Result<(), V::Error> {
+        let chunks = self.chunks(snapshot, view, request, stats).await?;
+        let columns = |stream: &Labels| visitor.columns(stream);
+        let plan = prune::plan(view.shard(), view, &snapshot.tenant, chunks, request, columns);
+        self.run_shard(plan, request.order, visitor, stats, out).await
     }
 
     /// The tenant's visible flushed chunks that overlap the range, in commit order.

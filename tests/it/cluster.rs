@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::node::Node;
 
-const T: i64 = 1_700_000_000_000_000_000;
+pub(crate) const T: i64 = 1_700_000_000_000_000_000;
 /// For what a cluster does by itself: elections, moves.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the peers of a node reach it.
 pub(crate) fn peer_address(node: &Node) -> String {
@@ -200,6 +200,15 @@ async fn reads_are_as_recent_as_asked() {
         assert!(start.elapsed() < PATIENCE, "{text}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    let stale = [("consistency", "stale"), ("max_staleness", "30s")];
+    let answer = two.get("/loki/api/v1/query_range", &[&range[..], &stale].concat()).await;
+    let age = answer.headers["X-Drave-Staleness"].to_str().expect("text");
+    assert!((0.0..30.0).contains(&age.parse::<f64>().expect("seconds")), "{age}");
+    let (rows, notices) = sql(&two, "drave.consistency = 'stale'").await;
+    assert_eq!(rows.expect("rows"), 1);
+    assert!(matches!(&notices[..], [one] if one.starts_with("NOTICE 00000 every")), "{notices:?}");
+    let (rows, notices) = sql(&two, "drave.consistency = 'linearizable'").await;
+    assert_eq!((rows.expect("rows"), notices), (1, vec![]));
     let (status, text) = ask(&two, &[("consistency", "session"), ("token", "0:x")]).await;
     assert!(status == 400 && text.contains("0:x"), "{status} {text}");
     let (status, text) = ask(&two, &[("consistency", "eventual")]).await;
@@ -212,6 +221,59 @@ async fn reads_are_as_recent_as_asked() {
     }
     let (status, _) = ask(&two, &[]).await;
     assert_eq!(status, 503, "nobody knows whether this is the latest");
+    let (rows, _) = sql(&two, "drave.allow_partial = off").await;
+    assert_eq!(rows.expect_err("no rows").code().code(), "57P03");
+    // What is missing is said to those who allow that it is.
+    let partial = [&range[..], &[("allow_partial", "true")]].concat();
+    let answer = two.get("/loki/api/v1/query_range", &partial).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let missing = answer.headers["X-Drave-Partial"].to_str().expect("text");
+    let warnings = answer.json()["warnings"].as_array().expect("warnings").len();
+    assert!(warnings > 0 && missing.split(',').count() == warnings, "{missing}: {warnings}");
+    let (rows, notices) = sql(&two, "drave.allow_partial = on").await;
+    assert_eq!((rows.expect("rows"), notices.len()), (0, warnings));
+    assert!(notices[0].starts_with("WARNING 01000 partial answer: shard"), "{notices:?}");
+    // A session has all it has seen.
+    let (rows, notices) =
+        sql(&two, &format!("drave.token = '{token}'; set drave.consistency = 'session'")).await;
+    assert_eq!((rows.expect("rows"), notices), (1, vec![]));
+}
+
+/// How many rows there are for a connection with a setting, and what it is told of that.
+async fn sql(
+    node: &Node,
+    setting: &str,
+) -> (Result<i64, tokio_postgres::error::DbError>, Vec<String>) {
+    use tokio_postgres::{AsyncMessage, NoTls, SimpleQueryMessage};
+    let (host, port) = node.pg().split_once(':').expect("host and port");
+    let settings = format!("host={host} port={port} user=drave dbname=drave");
+    let connected = tokio_postgres::connect(&settings, NoTls).await;
+    let (client, mut connection) = connected.expect("connects");
+    let listening = tokio::spawn(async move {
+        let mut notices = Vec::new();
+        let mut messages =
+            futures::stream::poll_fn(move |context| connection.poll_message(context));
+        while let Some(Ok(message)) = futures::StreamExt::next(&mut messages).await {
+            if let AsyncMessage::Notice(notice) = message {
+                let code = notice.code().code();
+                notices.push(format!("{} {code} {}", notice.severity(), notice.message()));
+            }
+        }
+        notices
+    });
+    client.simple_query(&format!("set {setting}")).await.expect("sets");
+    let rows = client.simple_query("select count(*) from logs").await;
+    drop(client);
+    let notices = listening.await.expect("listens");
+    let rows = rows.map_err(|error| error.as_db_error().expect("an answer").clone());
+    let count = rows.map(|messages| {
+        let row = messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        row.expect("a row").parse().expect("a number")
+    });
+    (count, notices)
 }
 
 /// What `drave serve` says when it does not start: one line.

@@ -19,6 +19,7 @@ mod overload;
 mod pages;
 mod push;
 mod readme;
+mod remote;
 mod restart;
 mod sql;
 mod strangers;

@@ -63,7 +63,8 @@ async fn say_everything(cluster: &Cluster, header: proto::Header) -> Vec<(&'stat
     let parts = [head, proto::propose_part::Part::Command(command(1, 10))];
     let parts = parts.map(|part| proto::ProposePart { part: Some(part) });
     add("propose", client.propose(stream::iter(parts)).await.err());
-    add("read", client.read_index(header.unwrap()).await.err());
+    let asked = proto::ReadIndexRequest { header, groups: vec![header.unwrap().group] };
+    add("read", client.read_index(asked).await.err());
     answers
 }
 

@@ -29,16 +29,16 @@ use crate::model::{Labels, Metadata, Rows};
 pub struct Accumulator {
     leaf: Arc<Leaf>,
     scratch: Scratch,
-    state: State,
+    pub(super) state: State,
 }
 
 /// What the pipeline's entries are added to.
 #[derive(Debug)]
-struct State {
-    leaf: Arc<Leaf>,
-    grid: Grid,
-    table: SeriesTable,
-    store: Store,
+pub(super) struct State {
+    pub(super) leaf: Arc<Leaf>,
+    pub(super) grid: Grid,
+    pub(super) table: SeriesTable,
+    pub(super) store: Store,
     /// Where the last timestamp fell.
     place: Place,
     n_series_max: usize,
@@ -48,7 +48,7 @@ struct State {
 
 /// What is kept, by series.
 #[derive(Debug)]
-enum Store {
+pub(super) enum Store {
     Counts(Vec<Panes<Count>>),
     Sums(Vec<Panes<Sum>>),
     Means(Vec<Panes<Mean>>),
@@ -78,7 +78,7 @@ impl Store {
 }
 
 /// The panes of a series.
-fn panes<C: Cell>(all: &mut Vec<Panes<C>>, series: u32) -> &mut Panes<C> {
+pub(super) fn panes<C: Cell>(all: &mut Vec<Panes<C>>, series: u32) -> &mut Panes<C> {
     let at = series as usize;
     if all.len() <= at {
         all.resize_with(at + 1, Panes::default);
@@ -278,7 +278,7 @@ fn windows<C: Cell>(all: &[Panes<C>], grid: &Grid, value: impl Fn(&C) -> f64) ->
     all.iter().map(|panes| panes.windows(grid, &value)).collect()
 }
 
-fn samples_of(all: &mut Vec<Samples>, series: u32) -> &mut Samples {
+pub(super) fn samples_of(all: &mut Vec<Samples>, series: u32) -> &mut Samples {
     let at = series as usize;
     if all.len() <= at {
         all.resize_with(at + 1, Vec::new);
@@ -363,7 +363,7 @@ impl State {
         Ok(series)
     }
 
-    fn check_limit(&self) -> Result<(), Error> {
+    pub(super) fn check_limit(&self) -> Result<(), Error> {
         if self.table.len() > self.n_series_max {
             return Err(Error::TooManySeries { limit: self.n_series_max });
         }

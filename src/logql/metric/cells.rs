@@ -2,6 +2,8 @@
 //!
 //! Cells are added up in time: a window's cell is its panes' cells merged, first to last.
 
+use super::wire::Wire;
+
 /// What is kept of some samples.
 pub(crate) trait Cell: Copy + Default {
     /// Adds a sample; timestamps may come in any order.
@@ -24,11 +26,24 @@ impl Cell for Count {
     }
 
     fn merge(&mut self, later: &Count) {
-        self.0 += later.0;
+        // What came over the wire may say anything.
+        self.0 = self.0.saturating_add(later.0);
     }
 
     fn is_empty(&self) -> bool {
         self.0 == 0
+    }
+}
+
+impl Wire for Count {
+    const WORDS: usize = 1;
+
+    fn words(&self, out: &mut impl FnMut([u8; 8])) {
+        out(self.0.to_le_bytes());
+    }
+
+    fn of_words(words: &mut impl FnMut() -> [u8; 8]) -> Count {
+        Count(u64::from_le_bytes(words()))
     }
 }
 
@@ -46,12 +61,25 @@ impl Cell for Sum {
     }
 
     fn merge(&mut self, later: &Sum) {
-        self.n += later.n;
+        self.n = self.n.saturating_add(later.n);
         self.sum += later.sum;
     }
 
     fn is_empty(&self) -> bool {
         self.n == 0
+    }
+}
+
+impl Wire for Sum {
+    const WORDS: usize = 2;
+
+    fn words(&self, out: &mut impl FnMut([u8; 8])) {
+        out(self.n.to_le_bytes());
+        out(self.sum.to_le_bytes());
+    }
+
+    fn of_words(words: &mut impl FnMut() -> [u8; 8]) -> Sum {
+        Sum { n: u64::from_le_bytes(words()), sum: f64::from_le_bytes(words()) }
     }
 }
 
@@ -72,7 +100,7 @@ impl Cell for Mean {
             return;
         }
         let before = self.n as f64;
-        self.n += later.n;
+        self.n = self.n.saturating_add(later.n);
         if before == 0.0 {
             self.mean = later.mean;
             return;
@@ -88,6 +116,19 @@ impl Cell for Mean {
 
     fn is_empty(&self) -> bool {
         self.n == 0
+    }
+}
+
+impl Wire for Mean {
+    const WORDS: usize = 2;
+
+    fn words(&self, out: &mut impl FnMut([u8; 8])) {
+        out(self.n.to_le_bytes());
+        out(self.mean.to_le_bytes());
+    }
+
+    fn of_words(words: &mut impl FnMut() -> [u8; 8]) -> Mean {
+        Mean { n: u64::from_le_bytes(words()), mean: f64::from_le_bytes(words()) }
     }
 }
 
@@ -114,11 +155,29 @@ impl Cell for Extremes {
         if self.n == 0 || later.max > self.max || self.max.is_nan() {
             self.max = later.max;
         }
-        self.n += later.n;
+        self.n = self.n.saturating_add(later.n);
     }
 
     fn is_empty(&self) -> bool {
         self.n == 0
+    }
+}
+
+impl Wire for Extremes {
+    const WORDS: usize = 3;
+
+    fn words(&self, out: &mut impl FnMut([u8; 8])) {
+        out(self.n.to_le_bytes());
+        out(self.min.to_le_bytes());
+        out(self.max.to_le_bytes());
+    }
+
+    fn of_words(words: &mut impl FnMut() -> [u8; 8]) -> Extremes {
+        Extremes {
+            n: u64::from_le_bytes(words()),
+            min: f64::from_le_bytes(words()),
+            max: f64::from_le_bytes(words()),
+        }
     }
 }
 
@@ -156,11 +215,29 @@ impl Cell for Moments {
         let delta = later.mean - self.mean;
         self.mean += delta * (other / (own + other));
         self.squares += later.squares + delta * delta * (own * other / (own + other));
-        self.n += later.n;
+        self.n = self.n.saturating_add(later.n);
     }
 
     fn is_empty(&self) -> bool {
         self.n == 0
+    }
+}
+
+impl Wire for Moments {
+    const WORDS: usize = 3;
+
+    fn words(&self, out: &mut impl FnMut([u8; 8])) {
+        out(self.n.to_le_bytes());
+        out(self.mean.to_le_bytes());
+        out(self.squares.to_le_bytes());
+    }
+
+    fn of_words(words: &mut impl FnMut() -> [u8; 8]) -> Moments {
+        Moments {
+            n: u64::from_le_bytes(words()),
+            mean: f64::from_le_bytes(words()),
+            squares: f64::from_le_bytes(words()),
+        }
     }
 }
 
@@ -198,10 +275,28 @@ impl Cell for Edges {
         if self.n == 0 || later.last.0 >= self.last.0 {
             self.last = later.last;
         }
-        self.n += later.n;
+        self.n = self.n.saturating_add(later.n);
     }
 
     fn is_empty(&self) -> bool {
         self.n == 0
+    }
+}
+
+impl Wire for Edges {
+    const WORDS: usize = 5;
+
+    fn words(&self, out: &mut impl FnMut([u8; 8])) {
+        out(self.n.to_le_bytes());
+        for (timestamp, value) in [self.first, self.last] {
+            out(timestamp.to_le_bytes());
+            out(value.to_le_bytes());
+        }
+    }
+
+    fn of_words(words: &mut impl FnMut() -> [u8; 8]) -> Edges {
+        let n = u64::from_le_bytes(words());
+        let mut sample = || (i64::from_le_bytes(words()), f64::from_le_bytes(words()));
+        Edges { n, first: sample(), last: sample() }
     }
 }

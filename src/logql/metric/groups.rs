@@ -101,6 +101,30 @@ impl SeriesTable {
         number
     }
 
+    /// The keys, by number.
+    pub(crate) fn keys(&self) -> Vec<&[u8]> {
+        let mut keys: Vec<&[u8]> = vec![&[]; self.labels.len()];
+        for (key, number) in &self.numbers {
+            keys[*number as usize] = key;
+        }
+        keys
+    }
+
+    /// The series with a key that a table with the same grouping has, somewhere else. Nothing where
+    /// no table has such a key. `text` gives the text of a name.
+    pub(crate) fn of_wire<'n>(
+        &mut self,
+        key: &[u8],
+        by: &GroupBy,
+        text: impl Fn(Name) -> &'n str,
+    ) -> Option<u32> {
+        if let Some(number) = self.numbers.get(key) {
+            return Some(*number);
+        }
+        let labels = labels_of(key, by, text)?;
+        Some(self.of_key(key, || labels))
+    }
+
     /// Takes over the series of another table; gives their numbers here.
     pub(crate) fn merge(&mut self, other: SeriesTable) -> Vec<u32> {
         let mut numbers = vec![0; other.labels.len()];
@@ -110,6 +134,26 @@ impl SeriesTable {
         }
         numbers
     }
+}
+
+/// The labels that a key stands for.
+fn labels_of<'n>(key: &[u8], by: &GroupBy, text: impl Fn(Name) -> &'n str) -> Option<Labels> {
+    let mut texts = Vec::new();
+    for part in key.split_inclusive(|byte| *byte == END) {
+        let Some((&END, part)) = part.split_last() else { return None };
+        texts.push(std::str::from_utf8(part).ok()?);
+    }
+    let pairs: Vec<(&str, &str)> = match by {
+        GroupBy::Nothing if texts.is_empty() => Vec::new(),
+        GroupBy::Only(names) if names.len() == texts.len() => {
+            names.iter().map(|name| text(*name)).zip(texts).collect()
+        }
+        GroupBy::AllBut(_) if texts.len().is_multiple_of(2) => {
+            texts.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
+        }
+        GroupBy::Nothing | GroupBy::Only(_) | GroupBy::AllBut(_) => return None,
+    };
+    Labels::from_pairs(pairs).ok()
 }
 
 fn push(key: &mut Vec<u8>, name: &str, value: &str) {

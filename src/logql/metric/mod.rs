@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Reading order: [`steps`] (windows and panes), [`cells`] and [`panes`] (what is kept), [`groups`]
-//! (which series), [`leaf`], [`accumulate`], then [`plan`].
+//! (which series), [`leaf`], [`accumulate`], [`wire`], then [`plan`].
 
 mod accumulate;
 mod binary;
@@ -21,12 +21,14 @@ mod points;
 mod samples;
 mod steps;
 mod vector;
+mod wire;
 
 pub use accumulate::Accumulator;
 pub use leaf::Leaf;
 pub use plan::{Evaluated, Plan};
 pub use points::{Points, Series};
 pub use steps::Steps;
+pub use wire::{Piece, PieceError};
 
 use crate::model::Labels;
 

@@ -9,6 +9,7 @@
 //! text: `labels->>'pod'` reads what has no column of its own.
 
 mod ordered;
+pub(super) mod remote;
 mod rows;
 
 use std::collections::{BTreeMap, HashSet};
@@ -17,11 +18,12 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use drave_sql::{BatchStream, ScanRequest, Source, SourceError, Table, async_trait};
+use drave_sql::{BatchStream, Notice, ScanRequest, Source, SourceError, Table, async_trait};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use super::PARTIALS_MAX;
+use crate::cluster::consistency::Consistency;
 use crate::model::{Labels, Selector, Tenant, Timestamp};
 use crate::scan::{self, Order, Request, Scanner, Selection, Snapshot, Stats};
 use ordered::First;
@@ -61,9 +63,32 @@ impl Source for LogsSource {
     }
 
     async fn open(&self, tenant: &str) -> Result<Arc<dyn Table>, SourceError> {
+        self.open_as(tenant, &drave_sql::Reading::default()).await
+    }
+
+    async fn open_as(
+        &self,
+        tenant: &str,
+        reading: &drave_sql::Reading,
+    ) -> Result<Arc<dyn Table>, SourceError> {
         let tenant = Tenant::parse(tenant).map_err(|_| SourceError::NoDatabase(tenant.into()))?;
-        let snapshot = self.scanner.snapshot(&tenant).await.map_err(explain)?;
-        Ok(Arc::new(LogsTable::new(self.scanner.clone(), snapshot)))
+        let consistency = match reading.consistency.as_str() {
+            "stale" => Consistency::Stale(reading.max_staleness),
+            "session" if reading.token.is_empty() => {
+                let text = "drave.consistency = 'session' needs drave.token: what X-Drave-Commit \
+                            said";
+                return Err(SourceError::Limit(text.into()));
+            }
+            "session" => Consistency::session(&reading.token).map_err(SourceError::Limit)?,
+            _ => Consistency::Linearizable,
+        };
+        let scanner =
+            self.scanner.at(scan::Reading { consistency, allow_partial: reading.allow_partial });
+        let snapshot = scanner.snapshot(&tenant).await.map_err(explain)?;
+        let everything = Selection::Selector(Selector::default());
+        let all_time = Timestamp::MIN..Timestamp::MAX;
+        let streams = scanner.streams(&snapshot, &everything, &all_time).await;
+        Ok(Arc::new(LogsTable::new(scanner, snapshot, streams.map_err(explain)?)))
     }
 }
 
@@ -90,9 +115,7 @@ enum Column {
 }
 
 impl LogsTable {
-    fn new(scanner: Scanner, snapshot: Snapshot) -> LogsTable {
-        let everything = Selection::Selector(Selector::default());
-        let streams = snapshot.streams(&everything, &(Timestamp::MIN..Timestamp::MAX));
+    fn new(scanner: Scanner, snapshot: Snapshot, streams: Vec<Labels>) -> LogsTable {
         let mut columns = vec![Column::Timestamp, Column::Line, Column::StreamId, Column::Level];
         columns.extend(common_labels(&streams).into_iter().map(Column::Label));
         columns.extend([Column::Labels, Column::Metadata]);
@@ -177,6 +200,19 @@ impl Table for LogsTable {
             .expect("one value per stream and column")
     }
 
+    fn notices(&self) -> Vec<Notice> {
+        let report = self.scanner.report();
+        let missing = report.missing().into_iter().map(|(shard, why)| {
+            Notice::Partial(format!("partial answer: shard {shard} is missing: {why}"))
+        });
+        let staleness = report.staleness().filter(|staleness| !staleness.is_zero());
+        let staleness = staleness.map(|staleness| {
+            let seconds = staleness.as_secs_f64();
+            Notice::Told(format!("everything acknowledged {seconds:.3} s ago was read"))
+        });
+        missing.chain(staleness).collect()
+    }
+
     fn scan(&self, request: ScanRequest) -> Result<BatchStream, SourceError> {
         let columns: Vec<Column> =
             request.projection.iter().map(|at| self.columns[*at].clone()).collect();
@@ -254,9 +290,11 @@ fn explain(error: scan::Error) -> SourceError {
         scan::Error::Shard(_) | scan::Error::Object(_) => {
             SourceError::Unavailable(error.to_string())
         }
-        scan::Error::Chunk { .. } | scan::Error::Batch { .. } => {
-            SourceError::Internal(error.to_string())
-        }
+        scan::Error::Bad(message) => SourceError::Limit(message),
+        scan::Error::Chunk { .. }
+        | scan::Error::Batch { .. }
+        | scan::Error::Damaged { .. }
+        | scan::Error::Foreign(_) => SourceError::Internal(error.to_string()),
     }
 }
 

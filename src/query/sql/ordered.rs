@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::compute::{concat_batches, take_record_batch};
+use bytes::Bytes;
 
+use super::remote::{self, Found};
 use super::rows::{Reader, ReaderError, filter};
 use crate::model::{Labels, Rows, Timestamp};
-use crate::scan::{Columns, Needles, Visit};
+use crate::scan::remote::{Malformed, Work};
+use crate::scan::{self, Columns, Needles, Visit};
 
 /// Rows that wait to be sorted: some multiple of the limit, so that sorting is rare.
 const WAITING_FACTOR: usize = 4;
@@ -63,7 +66,29 @@ impl Visit for First {
     }
 
     fn rows(&self, found: &mut Vec<Piece>, stream: &Labels, rows: Rows) -> Result<(), ReaderError> {
-        let rows = filter(rows, &self.reader.text);
+        self.keep(found, stream, filter(rows, &self.reader.text))
+    }
+
+    fn work(&self) -> Option<Work> {
+        Some(self.reader.asked(Some(self.limit)))
+    }
+
+    fn part(&self, found: &mut Vec<Piece>, part: Bytes) -> Result<(), ReaderError> {
+        match remote::read(part)? {
+            Found::Rows(streams) => {
+                streams.into_iter().try_for_each(|(stream, rows)| self.keep(found, &stream, rows))
+            }
+            Found::Total(_) | Found::Counts(_) => {
+                let what = Malformed("counts where rows are wanted");
+                Err(scan::Error::Foreign(what).into())
+            }
+        }
+    }
+}
+
+impl First {
+    /// Keeps what can be among the first of rows in the order of time.
+    fn keep(&self, found: &mut Vec<Piece>, stream: &Labels, rows: Rows) -> Result<(), ReaderError> {
         let mut keep: Vec<usize> =
             (0..rows.len()).filter(|row| !self.is_beyond(rows.timestamps[*row])).collect();
         if self.newest_first {

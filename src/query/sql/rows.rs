@@ -10,12 +10,16 @@ use arrow::array::{
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
+use bytes::Bytes;
+use drave_proto::scan::Detail;
 use drave_sql::{SourceError, TextFilter};
 use memchr::memmem;
 
+use super::remote::{self, Found};
 use super::{Column, explain};
 use crate::model::level::DETECTED_LEVEL;
 use crate::model::{Labels, Lines, Metadata, Rows};
+use crate::scan::remote::Work;
 use crate::scan::{self, BlockMeta, Columns, Needles, Visit};
 
 /// Makes record batches of rows.
@@ -44,6 +48,23 @@ impl Reader {
     fn count_only(&self, n_rows: usize) -> Result<RecordBatch, ArrowError> {
         let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), Vec::new(), &options)
+    }
+
+    /// What another node is told to do of this.
+    pub(super) fn asked(&self, first: Option<usize>) -> Work {
+        let has = |column: &Column| self.columns.contains(column);
+        let want = Columns {
+            lines: has(&Column::Line),
+            metadata: has(&Column::Level) || has(&Column::Metadata),
+        };
+        let detail = if has(&Column::Timestamp) || want.lines || want.metadata || first.is_some() {
+            Detail::Each
+        } else if self.columns.is_empty() {
+            Detail::Total
+        } else {
+            Detail::PerStream
+        };
+        Work::Rows(remote::asked(detail, want, &self.text, first))
     }
 
     pub(super) fn batch(&self, stream: &Labels, rows: &Rows) -> Result<RecordBatch, ArrowError> {
@@ -91,6 +112,29 @@ impl Visit for Reader {
             }
             _ => false,
         }
+    }
+
+    fn work(&self) -> Option<Work> {
+        Some(self.asked(None))
+    }
+
+    fn part(&self, partial: &mut Vec<RecordBatch>, part: Bytes) -> Result<(), ReaderError> {
+        match remote::read(part)? {
+            Found::Total(n) => partial.push(self.count_only(n)?),
+            Found::Counts(counts) => {
+                for (stream, n) in counts {
+                    // Nothing but their number is looked at.
+                    let rows = Rows { timestamps: vec![0; n], ..Rows::default() };
+                    partial.push(self.batch(&stream, &rows)?);
+                }
+            }
+            Found::Rows(streams) => {
+                for (stream, rows) in streams {
+                    partial.push(self.batch(&stream, &rows)?);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn rows(

@@ -1,0 +1,118 @@
+//! Read indexes of groups that another node leads, asked together.
+//!
+//! In come groups, each with a place for its answer; out goes one call for all that were asked for
+//! at nearly the same time, whose answers come back one by one: a group whose leader is lost holds
+//! up nobody else.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use drave_proto::raft as proto;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::error::ReadError;
+use crate::gather;
+use crate::peers::{ASK_TIME_MAX, FORWARD_TIME_MAX, Line, Peers};
+
+type Index = Result<u64, ReadError>;
+type Answer = oneshot::Sender<Index>;
+
+/// Reads that wait for the next call to one peer.
+#[derive(Default)]
+pub(crate) struct Asks(Mutex<Vec<(u32, Answer)>>);
+
+impl Asks {
+    /// Takes part in the next call; whether the caller has to start it.
+    fn join(&self, group: u32, answer: Answer) -> bool {
+        let mut asks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        asks.push((group, answer));
+        asks.len() == 1
+    }
+
+    fn take(&self) -> BTreeMap<u32, Vec<Answer>> {
+        let asks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut groups: BTreeMap<u32, Vec<Answer>> = BTreeMap::new();
+        for (group, answer) in asks {
+            groups.entry(group).or_default().push(answer);
+        }
+        groups
+    }
+}
+
+impl Peers {
+    /// An index of a group that covers everything acknowledged before this call, asked from `peer`,
+    /// which should lead the group. Says nothing of what is applied where.
+    pub async fn read_index(&self, peer: u64, group: u32) -> Result<u64, ReadError> {
+        let (answer, index) = oneshot::channel();
+        if self.peer(peer).asks.join(group, answer) {
+            // Not in the caller's task: the call serves others, too, and the caller may go away.
+            tokio::spawn(self.clone().ask_indexes(peer));
+        }
+        let failed = |reason: &str| ReadError {
+            group,
+            leader: None,
+            reason: format!("node {peer}: {reason}"),
+        };
+        match timeout(FORWARD_TIME_MAX, index).await {
+            Ok(Ok(index)) => index,
+            Ok(Err(_)) => Err(failed("it did not answer for the group")),
+            Err(_) => Err(failed("no answer in time")),
+        }
+    }
+
+    async fn ask_indexes(self, peer: u64) {
+        gather::company().await;
+        // From here on whoever asks starts another call.
+        let mut asked = self.peer(peer).asks.take();
+        if let Err(reason) = self.call_indexes(peer, &mut asked).await {
+            for (group, answers) in asked {
+                let reason = format!("node {peer}: {reason}");
+                tell(answers, &Err(ReadError { group, leader: None, reason }));
+            }
+        }
+    }
+
+    /// Tells whoever asked, until the answers end or the time is up.
+    async fn call_indexes(
+        &self,
+        peer: u64,
+        asked: &mut BTreeMap<u32, Vec<Answer>>,
+    ) -> Result<(), String> {
+        use proto::read_index_reply::Result as Reply;
+        let deadline = Instant::now() + FORWARD_TIME_MAX;
+        let request = proto::ReadIndexRequest {
+            header: Some(self.header(peer, 0, 0)),
+            groups: asked.keys().copied().collect(),
+        };
+        let mut client =
+            self.client(peer, Line::Forward).map_err(|error| error.reason().to_owned())?;
+        let replies = self.answer(peer, ASK_TIME_MAX, client.read_index(request)).await;
+        let mut replies = replies.map_err(|error| error.reason().to_owned())?;
+        while !asked.is_empty() {
+            let next = timeout_at(deadline, replies.message()).await;
+            let next = next.map_err(|_| "no answer in time")?;
+            let next = next.map_err(|status| self.failed(peer, &status).reason().to_owned())?;
+            let next = next.ok_or("it did not answer for the group")?;
+            for proto::ReadIndexReply { group, result } in next.replies {
+                let failed = |leader, reason| Err(ReadError { group, leader, reason });
+                let index = match result {
+                    Some(Reply::Index(index)) => Ok(index),
+                    Some(Reply::NotDone(why)) => {
+                        failed((why.leader != 0).then_some(why.leader), why.reason)
+                    }
+                    None => failed(None, format!("node {peer} gave an empty answer")),
+                };
+                tell(asked.remove(&group).unwrap_or_default(), &index);
+            }
+            asked.retain(|_, answers| answers.iter().any(|answer| !answer.is_closed()));
+        }
+        Ok(())
+    }
+}
+
+fn tell(answers: Vec<Answer>, index: &Index) {
+    for answer in answers {
+        let _ = answer.send(index.clone());
+    }
+}
