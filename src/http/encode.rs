@@ -5,12 +5,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use crate::logql::ast;
 use crate::model::{Labels, Timestamp};
 use crate::query::logs::{EntryLabels, LogAnswer, LogEntry, by_labels};
 use crate::query::metric::{MetricAnswer, Series};
@@ -85,6 +87,20 @@ pub(super) fn streams(
     respond(JSON_UTF8, out)
 }
 
+/// The answer where nothing of what was asked for may be seen.
+pub(super) fn nothing(query: &ast::Query, instant: bool) -> Response {
+    let stats = Arc::default();
+    let cost = Cost { stats: &stats, elapsed: Duration::ZERO, n_entries: 0 };
+    match query {
+        ast::Query::Log(_) => {
+            let answer = LogAnswer { entries: Vec::new(), stats: Arc::clone(&stats) };
+            streams(&answer, false, None, &cost)
+        }
+        ast::Query::Metric(_) if instant => numbers(&MetricAnswer::Vector(Vec::new()), None, &cost),
+        ast::Query::Metric(_) => numbers(&MetricAnswer::Matrix(Vec::new()), None, &cost),
+    }
+}
+
 fn entry(out: &mut String, entry: &LogEntry, categorize: bool) {
     let _ = write!(out, "[\"{}\",", entry.timestamp.nanos());
     text(out, &entry.line);
@@ -109,8 +125,14 @@ pub(super) fn entry_labels(out: &mut String, labels: &EntryLabels) {
 }
 
 /// Numbers: a matrix, a vector or a scalar.
-pub(super) fn numbers(answer: &MetricAnswer, cost: &Cost<'_>) -> Response {
-    let mut out = String::from(r#"{"status":"success","data":{"resultType":"#);
+pub(super) fn numbers(answer: &MetricAnswer, warning: Option<&str>, cost: &Cost<'_>) -> Response {
+    let mut out = String::from(r#"{"status":"success","#);
+    if let Some(warning) = warning {
+        out.push_str(r#""warnings":["#);
+        text(&mut out, warning);
+        out.push_str("],");
+    }
+    out.push_str(r#""data":{"resultType":"#);
     match answer {
         MetricAnswer::Matrix(series) => {
             out.push_str(r#""matrix","result":["#);

@@ -31,7 +31,11 @@ async fn streams(
     if selectors.is_empty() {
         selectors.push(Selector::default());
     }
-    let snapshot = api.scanner(params)?.snapshot(&tenant).await.map_err(query::scan_error)?;
+    let limits = api.limits(&tenant);
+    let visible = limits.visible(&range, telemetry::now());
+    let Some(range) = visible else { return Ok(Vec::new()) };
+    let snapshot =
+        api.scanner(params, &limits)?.snapshot(&tenant).await.map_err(query::scan_error)?;
     let mut streams = Vec::new();
     for selector in selectors {
         streams.extend(snapshot.streams(&Selection::Selector(selector), &range));

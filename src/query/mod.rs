@@ -5,6 +5,7 @@
 //! SQL front end reads. All go through [`crate::scan`], so a row is there for all or for none.
 
 pub mod detected;
+pub mod gate;
 pub mod logs;
 pub mod metric;
 pub mod pages;
@@ -12,6 +13,9 @@ pub mod patterns;
 pub mod sql;
 pub mod tail;
 pub mod volume;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::logql;
 use crate::scan;
@@ -25,9 +29,30 @@ pub enum Error {
     /// Series of a binary operator do not find each other.
     #[error("{0}")]
     Matching(String),
+    /// One query may not hold so much: the user can ask for less.
+    #[error(
+        "the query needs more than {} MiB for {what}: \
+         narrow the selector or the time range, lower the limit, or aggregate",
+        bytes_max >> 20
+    )]
+    TooLarge {
+        /// What it would hold.
+        what: &'static str,
+        /// How much of that it may.
+        bytes_max: usize,
+    },
+    /// Other queries hold the memory that it needs.
+    #[error("the node's memory for queries is in use: ask again later, or raise memory.queries")]
+    NoMemory,
     /// The data cannot be read now.
     #[error(transparent)]
     Scan(#[from] scan::Error),
+}
+
+impl From<scan::Full> for Error {
+    fn from(_: scan::Full) -> Error {
+        Error::NoMemory
+    }
 }
 
 impl From<logql::Error> for Error {
@@ -39,3 +64,12 @@ impl From<logql::Error> for Error {
 /// Partial results of a scan that may wait to be joined: enough that tasks do not wait, few
 /// enough that they stay small beside what the tasks themselves hold.
 const PARTIALS_MAX: usize = 4;
+
+/// Lets pipelines that still run on the pool break off when whoever waits for them goes.
+struct StopsWhenDropped(Arc<AtomicBool>);
+
+impl Drop for StopsWhenDropped {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

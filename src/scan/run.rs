@@ -5,8 +5,8 @@
 //! looked at; they go to a bounded channel, and whoever reads it joins them. A scan draws its memory before it reads and waits while
 //! others hold it; it draws once per shard, so two scans cannot wait for each other for ever.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
@@ -174,7 +174,7 @@ impl Scanner {
             return Ok(());
         }
         let task_bytes = if order == Order::Any { TASK_BYTES } else { TASK_BYTES_ORDERED };
-        let at_once = self.pool.n_places();
+        let at_once = self.pool.n_places().min(self.tasks_max);
         let needed = plan.memory_bytes(at_once as u64, task_bytes);
         let _memory = self.memory.draw(needed).await;
 
@@ -184,9 +184,11 @@ impl Scanner {
         Stats::add(&stats.head_batches, plan.head.batches.len() as u64);
         let plan = Arc::new(plan);
         let head = Arc::new(head::decode(&self.pool, &plan).await?);
+        // Goes away with this future: who asked may have gone, and nobody would read the rest.
+        let asked = Arc::new(());
         let tasks = into_tasks(units, task_bytes).into_iter().map(|units| {
             let (plan, head, visitor) = (Arc::clone(&plan), Arc::clone(&head), visitor.clone());
-            self.task(plan, head, units, visitor, Arc::clone(stats))
+            self.task(plan, head, units, visitor, Arc::clone(stats), Arc::downgrade(&asked))
         });
         let tasks: Vec<_> = tasks.collect();
         let mut tasks = futures::stream::iter(tasks).buffer_unordered(at_once);
@@ -227,18 +229,24 @@ impl Scanner {
         mut units: Vec<Unit>,
         visitor: Arc<V>,
         stats: Arc<Stats>,
+        asked: Weak<()>,
     ) -> Result<V::Partial, V::Error> {
         units.retain(|unit| visitor.wants(unit.span()));
         let fetched = read::fetch(&self.objects, &plan, &units).await?;
         Stats::add(&stats.object_bytes, fetched.bytes);
         Stats::add(&stats.object_reads, fetched.reads);
+        let metrics = Arc::clone(&self.metrics);
         self.pool
             .run(move || {
                 let mut partial = visitor.start();
                 for unit in units {
+                    if asked.strong_count() == 0 {
+                        break;
+                    }
                     if !visitor.wants(unit.span()) {
                         continue;
                     }
+                    metrics.read_bytes.inc_by(unit.raw_bytes);
                     Stats::add(&stats.blocks_read, unit.blocks.len() as u64);
                     let matches = |lines: &Lines| visitor.matches(lines);
                     let head = head.of(unit.stream);

@@ -12,6 +12,7 @@ mod detected;
 mod dev;
 mod faults;
 mod index;
+mod limits;
 mod otlp;
 mod pages;
 mod push;
