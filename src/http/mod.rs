@@ -10,6 +10,7 @@ mod encode;
 mod error;
 mod export;
 mod gate;
+mod gzip;
 mod index;
 mod legacy;
 mod listen;
@@ -133,7 +134,11 @@ pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/loki/api/v1/push", post(push::push))
         .route("/otlp/v1/logs", post(otlp::push))
-        .merge(reads().route_layer(from_fn_with_state(Arc::clone(&api), gate::in_time)))
+        .merge(
+            reads()
+                .route_layer(from_fn_with_state(Arc::clone(&api), gate::in_time))
+                .route_layer(from_fn_with_state(Arc::clone(&api), gzip::encode)),
+        )
         .route("/loki/api/v1/format_query", get(query::format).post(query::format))
         .merge(tail::routes())
         .merge(absent::routes())
