@@ -202,6 +202,9 @@ pub(super) fn stats(out: &mut String, cost: &Cost<'_>) {
     let seconds = cost.elapsed.as_secs_f64().max(1e-9);
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let per_second = |n: u64| n as f64 / seconds;
+    let seconds_of = |phase: &std::sync::atomic::AtomicU64| {
+        Duration::from_nanos(phase.load(Ordering::Relaxed)).as_secs_f64()
+    };
     let body = serde_json::json!({
         "summary": {
             "bytesProcessedPerSecond": per_second(bytes).round(),
@@ -219,11 +222,20 @@ pub(super) fn stats(out: &mut String, cost: &Cost<'_>) {
         },
         "drave": {
             "chunks": of(&stats.chunks),
+            "blocksPruned": of(&stats.blocks_pruned),
             "blocksFromMetadata": of(&stats.blocks_skipped),
             "blocksRead": of(&stats.blocks_read),
+            "unitsUnmatched": of(&stats.units_unmatched),
             "headBatches": of(&stats.head_batches),
             "objectBytes": of(&stats.object_bytes),
             "objectReads": of(&stats.object_reads),
+            "phases": {
+                "plan": seconds_of(&stats.phases.plan),
+                "wait": seconds_of(&stats.phases.wait),
+                "head": seconds_of(&stats.phases.head),
+                "fetch": seconds_of(&stats.phases.fetch),
+                "compute": seconds_of(&stats.phases.compute),
+            },
         },
     });
     let _ = write!(out, ",\"stats\":{body}");

@@ -40,7 +40,7 @@ pub use crate::chunk::{BlockMeta, Columns};
 pub use gathered::{Full, Gathered};
 pub use indexes::Indexes;
 pub use prune::{Plan, Unit};
-pub use run::{Stats, Visit};
+pub use run::{Phases, Stats, Visit};
 
 /// Why a scan could not give all it was asked for. It never gives a part in silence.
 #[derive(Debug, thiserror::Error)]

@@ -109,6 +109,19 @@ async fn heads_and_chunks_and_shards_give_one_answer() {
     assert_eq!(many.get("/flush", &[]).await.status, 204);
     same(&answers(&many).await, &from_heads, "from chunks");
 
+    // The answer says what it took: where, how much, how long.
+    let params =
+        [("query", r#"{app="a3"} |= "nowhere""#), ("start", "1700000000"), ("end", "1700007200")];
+    let stats = many.get("/loki/api/v1/query_range", &params).await.json()["data"]["stats"].clone();
+    let number = |name: &str| stats["drave"][name].as_u64().expect(name);
+    assert!(number("blocksPruned") > 0, "the other streams: {stats}");
+    assert!(number("blocksRead") > 0 && number("objectReads") > 0 && number("objectBytes") > 0);
+    assert_eq!(number("blocksRead"), number("unitsUnmatched"), "no line matches: {stats}");
+    for phase in ["plan", "wait", "head", "fetch", "compute"] {
+        assert!(stats["drave"]["phases"][phase].is_f64(), "no {phase} in {stats}");
+    }
+    assert!(stats["drave"]["phases"]["compute"].as_f64() > Some(0.0), "{stats}");
+
     let one = Node::with_config("shard:\n  count: 1\n").await;
     push(&one, &pushes[0]).await;
     assert_eq!(one.get("/flush", &[]).await.status, 204);
