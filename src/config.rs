@@ -4,6 +4,8 @@
 //! key is an error with a suggestion; blocks that Loki has and drave does not need are accepted
 //! and named in one warning. `${VAR}` and `${VAR:-default}` are expanded always.
 
+pub mod runtime;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::limits::{ByteSize, Limits, Span};
 use crate::objects;
+
+use runtime::RuntimeConfig;
 
 /// Blocks of a Loki file that have no meaning here. Accepted, so that people can bring their file.
 const UNUSED_BLOCKS: &[&str] = &[
@@ -44,7 +48,6 @@ const UNUSED_BLOCKS: &[&str] = &[
     "tracing",
     "ingest_limits",
     "kafka_config",
-    "runtime_config",
     "table_manager",
     "no_auth_tenant",
     "ballast_bytes",
@@ -60,15 +63,7 @@ const UNUSED_LIMITS: &[&str] = &[
     "max_streams_per_user",
     "use_owned_stream_count",
     "increment_duplicate_timestamp",
-    "max_query_range",
-    "max_query_lookback",
-    "query_timeout",
-    "required_labels",
-    "minimum_labels_number",
-    "blocked_queries",
-    "max_query_bytes_read",
     "max_querier_bytes_read",
-    "max_query_parallelism",
     "tsdb_max_query_parallelism",
     "split_queries_by_interval",
     "split_metadata_queries_by_interval",
@@ -119,6 +114,8 @@ pub struct Config {
     pub memory: Memory,
     /// What a tenant may do.
     pub limits_config: Limits,
+    /// Where limits of single tenants are, which may change while the node runs.
+    pub runtime_config: RuntimeConfig,
     /// Whose answer to give where drave differs from Loki on purpose.
     pub compat: Compat,
 }
@@ -294,6 +291,7 @@ impl Default for Config {
             storage: Storage::default(),
             memory: Memory::default(),
             limits_config: Limits::default(),
+            runtime_config: RuntimeConfig::default(),
             compat: Compat::default(),
         }
     }

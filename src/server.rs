@@ -17,10 +17,12 @@ use crate::chunk::{Codec, WriteOptions};
 use crate::cluster::gate::{self, Gate};
 use crate::cluster::peer::{About, Door};
 use crate::cluster::{Cluster, GroupMetrics, form};
+use crate::config::runtime::follow;
 use crate::config::{self, Config};
 use crate::http;
 use crate::lifecycle::{self, Lifecycle};
 use crate::model::limits::ByteSize;
+use crate::model::overrides::Overrides;
 use crate::objects::Objects;
 use crate::pool::Pool;
 use crate::query::remote::Answers;
@@ -137,6 +139,10 @@ impl Running {
         let peers = listen(config.peer_listen()?, "peers", "--peer-listen")?;
         let addresses = addresses(&http, &pg, &peers);
         let objects = config.objects();
+        let (overrides, unused) = config.runtime_config.read(&config.limits_config)?;
+        if !unused.is_empty() {
+            warn!(keys = unused.join(", "), "accepted but unused in the runtime file");
+        }
         let form_options = form_options(config, &addresses)?;
 
         let (formed, peers) = {
@@ -175,15 +181,24 @@ impl Running {
         tasks.extend(looking_after);
         let indexes = Indexes::new(config.memory.chunk_indexes.len());
         let memory = config.memory.queries.0;
-        let scanner = Scanner::new(cluster.clone(), objects, indexes, pool.clone(), memory);
+        let scanner =
+            Scanner::new(cluster.clone(), objects, indexes, pool.clone(), memory, &metrics);
 
         cluster.answers(Arc::new(Answers::new(scanner.clone())));
 
         let source = LogsSource::new(scanner.clone(), config.auth_enabled);
         let pg = TcpListener::from_std(pg)?;
         tasks.push(tokio::spawn(serve_sql(pg, source, sql_options(config), stopped.clone())));
+        let limits = {
+            let (limits, now) = watch::channel(Arc::new(overrides));
+            let (runtime, everybody) = (&config.runtime_config, &config.limits_config);
+            let (runtime, everybody) = (runtime.clone(), everybody.clone());
+            let (metrics, stopped) = (Arc::clone(&metrics), stopped.clone());
+            tasks.push(tokio::spawn(follow(runtime, everybody, limits, metrics, stopped)));
+            now
+        };
         let api = http::Api::new(
-            http_options(config),
+            http_options(config, limits),
             cluster.clone(),
             scanner,
             lifecycle,
@@ -364,10 +379,10 @@ fn sql_options(config: &Config) -> drave_sql::Options {
     }
 }
 
-fn http_options(config: &Config) -> http::Options {
+fn http_options(config: &Config, limits: watch::Receiver<Arc<Overrides>>) -> http::Options {
     http::Options {
         auth_enabled: config.auth_enabled,
-        limits: Arc::new(config.limits_config.clone()),
+        limits,
         body_bytes_max: config.server.max_recv_msg_size.len(),
         push_bytes_max: config.memory.pushes.max(ByteSize(1 << 20)).len(),
         tenant_push_bytes_max: match config.auth_enabled {

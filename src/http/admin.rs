@@ -32,13 +32,17 @@ const RINGS: [&str; 10] = [
 ];
 
 /// The limits that Grafana's Drilldown app looks at.
-const DRILLDOWN_LIMITS: [&str; 8] = [
+const DRILLDOWN_LIMITS: [&str; 12] = [
     "discover_log_levels",
     "discover_service_name",
     "max_entries_limit_per_query",
     "max_line_size_truncate",
+    "max_query_bytes_read",
     "max_query_length",
+    "max_query_lookback",
+    "max_query_range",
     "max_query_series",
+    "query_timeout",
     "volume_enabled",
     "volume_max_series",
 ];

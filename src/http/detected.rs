@@ -47,10 +47,18 @@ async fn labels(
         None => Selector::default(),
         Some(_) => index::selector(&params)?,
     };
-    let scanner = api.scanner(&params)?;
+    let limits = api.limits(&tenant);
+    let scanner = api.scanner(&params, &limits)?;
     let snapshot = scanner.snapshot(&tenant).await.map_err(query::scan_error)?;
-    let streams = scanner.streams(&snapshot, &Selection::Selector(selector), &range).await;
-    let streams = streams.map_err(query::scan_error)?;
+    let visible = limits.visible(&range, telemetry::now());
+    let selection = Selection::Selector(selector);
+    let streams = match visible {
+        None => Vec::new(),
+        Some(range) => {
+            let streams = scanner.streams(&snapshot, &selection, &range).await;
+            streams.map_err(query::scan_error)?
+        }
+    };
     let labels = detected::labels(&streams);
     if labels.is_empty() {
         return Ok(respond(JSON, "{}\n".into()));
@@ -150,6 +158,7 @@ async fn entries(api: &Api, headers: &HeaderMap, params: &Params) -> Result<Vec<
             return Err(Error::bad_request("only log selector is supported"));
         }
     };
+    let range = limits.visible(&range, now).unwrap_or(range.end..range.end);
     let wanted = logs::Params {
         range,
         limit: limit as usize,
@@ -157,6 +166,6 @@ async fn entries(api: &Api, headers: &HeaderMap, params: &Params) -> Result<Vec<
         interval: std::time::Duration::ZERO,
         now,
     };
-    let answer = logs::run(&api.scanner(params)?, &tenant, &log, &wanted).await;
+    let answer = logs::run(&api.scanner(params, &limits)?, &tenant, &log, &wanted).await;
     Ok(answer.map_err(|error| api.explain(error))?.entries)
 }

@@ -5,12 +5,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use crate::logql::ast;
 use crate::model::{Labels, Timestamp};
 use crate::query::logs::{EntryLabels, LogAnswer, LogEntry, by_labels};
 use crate::query::metric::{MetricAnswer, Series};
@@ -89,6 +91,20 @@ pub(super) fn streams(
     respond(JSON_UTF8, out)
 }
 
+/// The answer where nothing of what was asked for may be seen.
+pub(super) fn nothing(query: &ast::Query, instant: bool) -> Response {
+    let stats = Arc::default();
+    let cost = Cost { stats: &stats, elapsed: Duration::ZERO, n_entries: 0 };
+    match query {
+        ast::Query::Log(_) => {
+            let answer = LogAnswer { entries: Vec::new(), stats: Arc::clone(&stats) };
+            streams(&answer, false, None, &cost)
+        }
+        ast::Query::Metric(_) if instant => numbers(&MetricAnswer::Vector(Vec::new()), None, &cost),
+        ast::Query::Metric(_) => numbers(&MetricAnswer::Matrix(Vec::new()), None, &cost),
+    }
+}
+
 fn entry(out: &mut String, entry: &LogEntry, categorize: bool) {
     let _ = write!(out, "[\"{}\",", entry.timestamp.nanos());
     text(out, &entry.line);
@@ -113,8 +129,14 @@ pub(super) fn entry_labels(out: &mut String, labels: &EntryLabels) {
 }
 
 /// Numbers: a matrix, a vector or a scalar.
-pub(super) fn numbers(answer: &MetricAnswer, cost: &Cost<'_>) -> Response {
-    let mut out = String::from(r#"{"status":"success","data":{"resultType":"#);
+pub(super) fn numbers(answer: &MetricAnswer, warning: Option<&str>, cost: &Cost<'_>) -> Response {
+    let mut out = String::from(r#"{"status":"success","#);
+    if let Some(warning) = warning {
+        out.push_str(r#""warnings":["#);
+        text(&mut out, warning);
+        out.push_str("],");
+    }
+    out.push_str(r#""data":{"resultType":"#);
     match answer {
         MetricAnswer::Matrix(series) => {
             out.push_str(r#""matrix","result":["#);
@@ -195,6 +217,9 @@ pub(super) fn stats(out: &mut String, cost: &Cost<'_>) {
     let seconds = cost.elapsed.as_secs_f64().max(1e-9);
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let per_second = |n: u64| n as f64 / seconds;
+    let seconds_of = |phase: &std::sync::atomic::AtomicU64| {
+        Duration::from_nanos(phase.load(Ordering::Relaxed)).as_secs_f64()
+    };
     let body = serde_json::json!({
         "summary": {
             "bytesProcessedPerSecond": per_second(bytes).round(),
@@ -212,14 +237,23 @@ pub(super) fn stats(out: &mut String, cost: &Cost<'_>) {
         },
         "drave": {
             "chunks": of(&stats.chunks),
+            "blocksPruned": of(&stats.blocks_pruned),
             "blocksFromMetadata": of(&stats.blocks_skipped),
             "blocksFiltered": of(&stats.blocks_filtered),
             "blocksRead": of(&stats.blocks_read),
+            "unitsUnmatched": of(&stats.units_unmatched),
             "headBatches": of(&stats.head_batches),
             "objectBytes": of(&stats.object_bytes),
             "objectReads": of(&stats.object_reads),
             "remoteShards": of(&stats.remote_shards),
             "remoteBytes": of(&stats.remote_bytes),
+            "phases": {
+                "plan": seconds_of(&stats.phases.plan),
+                "wait": seconds_of(&stats.phases.wait),
+                "head": seconds_of(&stats.phases.head),
+                "fetch": seconds_of(&stats.phases.fetch),
+                "compute": seconds_of(&stats.phases.compute),
+            },
         },
     });
     let _ = write!(out, ",\"stats\":{body}");

@@ -221,8 +221,11 @@ async fn measure(
 ) -> Result<Vec<Volume>, Error> {
     let selector = selector(params)?;
     let range = params.range(telemetry::now())?;
-    api.limits(tenant).check_query_length(&range).map_err(Error::bad_request)?;
-    let scanner = api.scanner(params)?;
+    let limits = api.limits(tenant);
+    limits.check_query_length(&range).map_err(Error::bad_request)?;
+    let scanner = api.scanner(params, &limits)?;
+    let visible = limits.visible(&range, telemetry::now());
+    let Some(range) = visible else { return Ok(Vec::new()) };
     let params = volume::Params { selector, range, step, identity, rows_max };
     let measured = volume::run(&scanner, tenant, &params).await;
     let (volumes, _) = measured.map_err(|error| api.explain(error))?;

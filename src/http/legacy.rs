@@ -54,6 +54,12 @@ async fn range(
         let text = "legacy endpoints only support streams result type, current type is matrix";
         return Err(Error::bad_request(text));
     };
+    let query = ast::Query::Log(log);
+    api.admit(&limits, &headers, params.get("query").unwrap_or(""), &query)?;
+    let scanner = api.scanner(&params, &limits)?;
+    let range = limits.visible(&range, now).unwrap_or(range.end..range.end);
+    api.admit_bytes(&limits, &scanner, &tenant, &query, &range).await?;
+    let ast::Query::Log(log) = query else { unreachable!("it was one") };
     let wanted = logs::Params {
         range,
         limit: limit as usize,
@@ -61,7 +67,6 @@ async fn range(
         interval: params.interval()?,
         now,
     };
-    let scanner = api.scanner(&params)?;
     let answer = logs::run(&scanner, &tenant, &log, &wanted).await;
     let answer = answer.map_err(|error| api.explain(error))?;
     let mut out = String::from(r#"{"streams":["#);

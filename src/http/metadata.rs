@@ -31,7 +31,10 @@ async fn streams(
     if selectors.is_empty() {
         selectors.push(Selector::default());
     }
-    let scanner = api.scanner(params)?;
+    let limits = api.limits(&tenant);
+    let visible = limits.visible(&range, telemetry::now());
+    let Some(range) = visible else { return Ok(Vec::new()) };
+    let scanner = api.scanner(params, &limits)?;
     let snapshot = scanner.snapshot(&tenant).await.map_err(query::scan_error)?;
     let mut streams = Vec::new();
     for selector in selectors {

@@ -9,6 +9,8 @@ mod detected;
 mod encode;
 mod error;
 mod export;
+mod gate;
+mod gzip;
 mod index;
 mod legacy;
 mod listen;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::sync::{Semaphore, watch};
 
@@ -36,6 +39,7 @@ use crate::ingest::StreamCache;
 use crate::lifecycle::Lifecycle;
 use crate::model::Tenant;
 use crate::model::limits::Limits;
+use crate::model::overrides::Overrides;
 use crate::pool::Pool;
 use crate::query::patterns::Cache;
 use crate::scan::{Reading, Scanner};
@@ -54,8 +58,8 @@ const PATTERN_BYTES_MAX: usize = 32 << 20;
 pub struct Options {
     /// Whether requests must name their tenant.
     pub auth_enabled: bool,
-    /// What a tenant may do.
-    pub limits: Arc<Limits>,
+    /// What tenants may do now.
+    pub limits: watch::Receiver<Arc<Overrides>>,
     /// Largest request body as sent.
     pub body_bytes_max: usize,
     /// Memory of pushes that are decoded or wait for their shard.
@@ -120,11 +124,16 @@ impl Api {
 }
 
 impl Api {
-    /// A scanner whose data are as recent as a request asks.
-    fn scanner(&self, params: &params::Params) -> Result<Scanner, Error> {
+    /// A scanner whose data are as recent as a request asks, and that does as much at once as its
+    /// tenant may.
+    fn scanner(&self, params: &params::Params, limits: &Limits) -> Result<Scanner, Error> {
+        if limits.max_query_parallelism == 0 {
+            let text = "querying is disabled, please contact your Loki operator";
+            return Err(Error::bad_request(text));
+        }
         let reading =
             Reading { consistency: params.consistency()?, allow_partial: params.allow_partial()? };
-        let scanner = self.scanner.at(reading);
+        let scanner = self.scanner.at(reading).at_most(limits.max_query_parallelism);
         told::reads_with(&scanner);
         Ok(scanner)
     }
@@ -135,20 +144,12 @@ pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/loki/api/v1/push", post(push::push))
         .route("/otlp/v1/logs", post(otlp::push))
-        .route("/loki/api/v1/query_range", get(query::range).post(query::range))
-        .route("/loki/api/v1/query", get(query::instant).post(query::instant))
-        .route("/loki/api/v1/format_query", get(query::format).post(query::format))
-        .route("/loki/api/v1/labels", get(metadata::labels).post(metadata::labels))
-        .route("/loki/api/v1/label", get(metadata::labels).post(metadata::labels))
-        .route(
-            "/loki/api/v1/label/{name}/values",
-            get(metadata::label_values).post(metadata::label_values),
+        .merge(
+            reads()
+                .route_layer(from_fn_with_state(Arc::clone(&api), gate::in_time))
+                .route_layer(from_fn_with_state(Arc::clone(&api), gzip::encode)),
         )
-        .route("/loki/api/v1/series", get(metadata::series).post(metadata::series))
-        .merge(index::routes())
-        .merge(detected::routes())
-        .merge(patterns::routes())
-        .merge(legacy::routes())
+        .route("/loki/api/v1/format_query", get(query::format).post(query::format))
         .merge(tail::routes())
         .merge(absent::routes())
         .merge(admin::routes())
@@ -165,6 +166,24 @@ pub fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
+/// What answers from the data, in bounded time.
+fn reads() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/loki/api/v1/query_range", get(query::range).post(query::range))
+        .route("/loki/api/v1/query", get(query::instant).post(query::instant))
+        .route("/loki/api/v1/labels", get(metadata::labels).post(metadata::labels))
+        .route("/loki/api/v1/label", get(metadata::labels).post(metadata::labels))
+        .route(
+            "/loki/api/v1/label/{name}/values",
+            get(metadata::label_values).post(metadata::label_values),
+        )
+        .route("/loki/api/v1/series", get(metadata::series).post(metadata::series))
+        .merge(index::routes())
+        .merge(detected::routes())
+        .merge(patterns::routes())
+        .merge(legacy::routes())
+}
+
 impl Api {
     /// What to answer where a query failed.
     fn explain(&self, error: crate::query::Error) -> Error {
@@ -176,12 +195,14 @@ impl Api {
             crate::query::Error::BadQuery(message) | crate::query::Error::Matching(message) => {
                 Error::bad_request(message)
             }
+            error @ crate::query::Error::TooLarge { .. } => Error::bad_request(error.to_string()),
+            error @ crate::query::Error::NoMemory => Error::unavailable(error.to_string()),
             crate::query::Error::Scan(error) => query::scan_error(error),
         }
     }
 
     /// What a tenant may do now.
-    fn limits(&self, _tenant: &Tenant) -> Arc<Limits> {
-        Arc::clone(&self.options.limits)
+    fn limits(&self, tenant: &Tenant) -> Arc<Limits> {
+        Arc::clone(self.options.limits.borrow().of(tenant))
     }
 }

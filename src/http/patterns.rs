@@ -32,7 +32,8 @@ async fn find(
     let tenant = tenant::of(&headers, api.options.auth_enabled)?;
     let range = params.range(telemetry::now())?;
     let step = i64::try_from(params.step(&range)?.as_nanos()).unwrap_or(i64::MAX);
-    api.limits(&tenant).check_query_length(&range).map_err(Error::bad_request)?;
+    let limits = api.limits(&tenant);
+    limits.check_query_length(&range).map_err(Error::bad_request)?;
     let parsed = logql::parse(params.get("query").unwrap_or(""));
     let selector = match parsed.map_err(|error| Error::bad_request(error.to_string()))? {
         ast::Query::Log(log) => log.selector,
@@ -40,7 +41,8 @@ async fn find(
             return Err(Error::bad_request("only label matchers are supported"));
         }
     };
-    let scanner = api.scanner(&params)?;
+    let scanner = api.scanner(&params, &limits)?;
+    let range = limits.visible(&range, telemetry::now()).unwrap_or(range.end..range.end);
     let found = patterns::run(&scanner, &api.patterns, &tenant, &selector, &range, step).await;
     let mut out = String::from(r#"{"status":"success","data":["#);
     separated(&mut out, found.map_err(|error| api.explain(error))?, |out, pattern| {

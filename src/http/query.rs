@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Limited};
 
 use super::error::Error;
 use super::params::Params;
-use super::{Api, encode, export, tenant, told};
+use super::{Api, encode, export, gate, tenant, told};
 use crate::logql::{self, ast};
 use crate::model::{Tenant, TimeRange, Timestamp};
 use crate::query::pages::{self, Cursor};
@@ -63,7 +63,13 @@ pub(super) async fn range(
     let interval = params.interval()?;
     let limits = api.limits(&tenant);
     limits.check_query_length(&range).map_err(Error::bad_request)?;
-    match parse(&params)? {
+    let query = parse(&params)?;
+    api.admit(&limits, &headers, params.get("query").unwrap_or(""), &query)?;
+    let scanner = api.scanner(&params, &limits)?;
+    let visible = limits.visible(&range, now);
+    let Some(range) = visible else { return Ok(encode::nothing(&query, false)) };
+    api.admit_bytes(&limits, &scanner, &tenant, &query, &range).await?;
+    match query {
         ast::Query::Log(log) => {
             let mut wanted =
                 logs::Params { range, limit: limit as usize, direction, interval, now };
@@ -72,10 +78,9 @@ pub(super) async fn range(
                 if params.get("limit").is_none() {
                     wanted.limit = usize::MAX;
                 }
-                return export::begin(&api, api.scanner(&params)?, &tenant, log, wanted).await;
+                return export::begin(&api, scanner, &tenant, log, wanted).await;
             }
             limits.check_entries(limit).map_err(Error::bad_request)?;
-            let scanner = api.scanner(&params)?;
             let (answer, next) = page(&api, &scanner, &tenant, &log, &wanted, &params).await?;
             let categorize = categorizes(&headers);
             let cost = encode::Cost {
@@ -94,9 +99,10 @@ pub(super) async fn range(
                 step,
                 instant: false,
                 series_max: limits.max_query_series,
+                partial: gate::takes_a_part(&headers),
                 now,
             };
-            numbers(&api, &api.scanner(&params)?, &tenant, &expression, &wanted, stopwatch).await
+            numbers(&api, &scanner, &tenant, &expression, &wanted, stopwatch).await
         }
     }
 }
@@ -155,21 +161,31 @@ pub(super) async fn instant(
     let time = params.time(now)?;
     params.limit()?;
     params.direction()?;
-    match parse(&params)? {
+    let limits = api.limits(&tenant);
+    let query = parse(&params)?;
+    api.admit(&limits, &headers, params.get("query").unwrap_or(""), &query)?;
+    match &query {
         ast::Query::Log(_) => Err(Error::bad_request(
             "log queries are not supported as an instant query type, \
              please change your query to a range query type",
         )),
         ast::Query::Metric(expression) => {
+            let range = time..time;
+            if limits.visible(&range, now).is_none() {
+                return Ok(encode::nothing(&query, true));
+            }
+            let scanner = api.scanner(&params, &limits)?;
+            api.admit_bytes(&limits, &scanner, &tenant, &query, &range).await?;
             let wanted = metric::Params {
                 start: time,
                 end: time,
                 step: Duration::from_secs(1),
                 instant: true,
-                series_max: api.limits(&tenant).max_query_series,
+                series_max: limits.max_query_series,
+                partial: gate::takes_a_part(&headers),
                 now,
             };
-            numbers(&api, &api.scanner(&params)?, &tenant, &expression, &wanted, stopwatch).await
+            numbers(&api, &scanner, &tenant, expression, &wanted, stopwatch).await
         }
     }
 }
@@ -188,8 +204,15 @@ async fn numbers(
         return Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, text));
     }
     let run = metric::run(scanner, tenant, expression, wanted).await;
-    let (answer, stats) = run.map_err(|error| api.explain(error))?;
-    let warnings = told::warnings(scanner);
+    let (mut answer, stats) = run.map_err(|error| api.explain(error))?;
+    let series_max = wanted.series_max;
+    let mut warnings = told::warnings(scanner);
+    if wanted.partial && answer.cut(series_max) {
+        warnings.push(format!(
+            "maximum number of series ({series_max}) reached for a single query; \
+             returning partial results"
+        ));
+    }
     let cost = encode::Cost { stats: &stats, elapsed: stopwatch.elapsed(), n_entries: 0, warnings };
     Ok(encode::numbers(&answer, &cost))
 }

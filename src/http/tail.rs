@@ -109,11 +109,10 @@ async fn tail(
     let params = Params::parse(&[&raw.unwrap_or_default()]).or_headers(&headers);
     let tenant = tenant::of(&headers, api.options.auth_enabled)?;
     let parsed = logql::parse(params.get("query").unwrap_or(""));
-    let log = match parsed.map_err(|error| Error::bad_request(error.to_string()))? {
-        ast::Query::Log(log) => log,
-        ast::Query::Metric(_) => {
-            return Err(Error::bad_request("only log queries can be tailed"));
-        }
+    let parsed = parsed.map_err(|error| Error::bad_request(error.to_string()))?;
+    api.admit(&api.limits(&tenant), &headers, params.get("query").unwrap_or(""), &parsed)?;
+    let ast::Query::Log(log) = parsed else {
+        return Err(Error::bad_request("only log queries can be tailed"));
     };
     let wanted = wanted(&params)?;
     let limit = u32::try_from(wanted.limit).unwrap_or(u32::MAX);

@@ -1,6 +1,10 @@
 //! Naive twins of the fast parsers: what a line means by the definition, written to be obvious.
 //!
-//! Lines are generated together with their meaning, so that the twin does not need to parse.
+//! Lines are generated together with their meaning, so that the twin does not need to parse. Whole
+//! queries are in [`evaluate`], and what compares them in [`agree`].
+
+mod agree;
+mod evaluate;
 
 use std::ops::ControlFlow;
 

@@ -10,6 +10,8 @@
 //! allocating for each entry, and is best kept for many calls.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::logql::ast;
 use crate::logql::names::{Name, Names};
@@ -26,6 +28,9 @@ pub use crate::logql::stage::line_filter::LineFilters;
 const NAMES_MAX: usize = 20_000;
 /// Or beyond this many bytes of names.
 const NAME_BYTES_MAX: usize = 4 << 20;
+
+/// How often a runner asks whether anybody still waits.
+const ROWS_BETWEEN_LOOKS: usize = 16;
 
 /// What the rest of a query does with the labels of an entry.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +71,8 @@ pub struct Pipeline {
     wanted: Wanted,
     now: i64,
     names: Names,
+    /// Says true once nobody waits for what it does.
+    stop: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Debug)]
@@ -110,13 +117,19 @@ impl Pipeline {
             .map(|at| Step { stage: compiled[at].clone(), filters: filters_behind(&compiled, at) });
         let steps = steps.collect();
         let filters = LineFilters::new(filters);
-        Ok(Pipeline { filters, steps, n_pure, wanted, now: hints.now, names })
+        let stop = Arc::default();
+        Ok(Pipeline { filters, steps, n_pure, wanted, now: hints.now, names, stop })
     }
 
     /// The line filters that come before anything rewrites the line. They need no labels, so a
     /// scan may apply them; entries that passed them are not changed by passing them again.
     pub fn line_filters(&self) -> &LineFilters {
         &self.filters
+    }
+
+    /// Where true is stored, its runners and those of its clones break off soon.
+    pub fn stop(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
     }
 
     /// Which columns the stages look at. Results of log queries show both in any case.
@@ -264,8 +277,17 @@ impl<'p> Runner<'p> {
             return ControlFlow::Continue(());
         }
         let none = Metadata::empty();
+        let stop = &self.pipeline.stop;
         let mut visit = Visit::begin(self, stream, rows, &none);
-        let mut visit_row = |row: usize| visit.row(row, emit);
+        let mut n_rows = 0_usize;
+        let mut visit_row = |row: usize| {
+            // A template may take its time for each row.
+            if n_rows.is_multiple_of(ROWS_BETWEEN_LOOKS) && stop.load(Ordering::Relaxed) {
+                return ControlFlow::Break(());
+            }
+            n_rows += 1;
+            visit.row(row, emit)
+        };
         let flow = match (&selection, order) {
             (None, Order::Forward) => (0..rows.len()).try_for_each(&mut visit_row),
             (None, Order::Backward) => (0..rows.len()).rev().try_for_each(&mut visit_row),

@@ -1,4 +1,4 @@
-//! What one tenant may send, under the key names of Loki's `limits_config`.
+//! What one tenant may send and ask, under the key names of Loki's `limits_config`.
 //!
 //! In: YAML or JSON with any subset of the keys. Out: [`Limits`], every key with a value. Sizes are
 //! written as `256KB` (binary multiples) or as plain bytes, durations as `1w2d` or `0`. Where a
@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::TimeRange;
+use super::blocked::BlockedQuery;
+use super::{TimeRange, Timestamp};
 
-/// Limits on pushes, of one tenant.
+/// Limits on the pushes and queries of one tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -65,6 +66,23 @@ pub struct Limits {
     /// Longest time range of a query. 0, the default, is no limit: unlike in Loki, a long range
     /// costs no more than what it matches, and people bring old logs.
     pub max_query_length: Span,
+    /// Longest window of a range aggregation: the `[5m]`. 0 is no limit.
+    pub max_query_range: Span,
+    /// How far back queries look; what is older is as if it were not there. 0 is no limit.
+    pub max_query_lookback: Span,
+    /// How long a query may take. 0 is no limit.
+    pub query_timeout: Span,
+    /// Pieces of one query that are worked on at once, where the node has as many cores. 0 refuses
+    /// all queries.
+    pub max_query_parallelism: usize,
+    /// Most bytes of lines that the streams of a query may hold in its range. 0 is no limit.
+    pub max_query_bytes_read: ByteSize,
+    /// Labels that every selector must name.
+    pub required_labels: Vec<String>,
+    /// How many labels every selector must name.
+    pub minimum_labels_number: usize,
+    /// Queries that are refused.
+    pub blocked_queries: Vec<BlockedQuery>,
     /// Tails that may run at once; 0 is no limit.
     pub max_concurrent_tail_requests: usize,
     /// Whether the volume endpoints answer.
@@ -98,6 +116,14 @@ impl Default for Limits {
             max_entries_limit_per_query: 5000,
             max_query_series: 500,
             max_query_length: Span(Duration::ZERO),
+            max_query_range: Span(Duration::ZERO),
+            max_query_lookback: Span(Duration::ZERO),
+            query_timeout: Span(Duration::from_secs(60)),
+            max_query_parallelism: 32,
+            max_query_bytes_read: ByteSize(0),
+            required_labels: Vec::new(),
+            minimum_labels_number: 0,
+            blocked_queries: Vec::new(),
             max_concurrent_tail_requests: 10,
             volume_enabled: true,
             volume_max_series: 1000,
@@ -118,6 +144,40 @@ impl Limits {
         ))
     }
 
+    /// Whether an aggregation may have this window; why not, in Loki's words.
+    pub fn check_window(&self, window: Duration) -> Result<(), String> {
+        let Span(most) = self.max_query_range;
+        if most.is_zero() || window <= most {
+            return Ok(());
+        }
+        let (window, most) = (Span(window), self.max_query_range);
+        Err(format!("[interval] value exceeds limit: [{window}] > [{most}]"))
+    }
+
+    /// Whether the streams of a query may hold this many bytes; why not, in Loki's words.
+    pub fn check_bytes_read(&self, bytes: u64) -> Result<(), String> {
+        let ByteSize(most) = self.max_query_bytes_read;
+        if most == 0 || bytes <= most {
+            return Ok(());
+        }
+        Err(format!(
+            "the query would read too many bytes (query: {}, limit: {}); consider adding more \
+             specific stream selectors or reduce the time range of the query",
+            rounded(bytes),
+            rounded(most)
+        ))
+    }
+
+    /// The part of a range that the tenant may see now; `None` where all of it is too far back.
+    pub fn visible(&self, range: &TimeRange, now: Timestamp) -> Option<TimeRange> {
+        let Span(most) = self.max_query_lookback;
+        if most.is_zero() {
+            return Some(range.clone());
+        }
+        let oldest = now.before(most);
+        (range.end >= oldest).then(|| range.start.max(oldest)..range.end)
+    }
+
     /// Whether a query may span this range; why not, in Loki's words.
     pub fn check_query_length(&self, range: &TimeRange) -> Result<(), String> {
         let Span(most) = self.max_query_length;
@@ -134,6 +194,16 @@ impl Limits {
             self.max_query_length,
         ))
     }
+}
+
+/// A number of bytes for people: two digits at least, in the largest unit that keeps it above one.
+fn rounded(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let at = (bytes.max(1).ilog2() / 10) as usize;
+    #[expect(clippy::cast_precision_loss, reason = "it is rounded to tenths anyway")]
+    let value = bytes as f64 / (1_u64 << (10 * at)) as f64;
+    let digits = usize::from(at > 0 && value < 9.95);
+    format!("{value:.digits$} {}", UNITS[at])
 }
 
 /// The default of `discover_service_name`.
@@ -355,6 +425,37 @@ mod tests {
         check("1.5h", None);
         check("-1h", None);
         check("99999999999y", None);
+    }
+
+    #[test]
+    fn sizes_for_people() {
+        let check = |bytes: u64, expected: &str| assert_eq!(rounded(bytes), expected);
+        check(0, "0 B");
+        check(9, "9 B");
+        check(1023, "1023 B");
+        check(1024, "1.0 KiB");
+        check(1536, "1.5 KiB");
+        check(10 << 20, "10 MiB");
+        check(u64::MAX, "16 EiB");
+    }
+
+    #[test]
+    fn how_far_back_one_sees() {
+        let limits =
+            Limits { max_query_lookback: Span(Duration::from_secs(100)), ..Limits::default() };
+        let check = |range: std::ops::Range<i64>, expected: Option<std::ops::Range<i64>>| {
+            let times = |range: std::ops::Range<i64>| {
+                Timestamp::from_secs(range.start)..Timestamp::from_secs(range.end)
+            };
+            let visible = limits.visible(&times(range), Timestamp::from_secs(1000));
+            assert_eq!(visible, expected.map(times));
+        };
+        check(950..1000, Some(950..1000));
+        check(0..1000, Some(900..1000));
+        check(0..900, Some(900..900));
+        check(0..899, None);
+        let all = Timestamp(0)..Timestamp(1);
+        assert_eq!(Limits::default().visible(&all, Timestamp::from_secs(1000)), Some(all));
     }
 
     #[test]

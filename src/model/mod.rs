@@ -6,6 +6,7 @@
 //! [`selector`] (which streams), [`pattern`] (the regex dialect).
 
 pub mod batch;
+pub mod blocked;
 pub mod column;
 pub mod labels;
 pub mod labels_text;
@@ -13,6 +14,7 @@ pub mod level;
 pub mod limits;
 pub mod merge;
 pub mod metadata;
+pub mod overrides;
 pub mod pattern;
 pub mod rows;
 pub mod selector;

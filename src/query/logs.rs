@@ -19,13 +19,14 @@ use bytes::Bytes;
 use drave_proto::scan as proto;
 use tokio::sync::mpsc;
 
-use super::{Error, PARTIALS_MAX, needles};
+use super::{Error, PARTIALS_MAX, StopsWhenDropped, needles};
 use crate::logql::ast;
 use crate::logql::pipeline::{self, Hints, Pipeline, Runner};
 use crate::logql::row::Category;
 use crate::model::{Labels, Lines, Rows, Tenant, TimeRange, Timestamp};
 use crate::scan::{
-    Columns, Needles, Order, Positions, Request, Scanner, Selection, Snapshot, Stats, Visit,
+    Columns, Gathered, Needles, Order, Positions, Request, Scanner, Selection, Snapshot, Stats,
+    Visit,
 };
 use crate::scan::remote::Work;
 
@@ -130,7 +131,9 @@ pub(super) async fn run_on(
         limit: params.limit,
         bound: AtomicI64::new(bound),
         asked: wire::asked(query, params.now.nanos(), params.limit),
+        room: scanner.clone(),
     });
+    let _running = StopsWhenDropped(collector.pipeline.stop());
     let request = Request {
         selection: Selection::Selector(query.selector.clone()),
         range: params.range.clone(),
@@ -155,8 +158,8 @@ async fn collect(
     let scan = scanner.run(snapshot, request, Arc::clone(collector), stats, out);
     let join = async {
         let mut best = Best::new(collector);
-        while let Some(entries) = found.recv().await {
-            best.add(entries)?;
+        while let Some(found) = found.recv().await {
+            best.add(found.entries)?;
         }
         Ok(best)
     };
@@ -173,6 +176,15 @@ struct Collector {
     bound: AtomicI64,
     /// What other nodes are told.
     asked: Option<proto::Entries>,
+    /// Where memory for entries comes from.
+    room: Scanner,
+}
+
+/// The entries of one task.
+struct Found {
+    entries: Vec<LogEntry>,
+    bytes: usize,
+    held: Gathered,
 }
 
 impl Collector {
@@ -194,11 +206,11 @@ impl Collector {
 }
 
 impl Visit for Collector {
-    type Partial = Vec<LogEntry>;
+    type Partial = Found;
     type Error = Error;
 
-    fn start(&self) -> Vec<LogEntry> {
-        Vec::new()
+    fn start(&self) -> Found {
+        Found { entries: Vec::new(), bytes: 0, held: self.room.gathered() }
     }
 
     fn columns(&self, _stream: &Labels) -> Columns {
@@ -226,17 +238,18 @@ impl Visit for Collector {
         self.asked.clone().map(Work::Entries)
     }
 
-    fn part(&self, found: &mut Vec<LogEntry>, part: Bytes) -> Result<(), Error> {
-        wire::add(found, part)
+    fn part(&self, found: &mut Found, part: Bytes) -> Result<(), Error> {
+        wire::add(&mut found.entries, part)
     }
 
-    fn rows(&self, found: &mut Vec<LogEntry>, stream: &Labels, rows: Rows) -> Result<(), Error> {
+    fn rows(&self, found: &mut Found, stream: &Labels, rows: Rows) -> Result<(), Error> {
         let order = match self.direction {
             Direction::Forward => pipeline::Order::Forward,
             Direction::Backward => pipeline::Order::Backward,
         };
         let hash = stream.hash64();
         let mut left = self.limit;
+        let mut result = Ok(());
         // Entries whose labels follow from their metadata set share them.
         let mut by_set: HashMap<u32, Arc<EntryLabels>> = HashMap::new();
         // Where the runner breaks off, there is enough of this unit.
@@ -252,16 +265,22 @@ impl Visit for Collector {
                 None => labels_of(&entry),
             };
             let (timestamp, position) = (entry.timestamp(), entry.position());
-            found.push(LogEntry {
+            let entry = LogEntry {
                 timestamp: Timestamp(timestamp),
                 line: entry.line().into(),
                 labels,
                 key: Key { timestamp, stream: hash, position },
-            });
+            };
+            found.bytes += bytes_of(&entry);
+            found.entries.push(entry);
             left -= 1;
-            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            result = hold(&mut found.held, found.bytes);
+            if left == 0 || result.is_err() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
         });
-        Ok(())
+        result
     }
 }
 
@@ -286,6 +305,7 @@ struct Best<'c> {
     collector: &'c Collector,
     heap: BinaryHeap<Ranked<'c>>,
     bytes: usize,
+    held: Gathered,
 }
 
 struct Ranked<'c> {
@@ -295,7 +315,7 @@ struct Ranked<'c> {
 
 impl<'c> Best<'c> {
     fn new(collector: &'c Collector) -> Best<'c> {
-        Best { collector, heap: BinaryHeap::new(), bytes: 0 }
+        Best { collector, heap: BinaryHeap::new(), bytes: 0, held: collector.room.gathered() }
     }
 
     fn add(&mut self, entries: Vec<LogEntry>) -> Result<(), Error> {
@@ -307,12 +327,7 @@ impl<'c> Best<'c> {
             {
                 self.bytes -= bytes_of(&last.entry);
             }
-            if self.bytes > ANSWER_BYTES_MAX {
-                return Err(Error::BadQuery(format!(
-                    "the answer is larger than {} MiB: lower the limit or narrow the query",
-                    ANSWER_BYTES_MAX >> 20
-                )));
-            }
+            hold(&mut self.held, self.bytes)?;
         }
         if self.heap.len() >= self.collector.limit
             && let Some(last) = self.heap.peek()
@@ -325,6 +340,14 @@ impl<'c> Best<'c> {
     fn into_sorted(self) -> Vec<LogEntry> {
         self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.entry).collect()
     }
+}
+
+/// Draws what entries take from the node's memory.
+fn hold(held: &mut Gathered, bytes: usize) -> Result<(), Error> {
+    if bytes > ANSWER_BYTES_MAX {
+        return Err(Error::TooLarge { what: "its entries", bytes_max: ANSWER_BYTES_MAX });
+    }
+    Ok(held.reach(bytes)?)
 }
 
 /// What keeping an entry costs. Labels are shared, and count once for each that shares them: an

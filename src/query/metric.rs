@@ -13,12 +13,13 @@ use bytes::Bytes;
 use drave_proto::scan as proto;
 use tokio::sync::mpsc;
 
-use super::{Error, PARTIALS_MAX, needles};
+use super::{Error, PARTIALS_MAX, StopsWhenDropped, needles};
 use crate::logql::ast;
 use crate::logql::metric::{self, Accumulator, Evaluated, Leaf, Plan, Steps};
 use crate::model::{Labels, Lines, Rows, Tenant, Timestamp};
 use crate::scan::{
-    BlockMeta, Columns, Needles, Order, Request, Scanner, Selection, Snapshot, Stats, Visit,
+    BlockMeta, Columns, Gathered, Needles, Order, Request, Scanner, Selection, Snapshot, Stats,
+    Visit,
 };
 use crate::scan::remote::Work;
 
@@ -41,6 +42,8 @@ pub struct Params {
     pub instant: bool,
     /// Series of an answer.
     pub series_max: usize,
+    /// Where there are more: the first of them instead of an error.
+    pub partial: bool,
     /// The time of the query, for templates that ask for it.
     pub now: Timestamp,
 }
@@ -91,12 +94,28 @@ pub async fn run(
         for (number, leaf) in plan.leaves().iter().enumerate() {
             let series_max = INNER_SERIES_MAX;
             let asked = wire::asked(query, number, steps, params.now.nanos(), series_max);
-            let aggregate = Aggregate { leaf: Arc::new(leaf.clone()), steps, series_max, asked };
+            let (leaf, room) = (Arc::new(leaf.clone()), scanner.clone());
+            let aggregate = Aggregate { leaf, steps, series_max, asked, room };
             leaves.push(aggregate.run(scanner, &snapshot, &stats).await?);
         }
     }
-    let evaluated = plan.evaluate(leaves, steps, params.series_max)?;
+    let series_max = if params.partial { INNER_SERIES_MAX } else { params.series_max };
+    let evaluated = plan.evaluate(leaves, steps, series_max)?;
     Ok((answer(evaluated, steps, params), stats))
+}
+
+impl MetricAnswer {
+    /// Leaves out series beyond a number; whether there were any.
+    pub fn cut(&mut self, series_max: usize) -> bool {
+        match self {
+            MetricAnswer::Matrix(series) | MetricAnswer::Vector(series) => {
+                let is_longer = series.len() > series_max;
+                series.truncate(series_max);
+                is_longer
+            }
+            MetricAnswer::Scalar(..) => false,
+        }
+    }
 }
 
 fn answer(evaluated: Evaluated, steps: Steps, params: &Params) -> MetricAnswer {
@@ -141,6 +160,25 @@ struct Aggregate {
     series_max: usize,
     /// What other nodes are told.
     asked: Option<proto::Aggregate>,
+    /// Where memory for samples comes from.
+    room: Scanner,
+}
+
+/// What one task, or all of them, have gathered.
+struct Part {
+    accumulator: Accumulator,
+    held: Gathered,
+}
+
+impl Part {
+    fn hold(&mut self) -> Result<(), Error> {
+        let bytes = self.accumulator.bytes();
+        if bytes > SAMPLE_BYTES_MAX {
+            let (what, bytes_max) = ("its samples", SAMPLE_BYTES_MAX);
+            return Err(Error::TooLarge { what, bytes_max });
+        }
+        Ok(self.held.reach(bytes)?)
+    }
 }
 
 impl Aggregate {
@@ -169,12 +207,13 @@ impl Aggregate {
         stats: &Arc<Stats>,
     ) -> Result<Accumulator, Error> {
         let mut total = self.start();
+        let _running = StopsWhenDropped(self.leaf.pipeline().stop());
         let (out, mut parts) = mpsc::channel(PARTIALS_MAX);
         let scan = scanner.run(snapshot, request, Arc::new(self), stats, out);
         let join = async {
             while let Some(part) = parts.recv().await {
-                total.merge(part)?;
-                check_bytes(&total)?;
+                total.accumulator.merge(part.accumulator)?;
+                total.hold()?;
             }
             Ok(total)
         };
@@ -183,22 +222,13 @@ impl Aggregate {
     }
 }
 
-fn check_bytes(accumulator: &Accumulator) -> Result<(), Error> {
-    if accumulator.bytes() <= SAMPLE_BYTES_MAX {
-        return Ok(());
-    }
-    Err(Error::BadQuery(format!(
-        "the query needs more than {} MiB for its samples: narrow the selector or the time range",
-        SAMPLE_BYTES_MAX >> 20
-    )))
-}
-
 impl Visit for Aggregate {
-    type Partial = Accumulator;
+    type Partial = Part;
     type Error = Error;
 
-    fn start(&self) -> Accumulator {
-        Accumulator::new(Arc::clone(&self.leaf), self.steps, self.series_max)
+    fn start(&self) -> Part {
+        let accumulator = Accumulator::new(Arc::clone(&self.leaf), self.steps, self.series_max);
+        Part { accumulator, held: self.room.gathered() }
     }
 
     fn columns(&self, stream: &Labels) -> Columns {
@@ -215,21 +245,22 @@ impl Visit for Aggregate {
         filters.is_empty() || !filters.select(lines).is_empty()
     }
 
-    fn block(&self, total: &mut Accumulator, stream: &Labels, block: &BlockMeta) -> bool {
+    fn block(&self, total: &mut Part, stream: &Labels, block: &BlockMeta) -> bool {
         let span = block.min_timestamp..=block.max_timestamp;
-        total.add_block(stream, span, u64::from(block.n_rows))
+        total.accumulator.add_block(stream, span, u64::from(block.n_rows))
     }
 
     fn work(&self) -> Option<Work> {
         self.asked.clone().map(Work::Aggregate)
     }
 
-    fn part(&self, total: &mut Accumulator, part: Bytes) -> Result<(), Error> {
-        wire::add(total, part)
+    fn part(&self, total: &mut Part, part: Bytes) -> Result<(), Error> {
+        wire::add(&mut total.accumulator, part)?;
+        total.hold()
     }
 
-    fn rows(&self, total: &mut Accumulator, stream: &Labels, rows: Rows) -> Result<(), Error> {
-        total.add_rows(stream, &rows)?;
-        check_bytes(total)
+    fn rows(&self, total: &mut Part, stream: &Labels, rows: Rows) -> Result<(), Error> {
+        total.accumulator.add_rows(stream, &rows)?;
+        total.hold()
     }
 }

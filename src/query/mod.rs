@@ -5,6 +5,7 @@
 //! SQL front end reads; [`remote`] answers other nodes that do the same. All go through [`crate::scan`], so a row is there for all or for none.
 
 pub mod detected;
+pub mod gate;
 pub mod logs;
 pub mod metric;
 pub mod pages;
@@ -13,6 +14,9 @@ pub mod remote;
 pub mod sql;
 pub mod tail;
 pub mod volume;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::logql;
 use crate::logql::pipeline::LineFilters;
@@ -27,6 +31,21 @@ pub enum Error {
     /// Series of a binary operator do not find each other.
     #[error("{0}")]
     Matching(String),
+    /// One query may not hold so much: the user can ask for less.
+    #[error(
+        "the query needs more than {} MiB for {what}: \
+         narrow the selector or the time range, lower the limit, or aggregate",
+        bytes_max >> 20
+    )]
+    TooLarge {
+        /// What it would hold.
+        what: &'static str,
+        /// How much of that it may.
+        bytes_max: usize,
+    },
+    /// Other queries hold the memory that it needs.
+    #[error("the node's memory for queries is in use: ask again later, or raise memory.queries")]
+    NoMemory,
     /// The data cannot be read now.
     #[error(transparent)]
     Scan(scan::Error),
@@ -38,6 +57,12 @@ impl From<scan::Error> for Error {
             scan::Error::Bad(message) => Error::BadQuery(message),
             error => Error::Scan(error),
         }
+    }
+}
+
+impl From<scan::Full> for Error {
+    fn from(_: scan::Full) -> Error {
+        Error::NoMemory
     }
 }
 
@@ -58,4 +83,13 @@ fn needles(filters: &LineFilters) -> Needles {
         needles.add(texts.iter().map(String::as_bytes));
     }
     needles
+}
+
+/// Lets pipelines that still run on the pool break off when whoever waits for them goes.
+struct StopsWhenDropped(Arc<AtomicBool>);
+
+impl Drop for StopsWhenDropped {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

@@ -17,6 +17,7 @@
 //! overlaps a span of time, units of one stream do not overlap, and what is read from a unit is a
 //! set. Only where a unit is one whole block may its metadata answer for its rows.
 
+mod gathered;
 mod head;
 mod indexes;
 mod prune;
@@ -28,6 +29,8 @@ mod sift;
 
 use std::sync::Arc;
 
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use crate::cluster::consistency::Consistency;
@@ -37,12 +40,16 @@ use crate::model::{Index, Labels, Selector, ShardId, Tenant, TimeRange};
 use crate::objects::Objects;
 use crate::pool::Pool;
 use crate::shard::ShardView;
+use crate::telemetry::Metrics;
+
+use gathered::Room;
 
 pub use crate::chunk::{BlockMeta, Columns, Needles};
+pub use gathered::{Full, Gathered};
 pub use indexes::Indexes;
 pub use prune::{Plan, Unit};
 pub use report::Report;
-pub use run::{Stats, Visit};
+pub use run::{Phases, Stats, Visit};
 
 /// Why a scan could not give all it was asked for. It never gives a part in silence.
 #[derive(Debug, thiserror::Error)]
@@ -149,8 +156,26 @@ pub struct Scanner {
     indexes: Arc<Indexes>,
     pool: Pool,
     memory: Memory,
+    room: Room,
     reading: Reading,
     report: Arc<Report>,
+    /// Tasks of one scan that may run at once.
+    tasks_max: usize,
+    metrics: Arc<ScanMetrics>,
+}
+
+/// What scans moved.
+struct ScanMetrics {
+    read_bytes: Counter,
+}
+
+impl ScanMetrics {
+    fn register(registry: &mut Registry) -> ScanMetrics {
+        let read_bytes = Counter::default();
+        let help = "Bytes of lines and metadata that queries decoded";
+        registry.register("drave_scan_read_bytes", help, read_bytes.clone());
+        ScanMetrics { read_bytes }
+    }
 }
 
 /// Memory that running scans draw from, in KiB. Whoever needs more than is free waits.
@@ -161,15 +186,18 @@ struct Memory {
 }
 
 impl Scanner {
-    /// `memory_bytes` bounds what all running scans hold at once.
+    /// `memory_bytes` bounds what all running scans and what is gathered from them hold at once:
+    /// half of it for each.
     pub fn new(
         cluster: Cluster,
         objects: Objects,
         indexes: Indexes,
         pool: Pool,
         memory_bytes: u64,
+        metrics: &Metrics,
     ) -> Scanner {
-        let kib = u32::try_from(memory_bytes / 1024).unwrap_or(u32::MAX >> 4).max(1);
+        let half = memory_bytes / 2;
+        let kib = u32::try_from(half / 1024).unwrap_or(u32::MAX >> 4).max(1);
         let memory = Memory { places: Arc::new(Semaphore::new(kib as usize)), kib };
         Scanner {
             cluster,
@@ -177,9 +205,22 @@ impl Scanner {
             indexes: Arc::new(indexes),
             pool,
             memory,
+            room: Room::new(half),
             reading: Reading::default(),
             report: Arc::default(),
+            tasks_max: usize::MAX,
+            metrics: Arc::new(metrics.register(ScanMetrics::register)),
         }
+    }
+
+    /// The same scanner, where each scan works on at most so many pieces at once.
+    pub fn at_most(&self, tasks_max: usize) -> Scanner {
+        Scanner { tasks_max: tasks_max.max(1), ..self.clone() }
+    }
+
+    /// Memory for what one reader gathers: it has none yet.
+    pub fn gathered(&self) -> Gathered {
+        self.room.gathered()
     }
 
     /// The same scanner for one reader, with a report of its own.

@@ -6,8 +6,8 @@
 //! looked at; they go to a bounded channel, and whoever reads it joins them. A scan draws its memory before it reads and waits while
 //! others hold it; it draws once per shard, so two scans cannot wait for each other for ever.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -20,6 +20,7 @@ use super::{Error, Needles, Order, Request, Scanner, Snapshot, read};
 use crate::chunk::{BlockMeta, Columns};
 use crate::model::{Labels, Lines, Rows, Timestamp};
 use crate::shard::ShardView;
+use crate::telemetry::Stopwatch;
 
 /// Bytes of lines that one task holds: small where the newest or oldest entries may end the scan.
 const TASK_BYTES: u64 = 16 << 20;
@@ -101,12 +102,16 @@ pub trait Visit: Send + Sync + 'static {
 pub struct Stats {
     /// Chunks whose time and tenant fit.
     pub chunks: AtomicU64,
+    /// Blocks of these chunks that cannot hold an answer, by stream or time.
+    pub blocks_pruned: AtomicU64,
     /// Blocks that were answered from metadata.
     pub blocks_skipped: AtomicU64,
     /// Blocks whose filters said that nothing wanted is in them.
     pub blocks_filtered: AtomicU64,
     /// Blocks that were read.
     pub blocks_read: AtomicU64,
+    /// Units of these of which no line matched: nothing but their lines was decoded.
+    pub units_unmatched: AtomicU64,
     /// Rows that were looked at.
     pub rows: AtomicU64,
     /// Bytes of lines that were looked at.
@@ -121,6 +126,29 @@ pub struct Stats {
     pub remote_shards: AtomicU64,
     /// Bytes of their answers.
     pub remote_bytes: AtomicU64,
+    /// Where the time went.
+    pub phases: Phases,
+}
+
+/// Nanoseconds by what was done. Tasks that run at once count each, so the sum of the last three
+/// may be longer than the query took.
+#[derive(Debug, Default)]
+pub struct Phases {
+    /// Loading indexes of chunks, and planning.
+    pub plan: AtomicU64,
+    /// Waiting for memory.
+    pub wait: AtomicU64,
+    /// Decoding batches of the head.
+    pub head: AtomicU64,
+    /// Reading from object storage.
+    pub fetch: AtomicU64,
+    /// Decoding, filtering and evaluating rows.
+    pub compute: AtomicU64,
+}
+
+fn spent(phase: &AtomicU64, since: Stopwatch) {
+    let nanos = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    phase.fetch_add(nanos, Ordering::Relaxed);
 }
 
 impl Stats {
@@ -204,9 +232,14 @@ impl Scanner {
         stats: &Arc<Stats>,
         out: &mpsc::Sender<V::Partial>,
     ) -> Result<(), V::Error> {
+        let began = Stopwatch::start();
         let chunks = self.chunks(snapshot, view, request, stats).await?;
         let columns = |stream: &Labels| visitor.columns(stream);
         let plan = prune::plan(view.shard(), view, &snapshot.tenant, chunks, request, columns);
+        spent(&stats.phases.plan, began);
+        let n_blocks: usize = plan.chunks.iter().map(|chunk| chunk.index.blocks.len()).sum();
+        let n_wanted: usize = plan.units.iter().map(|unit| unit.blocks.len()).sum();
+        Stats::add(&stats.blocks_pruned, n_blocks.saturating_sub(n_wanted) as u64);
         self.run_shard(plan, request.order, visitor, stats, out).await
     }
 
@@ -253,19 +286,25 @@ impl Scanner {
             return Ok(());
         }
         let task_bytes = if order == Order::Any { TASK_BYTES } else { TASK_BYTES_ORDERED };
-        let at_once = self.pool.n_places();
+        let at_once = self.pool.n_places().min(self.tasks_max);
         let needed = plan.memory_bytes(at_once as u64, task_bytes);
+        let began = Stopwatch::start();
         let _memory = self.memory.draw(needed).await;
+        spent(&stats.phases.wait, began);
 
         if !units.iter().any(|unit| unit.head) {
             plan.head = prune::Head::default();
         }
         Stats::add(&stats.head_batches, plan.head.batches.len() as u64);
         let plan = Arc::new(plan);
+        let began = Stopwatch::start();
         let head = Arc::new(head::decode(&self.pool, &plan).await?);
+        spent(&stats.phases.head, began);
+        // Goes away with this future: who asked may have gone, and nobody would read the rest.
+        let asked = Arc::new(());
         let tasks = into_tasks(units, task_bytes).into_iter().map(|units| {
             let (plan, head, visitor) = (Arc::clone(&plan), Arc::clone(&head), visitor.clone());
-            self.task(plan, head, units, visitor, Arc::clone(stats))
+            self.task(plan, head, units, visitor, Arc::clone(stats), Arc::downgrade(&asked))
         });
         let tasks: Vec<_> = tasks.collect();
         let mut tasks = futures::stream::iter(tasks).buffer_unordered(at_once);
@@ -306,31 +345,41 @@ impl Scanner {
         mut units: Vec<Unit>,
         visitor: Arc<V>,
         stats: Arc<Stats>,
+        asked: Weak<()>,
     ) -> Result<V::Partial, V::Error> {
         units.retain(|unit| visitor.wants(unit.span()));
+        let began = Stopwatch::start();
         let fetched = read::fetch(&self.objects, &plan, &units).await?;
+        spent(&stats.phases.fetch, began);
         Stats::add(&stats.object_bytes, fetched.bytes);
         Stats::add(&stats.object_reads, fetched.reads);
+        let metrics = Arc::clone(&self.metrics);
         self.pool
             .run(move || {
+                let began = Stopwatch::start();
                 let mut partial = visitor.start();
                 for unit in units {
+                    if asked.strong_count() == 0 {
+                        break;
+                    }
                     if !visitor.wants(unit.span()) {
                         continue;
                     }
+                    metrics.read_bytes.inc_by(unit.raw_bytes);
                     Stats::add(&stats.blocks_read, unit.blocks.len() as u64);
                     let matches = |lines: &Lines| visitor.matches(lines);
                     let head = head.of(unit.stream);
                     let rows = read::rows_of(&plan, &unit, &fetched, head, &matches, &stats)?;
                     let stream = &plan.streams[unit.stream as usize];
                     match (rows, plan.only_block(&unit)) {
-                        (None, _) => {}
+                        (None, _) => Stats::add(&stats.units_unmatched, 1),
                         (Some(rows), None) => visitor.rows(&mut partial, stream, rows)?,
                         (Some(rows), Some(block)) => {
                             visitor.rows_of_block(&mut partial, stream, rows, block)?;
                         }
                     }
                 }
+                spent(&stats.phases.compute, began);
                 Ok(partial)
             })
             .await

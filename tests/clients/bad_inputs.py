@@ -459,6 +459,47 @@ def forbidden(row, received):
 SENDERS = {"http": send_http, "raw": send_raw, "pg": send_pg}
 
 
+class Pusher(threading.Thread):
+    """Somebody who has nothing to do with all this and goes on pushing, a line at a time."""
+
+    def __init__(self, args):
+        super().__init__(daemon=True)
+        self.args = args
+        self.tenant = f"pusher-{time.time_ns()}"
+        self.stop = threading.Event()
+        self.sent = 0
+        self.slowest = 0.0
+        self.failed = []
+
+    def run(self):
+        while not self.stop.wait(0.05):
+            start = time.monotonic()
+            try:
+                line = [[str(time.time_ns()), f"line {self.sent}"]]
+                push(self.args, self.tenant, [stream(line, app="steady")])
+                self.sent += 1
+            except (OSError, AssertionError, ValueError) as error:
+                self.failed.append(str(error))
+            self.slowest = max(self.slowest, time.monotonic() - start)
+
+    def finish(self):
+        """The number of surprises: every push was taken, in time, and is there."""
+        self.stop.set()
+        self.join()
+        surprises = list(self.failed)
+        if self.slowest > self.args.seconds:
+            surprises.append(f"a push took {self.slowest:.1f} s")
+        if self.sent == 0:
+            surprises.append("nothing was pushed")
+        count = "select count(*) from logs where line like 'line %'"
+        if sql(self.args, self.tenant, count) != [str(self.sent)]:
+            surprises.append(f"not all of {self.sent} lines are there")
+        for surprise in surprises:
+            print(f"WRONG beside the inputs: {surprise}", flush=True)
+        print(f"beside them: {self.sent} pushes, the slowest took {self.slowest:.2f} s", flush=True)
+        return len(surprises)
+
+
 class Run:
     def __init__(self, args):
         self.args = args
@@ -595,6 +636,8 @@ def main():
     rows = [row for row in rows if row["cat"] == args.only or row["id"].startswith(args.only)]
     run = Run(args)
     run.prepare()
+    pusher = Pusher(args)
+    pusher.start()
     waiting = [
         threading.Thread(target=run.send, args=(row, False)) for row in rows if row["id"] in WAITING
     ]
@@ -607,6 +650,7 @@ def main():
     for row in rows:
         if row["id"] in GREEDY:
             run.send(row)
+    run.surprises += pusher.finish()
     for thread in waiting:
         thread.join()
     run.finish()

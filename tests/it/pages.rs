@@ -78,3 +78,25 @@ async fn compat_gives_lokis_answer_where_drave_differs() {
         assert_eq!((status(many).await, status(approximate).await), expected, "{yaml}");
     }
 }
+
+#[tokio::test]
+async fn answers_are_compressed_for_who_wants_it() {
+    let node = Node::start().await;
+    let lines: Vec<String> = (0..100).map(|n| format!("a line like the others {n}")).collect();
+    let entries: Vec<(i64, &str)> = lines.iter().zip(T..).map(|(l, at)| (at, l.as_str())).collect();
+    node.push(&json!({"app": "web"}), &entries).await;
+    let url =
+        node.url("/loki/api/v1/query_range?query={app=\"web\"}&start=1700000000&end=1700000001");
+    let client = reqwest::Client::new();
+    let plain = client.get(&url).send().await.expect("an answer").text().await.expect("a body");
+    let request = client.get(&url).header("Accept-Encoding", "deflate, gzip");
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    let bytes = answer.bytes().await.expect("a body");
+    assert!(bytes.len() * 3 < plain.len(), "{} of {}", bytes.len(), plain.len());
+    let mut text = String::new();
+    let mut decoder = flate2::read::GzDecoder::new(&bytes[..]);
+    std::io::Read::read_to_string(&mut decoder, &mut text).expect("gzip");
+    let result = |text: &str| text.split(",\"stats\"").next().map(String::from);
+    assert_eq!(result(&text), result(&plain));
+}

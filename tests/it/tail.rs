@@ -12,20 +12,24 @@ use crate::node::Node;
 const T: i64 = 1_700_000_000_000_000_000;
 
 /// A WebSocket client that can do just what these tests need.
-struct Client {
+pub(crate) struct Client {
     socket: TcpStream,
     buffer: Vec<u8>,
 }
 
 /// What a server sends.
 #[derive(Debug)]
-enum Frame {
+pub(crate) enum Frame {
     Text(Value),
     Close(u16, String),
 }
 
 /// The status line's number where it is not 101.
-async fn connect(node: &Node, params: &[(&str, &str)], headers: &str) -> Result<Client, u16> {
+pub(crate) async fn connect(
+    node: &Node,
+    params: &[(&str, &str)],
+    headers: &str,
+) -> Result<Client, u16> {
     let url = reqwest::Url::parse_with_params(&node.url("/loki/api/v1/tail"), params);
     let url = url.expect("a good URL");
     let mut socket = TcpStream::connect(node.http()).await.expect("connects");
@@ -58,7 +62,7 @@ impl Client {
     }
 
     /// The next frame that says something; `None` where none comes in time.
-    async fn next(&mut self, wait: Duration) -> Option<Frame> {
+    pub(crate) async fn next(&mut self, wait: Duration) -> Option<Frame> {
         let next = async {
             loop {
                 if let Some(frame) = self.frame() {

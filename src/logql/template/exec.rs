@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::functions;
-use super::parse::{Argument, Body, Branch, Command, Node, Pipe, Term};
+use super::parse::{Argument, Body, Branch, Command, Invocation, Node, Pipe, Term};
 use super::time::{Time, day_name, month_name};
 use super::value::Value;
 use super::{OUTPUT_BYTES_MAX, Template};
@@ -19,6 +19,9 @@ enum Flow {
 
 /// Steps of all loops of one run: a range over a large number must end.
 const STEPS_MAX: usize = 1_000_000;
+/// Bodies inside of each other, in the text and by templates that run others: what the stack of a
+/// thread is good for.
+const BODIES_MAX: usize = 150;
 
 /// One run.
 pub(super) struct Exec<'v, 'o, 'r> {
@@ -28,6 +31,9 @@ pub(super) struct Exec<'v, 'o, 'r> {
     out: &'o mut String,
     variables: Vec<(&'v str, Value<'v>)>,
     n_steps: usize,
+    n_bodies: usize,
+    /// The template that is running, for error texts.
+    name: &'v str,
 }
 
 impl<'v, 'o, 'r> Exec<'v, 'o, 'r> {
@@ -38,7 +44,8 @@ impl<'v, 'o, 'r> Exec<'v, 'o, 'r> {
         now: i64,
         out: &'o mut String,
     ) -> Exec<'v, 'o, 'r> {
-        Exec { template, row, now, out, variables: vec![("", Value::Labels)], n_steps: 0 }
+        let variables = vec![("", Value::Labels)];
+        Exec { template, row, now, out, variables, n_steps: 0, n_bodies: 0, name: template.name }
     }
 
     /// Runs the template.
@@ -48,6 +55,16 @@ impl<'v, 'o, 'r> Exec<'v, 'o, 'r> {
     }
 
     fn body(&mut self, body: &'v Body, dot: &Value<'v>) -> Result<Flow, String> {
+        self.n_bodies += 1;
+        if self.n_bodies > BODIES_MAX {
+            return Err(format!("exceeded maximum template depth ({BODIES_MAX})"));
+        }
+        let flow = self.nodes(body, dot);
+        self.n_bodies -= 1;
+        flow
+    }
+
+    fn nodes(&mut self, body: &'v Body, dot: &Value<'v>) -> Result<Flow, String> {
         for node in body {
             let flow = match node {
                 Node::Text(text) => {
@@ -66,6 +83,7 @@ impl<'v, 'o, 'r> Exec<'v, 'o, 'r> {
                 Node::Range(branch) => self.range(branch, dot)?,
                 Node::Break => Flow::Break,
                 Node::Continue => Flow::Continue,
+                Node::Template(invocation) => self.invoke(invocation, dot)?,
             };
             if self.out.len() > OUTPUT_BYTES_MAX {
                 return Err("template output is too long".into());
@@ -75,6 +93,35 @@ impl<'v, 'o, 'r> Exec<'v, 'o, 'r> {
             }
         }
         Ok(Flow::Next)
+    }
+
+    /// Runs another template: its dot is what it was given, and its variables are its own.
+    fn invoke(&mut self, invocation: &'v Invocation, dot: &Value<'v>) -> Result<Flow, String> {
+        let Invocation { name, pipe, at } = invocation;
+        let template = self.template;
+        let Some(body) = template.definitions.get(name) else {
+            let text = format!("template {name:?} not defined");
+            return Err(self.fail(*at, &format!("{{{{template {name:?}}}}}"), &text));
+        };
+        self.step()?;
+        let dot = match pipe {
+            Some(pipe) => self.pipe(pipe, dot)?,
+            None => Value::Nil,
+        };
+        let variables = std::mem::replace(&mut self.variables, vec![("", dot.clone())]);
+        let caller = std::mem::replace(&mut self.name, name);
+        self.body(body, &dot)?;
+        (self.variables, self.name) = (variables, caller);
+        Ok(Flow::Next)
+    }
+
+    /// Counts what could go on for ever.
+    fn step(&mut self) -> Result<(), String> {
+        self.n_steps += 1;
+        if self.n_steps > STEPS_MAX {
+            return Err("template takes too many steps".into());
+        }
+        Ok(())
     }
 
     fn print(&mut self, value: &Value<'v>) {
@@ -144,10 +191,7 @@ impl<'v, 'o, 'r> Exec<'v, 'o, 'r> {
         let mut any = false;
         for (key, item) in items {
             any = true;
-            self.n_steps += 1;
-            if self.n_steps > STEPS_MAX {
-                return Err("template takes too many steps".into());
-            }
+            self.step()?;
             match branch.pipe.variables.as_slice() {
                 [] => {}
                 [one] => self.declare(one, item.clone(), branch.pipe.assigns),
@@ -258,7 +302,19 @@ impl<'v, 'o, 'r> Exec<'v, 'o, 'r> {
             values.push(self.argument(argument, dot)?);
         }
         values.extend(last);
-        (function.call)(self, values).map_err(|error| {
+        let answer = if name == "call" {
+            // Neither labels nor JSON hold functions, so there is never one to call.
+            Err(match &values[0] {
+                Value::Nil => "call of nil".into(),
+                value => {
+                    let what = arguments.first().map_or("value", |own| own.text.as_str());
+                    format!("non-function {what} of type {}", value.type_name())
+                }
+            })
+        } else {
+            (function.call)(self, values)
+        };
+        answer.map_err(|error| {
             let text = format!("error calling {name}: {error}");
             self.fail(command.at(), &command.text(), &text)
         })
@@ -349,7 +405,8 @@ impl<'v, 'o, 'r> Exec<'v, 'o, 'r> {
         let before = &self.template.text[..at];
         let line = 1 + before.matches('\n').count();
         let column = before.len() - before.rfind('\n').map_or(0, |n| n + 1);
-        format!("template: {name}:{line}:{column}: executing \"{name}\" at <{node}>: {text}")
+        let running = self.name;
+        format!("template: {name}:{line}:{column}: executing \"{running}\" at <{node}>: {text}")
     }
 }
 

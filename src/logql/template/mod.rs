@@ -1,10 +1,10 @@
 //! Go's `text/template`, as far as log lines need it.
 //!
 //! In: a template text once, the labels of an entry many times. Out: a text, or why there is none,
-//! in Go's words. What the language has and this does not (`define`, `template`, `block`, `call`)
-//! is refused when a template is compiled.
+//! in Go's words. What the language has and this does not (time zones by name, for which there is
+//! no table here) is refused when a template is compiled.
 //!
-//! Invariant: what a template writes is limited to [`OUTPUT_BYTES_MAX`].
+//! Invariants: what a template writes is limited to [`OUTPUT_BYTES_MAX`], and so is what it may do.
 
 mod compare;
 mod exec;
@@ -17,7 +17,7 @@ mod texts;
 mod time;
 mod value;
 
-use self::parse::{Argument, Body, Node, Pipe, Term};
+use self::parse::{Argument, Body, Definitions, Node, Pipe, Term};
 use crate::logql::names::{Name, Names};
 use crate::logql::row::Row;
 
@@ -49,6 +49,7 @@ pub(crate) struct Template {
     name: &'static str,
     text: String,
     body: Body,
+    definitions: Definitions,
     /// The labels that are read by name; `None` where all could be.
     fields: Option<Vec<Name>>,
     reads_entry: bool,
@@ -61,18 +62,19 @@ impl Template {
         name: &'static str,
         text: &str,
     ) -> Result<Template, Error> {
-        let body = parse::parse(text).map_err(|error| match error.unsupported {
-            true => Error::Unsupported(error.text),
-            false => Error::Invalid(format!("template: {name}:{}: {}", error.line, error.text)),
+        let (body, definitions) = parse::parse(text).map_err(|error| {
+            Error::Invalid(format!("template: {name}:{}: {}", error.line, error.text))
         })?;
         let mut reads = Reads::default();
         reads.body(&body);
+        definitions.values().for_each(|body| reads.body(body));
         if let Some(construct) = reads.unsupported {
             return Err(Error::Unsupported(construct));
         }
         let fields = reads.fields.iter().map(|field| names.intern(field)).collect();
         let fields = (!reads.all).then_some(fields);
-        Ok(Template { name, text: text.to_owned(), body, fields, reads_entry: reads.entry })
+        let (text, reads_entry) = (text.to_owned(), reads.entry);
+        Ok(Template { name, text, body, definitions, fields, reads_entry })
     }
 
     /// The labels that are read by name; `None` where all could be.
@@ -107,6 +109,9 @@ impl Reads {
             match node {
                 Node::Text(_) | Node::Break | Node::Continue => {}
                 Node::Print(pipe) => self.pipe(pipe),
+                Node::Template(invocation) => {
+                    invocation.pipe.iter().for_each(|pipe| self.pipe(pipe));
+                }
                 Node::If(branch) | Node::With(branch) | Node::Range(branch) => {
                     self.pipe(&branch.pipe);
                     self.body(&branch.body);
@@ -139,9 +144,6 @@ impl Reads {
             (Term::Pipe(pipe), _) => self.pipe(pipe),
             (Term::Function(name), _) => {
                 self.entry |= name == "__line__" || name == "__timestamp__";
-                if name == "call" {
-                    self.unsupported.get_or_insert("template function call".into());
-                }
             }
             _ => {}
         }

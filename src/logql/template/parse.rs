@@ -1,9 +1,14 @@
 //! The tree of a template.
 
+use std::collections::BTreeMap;
+
 use super::lex::{self, Kind, Piece, Token};
 
 /// Nesting that a template may have.
 const DEPTH_MAX: usize = 100;
+
+/// Templates by their names.
+pub(super) type Definitions = BTreeMap<String, Body>;
 
 /// A list of nodes.
 pub(super) type Body = Vec<Node>;
@@ -18,6 +23,17 @@ pub(super) enum Node {
     Range(Branch),
     Break,
     Continue,
+    /// `{{template "name" .}}`: another template with a dot of its own.
+    Template(Invocation),
+}
+
+/// Which template, and what its dot is; nothing where nothing was written.
+#[derive(Clone, Debug)]
+pub(super) struct Invocation {
+    pub(super) name: String,
+    pub(super) pipe: Option<Pipe>,
+    /// Byte position in the template.
+    pub(super) at: usize,
 }
 
 /// `if`, `with` and `range` look alike.
@@ -74,14 +90,12 @@ pub(super) enum Term {
 pub(super) struct SyntaxError {
     pub(super) line: usize,
     pub(super) text: String,
-    /// It is right but not supported.
-    pub(super) unsupported: bool,
 }
 
 impl SyntaxError {
     pub(super) fn new(template: &str, at: usize, text: &str) -> SyntaxError {
         let line = 1 + template[..at].matches('\n').count();
-        SyntaxError { line, text: text.to_owned(), unsupported: false }
+        SyntaxError { line, text: text.to_owned() }
     }
 }
 
@@ -99,8 +113,8 @@ impl Command {
     }
 }
 
-/// Parses a template.
-pub(super) fn parse(template: &str) -> Result<Body, SyntaxError> {
+/// Parses a template and those that it defines.
+pub(super) fn parse(template: &str) -> Result<(Body, Definitions), SyntaxError> {
     let pieces = lex::pieces(template)?;
     let mut parser = Parser {
         template,
@@ -108,10 +122,11 @@ pub(super) fn parse(template: &str) -> Result<Body, SyntaxError> {
         variables: vec![String::new()],
         loops: 0,
         depth: 0,
+        definitions: Definitions::new(),
     };
     let (body, end) = parser.body()?;
     match end {
-        Closing::Eof => Ok(body),
+        Closing::Eof => Ok((body, parser.definitions)),
         Closing::End => Err(parser.fail(template.len(), "unexpected {{end}}")),
         Closing::Else(_) => Err(parser.fail(template.len(), "unexpected {{else}}")),
     }
@@ -132,6 +147,7 @@ struct Parser<'t> {
     variables: Vec<String>,
     loops: usize,
     depth: usize,
+    definitions: Definitions,
 }
 
 impl Parser<'_> {
@@ -172,15 +188,74 @@ impl Parser<'_> {
                 }
                 "break" => body.push(Node::Break),
                 "continue" => body.push(Node::Continue),
-                "define" | "template" | "block" => {
-                    let unsupported = self.fail(at, &format!("template action {keyword}"));
-                    return Err(SyntaxError { unsupported: true, ..unsupported });
+                // A definition is no part of what is around it, so it stands alone.
+                "define" if self.depth == 1 => {
+                    let (name, rest) = self.name(rest, "define clause", at)?;
+                    if let Some(token) = rest.first() {
+                        return Err(self.unexpected(token, "define clause"));
+                    }
+                    self.define(name, at)?;
+                }
+                "define" => return Err(self.unexpected(&tokens[0], "command")),
+                "template" => {
+                    let (name, rest) = self.name(rest, "template clause", at)?;
+                    let given = !rest.is_empty();
+                    let pipe = given.then(|| self.pipe(rest, "template clause")).transpose()?;
+                    body.push(Node::Template(Invocation { name, pipe, at }));
+                }
+                "block" => {
+                    let (name, rest) = self.name(rest, "block clause", at)?;
+                    let pipe = Some(self.pipe(rest, "block clause")?);
+                    self.define(name.clone(), at)?;
+                    body.push(Node::Template(Invocation { name, pipe, at }));
                 }
                 _ => body.push(Node::Print(self.pipe(&tokens, "command")?)),
             }
         };
         self.depth -= 1;
         Ok((body, end))
+    }
+
+    /// The quoted name behind a keyword, and what follows it.
+    fn name<'k>(
+        &self,
+        tokens: &'k [Token],
+        what: &str,
+        at: usize,
+    ) -> Result<(String, &'k [Token]), SyntaxError> {
+        match tokens.split_first() {
+            Some((Token { kind: Kind::Text(name), .. }, rest)) => Ok((name.clone(), rest)),
+            Some((other, _)) => Err(self.unexpected(other, what)),
+            None => Err(self.fail(at, &format!("unexpected \"}}}}\" in {what}"))),
+        }
+    }
+
+    /// What stands up to `{{end}}` is a template of its own: it sees no variable but its `$`.
+    fn define(&mut self, name: String, at: usize) -> Result<(), SyntaxError> {
+        let variables = std::mem::replace(&mut self.variables, vec![String::new()]);
+        let loops = std::mem::take(&mut self.loops);
+        let (body, end) = self.body()?;
+        (self.variables, self.loops) = (variables, loops);
+        match end {
+            Closing::End => {}
+            Closing::Eof => return Err(self.fail(self.template.len(), "unexpected EOF")),
+            Closing::Else(_) => return Err(self.fail(at, "unexpected {{else}} in define clause")),
+        }
+        // White space alone defines nothing that is there already.
+        let is_empty = |body: &Body| {
+            let blank = |node: &Node| matches!(node, Node::Text(text) if text.trim().is_empty());
+            body.iter().all(blank)
+        };
+        match self.definitions.get(&name) {
+            Some(known) if !is_empty(known) && !is_empty(&body) => {
+                Err(self.fail(at, &format!("template: multiple definition of template {name:?}")))
+            }
+            Some(known) if !is_empty(known) => Ok(()),
+            _ => {
+                self.definitions.insert(name, body);
+                Ok(())
+            }
+        }
     }
 
     fn branch(&mut self, tokens: &[Token], what: &str, at: usize) -> Result<Branch, SyntaxError> {

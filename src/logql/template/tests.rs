@@ -176,17 +176,85 @@ fn errors_when_compiled() {
     check_error("{{ end }}", &invalid("template: line:1: unexpected {{end}}"));
     check_error("{{ $x }}", &invalid("template: line:1: undefined variable \"$x\""));
     check_error("{{ \"a }}", &invalid("template: line:1: unterminated quoted string"));
-    check_error("{{ define \"x\" }}{{ end }}", "Unsupported(\"template action define\")");
+    check_error("{{ define \"x\" }}", &invalid("template: line:1: unexpected EOF"));
+    check_error(
+        "{{ define x }}{{ end }}",
+        &invalid("template: line:1: unexpected <x> in define clause"),
+    );
+    check_error(
+        "{{ if .x }}{{ define \"x\" }}{{ end }}{{ end }}",
+        &invalid("template: line:1: unexpected <define> in command"),
+    );
+    check_error(
+        "{{ define \"x\" }}a{{ end }}{{ define \"x\" }}b{{ end }}",
+        &invalid("template: line:1: template: multiple definition of template \"x\""),
+    );
+    check_error(
+        "{{ block \"x\" }}{{ end }}",
+        &invalid("template: line:1: missing value for block clause"),
+    );
+    check_error(
+        "{{ $x := 1 }}{{ define \"x\" }}{{ $x }}{{ end }}",
+        &invalid("template: line:1: undefined variable \"$x\""),
+    );
     check_error(
         r#"{{ toDateInZone "15:04" "Europe/Berlin" .x }}"#,
         "Unsupported(\"time zone Europe/Berlin\")",
     );
-    check_error("{{ call .x }}", "Unsupported(\"template function call\")");
+}
+
+#[test]
+fn templates_in_templates() {
+    check(
+        "{{ define \"x\" }}<{{ . }}>{{ end }}{{ template \"x\" .app }}{{ template \"x\" .msg }}",
+        "<web><hello world>",
+    );
+    check("{{ template \"x\" . }}{{ define \"x\" }}{{ .app }}{{ $.status }}{{ end }}", "web404");
+    check("a{{ block \"x\" .app }}[{{ . }}]{{ end }}b{{ template \"x\" 7 }}", "a[web]b[7]");
+    check("{{ define \"x\" }}{{ . }}{{ end }}{{ template \"x\" }}", "<no value>");
+    check(
+        "{{ define \"x\" }} {{ end }}{{ define \"x\" }}y{{ end }}{{ define \"x\" }}{{ end }}{{ template \"x\" }}",
+        "y",
+    );
+    check("{{ range 2 }}{{ block \"x\" . }}{{ . }};{{ end }}{{ end }}", "0;1;");
+    check(
+        "{{ define \"down\" }}{{ . }}{{ if . }} {{ template \"down\" (sub . 1) }}{{ end }}{{ end }}\
+         {{ template \"down\" 3 }}",
+        "3 2 1 0",
+    );
+    check_error(
+        "{{ template \"x\" . }}",
+        "template: line:1:3: executing \"line\" at <{{template \"x\"}}>: template \"x\" not defined",
+    );
+    check_error(
+        "{{ define \"x\" }}{{ div 1 0 }}{{ end }}{{ template \"x\" }}",
+        "template: line:1:19: executing \"x\" at <div 1 0>: error calling div: runtime error: \
+         integer divide by zero",
+    );
+    check_error(
+        "{{ define \"x\" }}{{ template \"x\" . }}{{ end }}{{ template \"x\" . }}",
+        "exceeded maximum template depth (150)",
+    );
+    // Twice as many at each level: it is the number of steps that ends it.
+    check_error(
+        "{{ define \"x\" }}{{ if . }}{{ template \"x\" (sub . 1) }}{{ template \"x\" (sub . 1) }}{{ end }}{{ end }}\
+         {{ template \"x\" 40 }}",
+        "template takes too many steps",
+    );
+    check_error(
+        "{{ call .app 1 }}",
+        "template: line:1:3: executing \"line\" at <call .app 1>: error calling call: \
+         non-function .app of type string",
+    );
+    check_error(
+        "{{ call nil }}",
+        "template: line:1:3: executing \"line\" at <call nil>: error calling call: call of nil",
+    );
 }
 
 proptest::proptest! {
     #[test]
-    fn never_panics(template in r#"(\{\{|\}\}|[-a-z.$ |()=:"'`\\0-9%]|if |end|range |\.app|add |printf ){0,16}"#) {
+    fn never_panics(template in r#"(\{\{|\}\}|[-a-z.$ |()=:"'`\\0-9%]|if |end|end|range |define "a"|template "a"|block "a" |\.app|add |printf ){0,16}"#) {
         let _ = render(&template);
     }
 }
