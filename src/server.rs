@@ -169,7 +169,11 @@ impl Running {
         let memory = config.memory.queries.0;
         let scanner = Scanner::new(cluster.clone(), objects, indexes, pool.clone(), memory);
 
-        let source = LogsSource::new(scanner.clone(), config.auth_enabled);
+        let source = LogsSource::new(
+            scanner.clone(),
+            config.auth_enabled,
+            Arc::new(config.limits_config.clone()),
+        );
         let pg = TcpListener::from_std(pg)?;
         tasks.push(tokio::spawn(serve_sql(pg, source, sql_options(config), stopped.clone())));
         let api = http::Api::new(
