@@ -186,7 +186,11 @@ impl Running {
 
         cluster.answers(Arc::new(Answers::new(scanner.clone())));
 
-        let source = LogsSource::new(scanner.clone(), config.auth_enabled);
+        let source = LogsSource::new(
+            scanner.clone(),
+            config.auth_enabled,
+            Arc::new(config.limits_config.clone()),
+        );
         let pg = TcpListener::from_std(pg)?;
         tasks.push(tokio::spawn(serve_sql(pg, source, sql_options(config), stopped.clone())));
         let limits = {

@@ -266,6 +266,13 @@ impl ExprPlanner for ConcatPlanner {
         let text = |expr: &Expr| expr.get_type(schema).is_ok_and(|kind| kind.is_string());
         let plain = |expr: &Expr| expr.get_type(schema).is_ok_and(|kind| !kind.is_nested());
         let (left, right) = (&expr.left, &expr.right);
+        let bytes = |expr: &Expr| {
+            let kind = expr.get_type(schema);
+            kind.is_ok_and(|kind| kind.is_binary())
+        };
+        if expr.op == BinaryOperator::StringConcat && (bytes(left) || bytes(right)) {
+            return Err(SqlError::unsupported("|| of bytea").into());
+        }
         let is_text = text(left) && plain(right) || plain(left) && text(right);
         if expr.op != BinaryOperator::StringConcat || !is_text {
             return Ok(PlannerResult::Original(expr));

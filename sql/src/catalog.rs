@@ -50,6 +50,10 @@ impl fmt::Debug for Tables {
 }
 
 impl Tables {
+    pub(crate) fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
     /// Begins a statement. It sees the table with the columns of `pinned`, or with its own.
     pub(crate) async fn begin(&self, pinned: Option<SchemaRef>) {
         *self.current.lock().await = Current { pinned, provider: None };

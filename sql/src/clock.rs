@@ -4,20 +4,26 @@
 //! with them, before DataFusion turns them into times; a text that is compared with a text stays
 //! as it is.
 
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
 /// Completes the times in all conditions of `plan`.
 pub(crate) fn complete(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let completed = plan.transform_down_with_subqueries(|node| match node {
-        LogicalPlan::Filter(mut filter) => {
-            let schema = filter.input.schema().clone();
-            let predicate = filter.predicate.transform_down(|expr| complete_in(expr, &schema))?;
-            filter.predicate = predicate.data;
-            Ok(Transformed::yes(LogicalPlan::Filter(filter)))
+    let completed = plan.transform_down_with_subqueries(|node| {
+        if matches!(node, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) {
+            return Ok(Transformed::no(node));
         }
-        other => Ok(Transformed::no(other)),
+        let schema = merge_schema(&node.inputs());
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let completed = expr.transform_down(|expr| complete_in(expr, &schema))?;
+            Ok(completed.update_data(|expr| name.restore(expr)))
+        })
     })?;
     Ok(completed.data)
 }
@@ -37,6 +43,17 @@ fn complete_in(mut expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         _ => false,
     };
     Ok(if changed { Transformed::yes(expr) } else { Transformed::no(expr) })
+}
+
+/// A time as text, in nanoseconds since 1970. Without a zone it is in UTC.
+pub(crate) fn time(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let text = completed(text).unwrap_or_else(|| text.to_owned());
+    let utc = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+    match ScalarValue::Utf8(Some(text)).cast_to(&utc) {
+        Ok(ScalarValue::TimestampNanosecond(at, _)) => at,
+        _ => None,
+    }
 }
 
 fn with_seconds(expr: &mut Expr) -> bool {

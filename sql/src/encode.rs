@@ -9,15 +9,16 @@ use std::sync::Arc;
 
 use arrow_pg::datatypes::field_into_pg_type;
 use arrow_pg::encoder::encode_value;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use chrono::{DateTime, Datelike, Timelike};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array,
-    LargeStringArray, RecordBatch, StringArray, StringViewArray,
+    IntervalMonthDayNanoArray, LargeStringArray, RecordBatch, StringArray, StringViewArray,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Field, Float32Type, Float64Type, Int32Type, Int64Type, Schema, TimeUnit,
+    DataType, DurationNanosecondType, Field, Float32Type, Float64Type, Int32Type, Int64Type,
+    IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, Schema, TimeUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType,
 };
@@ -40,11 +41,28 @@ pub(crate) struct Chunk {
     pub(crate) ends: Vec<usize>,
 }
 
+impl Chunk {
+    /// The values of one row.
+    pub(crate) fn cells(&self, row: usize) -> Vec<Option<Bytes>> {
+        let start = row.checked_sub(1).map_or(0, |last| self.ends[last]);
+        // Behind the tag and the length.
+        let mut row = self.bytes.slice(start + 5..self.ends[row]);
+        let count = row.get_i16();
+        let cell = |row: &mut Bytes| {
+            let length = usize::try_from(row.get_i32()).ok()?;
+            Some(row.split_to(length))
+        };
+        (0..count).map(|_| cell(&mut row)).collect()
+    }
+}
+
 /// The type a column has for the client. Types without one are refused when the statement is
 /// planned, not when the first row comes.
 pub(crate) fn pg_type(field: &Arc<Field>) -> Result<Type, SqlError> {
-    if matches!(field.data_type(), DataType::Union(..)) {
-        return Ok(Type::TEXT);
+    match field.data_type() {
+        DataType::Union(..) => return Ok(Type::TEXT),
+        DataType::Duration(_) => return Ok(Type::INTERVAL),
+        _ => {}
     }
     field_into_pg_type(field).map_err(|_| {
         SqlError::unsupported(format_args!(
@@ -146,6 +164,7 @@ enum Column {
     TextView(StringViewArray),
     /// Microseconds since 1970, and whether the type has a time zone.
     Time(Int64Array, bool),
+    Interval(IntervalMonthDayNanoArray),
     Other(ArrayRef, Arc<Field>),
 }
 
@@ -166,6 +185,7 @@ impl Column {
             DataType::Timestamp(unit, zone) => {
                 Column::Time(microseconds(array, *unit), zone.is_some())
             }
+            DataType::Interval(_) | DataType::Duration(_) => Column::Interval(intervals(array)?),
             DataType::Dictionary(_, values) => {
                 let values_field = Arc::new(field.as_ref().clone().with_data_type(*values.clone()));
                 Column::new(&cast(array, values)?, &values_field)?
@@ -185,6 +205,7 @@ impl Column {
             Column::Text(array) => array.is_null(row),
             Column::LargeText(array) => array.is_null(row),
             Column::TextView(array) => array.is_null(row),
+            Column::Interval(array) => array.is_null(row),
             Column::Other(array, _) => array.is_null(row),
         }
     }
@@ -225,6 +246,14 @@ impl Column {
             Column::Time(array, _) => {
                 put(out, &array.value(row).wrapping_sub(EPOCH_2000_US).to_be_bytes());
             }
+            Column::Interval(array) if text => put_interval(out, array.value(row)),
+            Column::Interval(array) => {
+                let span = array.value(row);
+                out.put_i32(16);
+                out.put_i64(span.nanoseconds / 1000);
+                out.put_i32(span.days);
+                out.put_i32(span.months);
+            }
             Column::Other(array, arrow_field) => {
                 encode_value(slow, array, row, arrow_field, field).map_err(from_pgwire)?;
                 out.put_slice(&slow.take_row().data);
@@ -247,6 +276,61 @@ fn microseconds(array: &ArrayRef, unit: TimeUnit) -> Int64Array {
             array.as_primitive::<TimestampNanosecondType>().unary(|at| at.div_euclid(1000))
         }
     }
+}
+
+/// Intervals, and differences of times, which are days and the rest.
+fn intervals(array: &ArrayRef) -> Result<IntervalMonthDayNanoArray, SqlError> {
+    const DAY_NS: i64 = 86_400_000_000_000;
+    if matches!(array.data_type(), DataType::Duration(_)) {
+        let spans = cast(array, &DataType::Duration(TimeUnit::Nanosecond))?;
+        let days = |span: i64| {
+            let days = i32::try_from(span / DAY_NS).unwrap_or(i32::MAX);
+            IntervalMonthDayNano::new(0, days, span % DAY_NS)
+        };
+        return Ok(spans.as_primitive::<DurationNanosecondType>().unary(days));
+    }
+    let spans = cast(array, &DataType::Interval(IntervalUnit::MonthDayNano))?;
+    Ok(spans.as_primitive::<IntervalMonthDayNanoType>().clone())
+}
+
+/// As Postgres writes it: `1 year 2 mons 3 days 04:05:06.789`.
+fn put_interval(out: &mut BytesMut, span: IntervalMonthDayNano) {
+    put_with(out, |out| {
+        let (mut written, mut negative_before) = (false, false);
+        let units = [(span.months / 12, "year"), (span.months % 12, "mon"), (span.days, "day")];
+        for (count, unit) in units.into_iter().filter(|(count, _)| *count != 0) {
+            let space = if written { " " } else { "" };
+            let sign = if negative_before && count > 0 { "+" } else { "" };
+            let plural = if count == 1 { "" } else { "s" };
+            write!(out, "{space}{sign}{count} {unit}{plural}")?;
+            (written, negative_before) = (true, count < 0);
+        }
+        let micros = span.nanoseconds / 1000;
+        if micros == 0 && written {
+            return Ok(());
+        }
+        let space = if written { " " } else { "" };
+        let sign = if micros < 0 {
+            "-"
+        } else if negative_before {
+            "+"
+        } else {
+            ""
+        };
+        let micros = micros.unsigned_abs();
+        let (seconds, mut fraction) = (micros / 1_000_000, micros % 1_000_000);
+        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        write!(out, "{space}{sign}{hours:02}:{minutes:02}:{seconds:02}")?;
+        if fraction > 0 {
+            let mut width = 6;
+            while fraction.is_multiple_of(10) {
+                fraction /= 10;
+                width -= 1;
+            }
+            write!(out, ".{fraction:0width$}")?;
+        }
+        Ok(())
+    });
 }
 
 fn put(out: &mut BytesMut, value: &[u8]) {

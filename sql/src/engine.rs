@@ -12,6 +12,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use datafusion::arrow::array::{AsArray, RecordBatch, RecordBatchOptions, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -24,26 +25,29 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion_pg_catalog::pg_catalog::PgCatalogStaticTables;
-use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use futures::StreamExt;
 use pgwire::api::results::FieldInfo;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::arithmetic::PostgresArithmetic;
 use crate::catalog::{self, Identity, SCHEMA, Tables};
 use crate::clock;
+use crate::copy::CopyFormat;
+use crate::dialect::Dialect;
 use crate::encode::{Chunk, Columns, Encoder, fields};
 use crate::error::{Error, SqlError};
 use crate::functions;
+use crate::load::Sink;
 use crate::order::TimeOrder;
 use crate::params::ParamType;
 use crate::settings::Settings;
-use crate::statement::{Rows, Statement, parse};
+use crate::statement::{Rows, Statement, parse, parse_rows, parse_values};
 use crate::table::{Notice, Source};
 
 /// Address space per thread; only what is used becomes memory.
@@ -63,7 +67,7 @@ pub(crate) struct Engine {
     caller: Handle,
     base: SessionState,
     fixed: Arc<PgCatalogStaticTables>,
-    parser: PostgresCompatibilityParser,
+    dialect: Dialect,
     source: Arc<dyn Source>,
     turns: Arc<Semaphore>,
 }
@@ -91,7 +95,7 @@ impl Engine {
         Ok(Engine {
             base: base_state(memory, threads, server_version)?,
             fixed: Arc::new(PgCatalogStaticTables::try_new()?),
-            parser: PostgresCompatibilityParser::new(),
+            dialect: Dialect::new(),
             turns: Arc::new(Semaphore::new(TURNS_MIN.max(threads * 8))),
             caller: Handle::current(),
             runtime: Some(runtime),
@@ -166,6 +170,7 @@ fn base_state(
     let options = config.options_mut();
     options.set("datafusion.sql_parser.dialect", "postgresql")?;
     options.set("datafusion.execution.time_zone", "UTC")?;
+    options.set("datafusion.sql_parser.parse_float_as_decimal", "true")?;
     options.set("datafusion.explain.physical_plan_only", "true")?;
     options.set("datafusion.explain.show_sizes", "false")?;
     options.set("datafusion.explain.analyze_level", "summary")?;
@@ -186,6 +191,7 @@ fn base_state(
         ))
         .build();
     let context = SessionContext::new_with_state(state);
+    context.add_analyzer_rule(Arc::new(PostgresArithmetic));
     catalog_functions(&context);
     datafusion_functions_json::register_all(&mut *context.state_ref().write())?;
     functions::register(&context, server_version)?;
@@ -272,6 +278,30 @@ pub(crate) struct Job {
     pub(crate) formats: Vec<i16>,
     /// How the statement was described, if it was.
     pub(crate) described: Option<Described>,
+    pub(crate) output: Output,
+}
+
+/// What becomes of the rows of a statement.
+#[derive(Clone, Debug)]
+pub(crate) enum Output {
+    /// They are sent as rows.
+    Rows,
+    /// They are sent as COPY.
+    Copy(CopyFormat),
+    /// They are stored, with these columns.
+    Store(SchemaRef),
+}
+
+impl Output {
+    /// The tag that ends the statement.
+    pub(crate) fn tag(&self, rows: &Rows) -> &'static str {
+        match self {
+            Output::Rows if rows.explain => "EXPLAIN",
+            Output::Rows => "SELECT",
+            Output::Copy(_) => "COPY",
+            Output::Store(_) => "INSERT 0",
+        }
+    }
 }
 
 /// The engine as one connection uses it.
@@ -287,7 +317,59 @@ impl Session {
         text: String,
     ) -> Result<Vec<Statement>, SqlError> {
         let session = self.clone();
-        run(self.engine.handle(), async move { parse(&session.engine.parser, &text) }).await
+        run(self.engine.handle(), async move { parse(&session.engine.dialect, &text) }).await
+    }
+
+    /// Parses a text that must be one question.
+    pub(crate) async fn parse_rows(self: &Arc<Session>, text: String) -> Result<Rows, SqlError> {
+        let session = self.clone();
+        run(self.engine.handle(), async move { parse_rows(&session.engine.dialect, &text) }).await
+    }
+
+    /// Parses the query of an INSERT into columns of these types.
+    pub(crate) async fn parse_values(
+        self: &Arc<Session>,
+        text: String,
+        types: Vec<&'static str>,
+    ) -> Result<Rows, SqlError> {
+        let session = self.clone();
+        let parsing = async move { parse_values(&session.engine.dialect, &text, &types) };
+        run(self.engine.handle(), parsing).await
+    }
+
+    /// What rows for these columns of a table must come with.
+    pub(crate) fn target(&self, table: &str, columns: &[String]) -> Result<SchemaRef, SqlError> {
+        if table != self.engine.source.table_name() {
+            let text = format!("relation \"{table}\" does not exist, or cannot be written to");
+            return Err(SqlError::new("42P01", text));
+        }
+        Ok(self.engine.source.target(columns)?)
+    }
+
+    fn sink(&self, schema: SchemaRef) -> Sink {
+        Sink {
+            source: self.engine.source.clone(),
+            tenant: self.tables.tenant().to_owned(),
+            runtime: self.engine.caller.clone(),
+            schema,
+        }
+    }
+
+    /// Starts to store what comes through the channel.
+    pub(crate) fn load(
+        &self,
+        schema: SchemaRef,
+        format: CopyFormat,
+    ) -> (mpsc::Sender<Bytes>, Running) {
+        let (data, mut pieces) = mpsc::channel(CHUNKS_AHEAD);
+        let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
+        let sink = self.sink(schema);
+        let task = self.engine.handle().spawn(async move {
+            let stored = sink.load(format, &mut pieces).await.map(Event::Stored);
+            // The receiver may be gone, which is how statements are stopped.
+            let _ = sender.send(stored).await;
+        });
+        (data, Running { events: receiver, task: Some(AbortOnDrop(task)) })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -326,7 +408,20 @@ impl Session {
 
     async fn plan(&self, state: &SessionState, rows: &Rows) -> Result<LogicalPlan, SqlError> {
         let statement = DfStatement::Statement(rows.ast.clone());
-        let plan = state.statement_to_plan(statement).await?;
+        let plan = match state.statement_to_plan(statement).await {
+            Ok(plan) => plan,
+            Err(error) => {
+                // Postgres lets columns of one name stand beside each other.
+                let error = SqlError::from(error);
+                let Some(ast) = crate::statement::distinct_names(&rows.ast) else {
+                    return Err(error);
+                };
+                if error.code != "42701" {
+                    return Err(error);
+                }
+                state.statement_to_plan(DfStatement::Statement(Box::new(ast))).await?
+            }
+        };
         SQLOptions::new()
             .with_allow_ddl(false)
             .with_allow_dml(false)
@@ -366,10 +461,24 @@ impl Session {
             Some(described) => (described.schema, described.names),
             None => shown(&job.rows, &physical.schema()),
         };
-        let fields = fields(&schema, Some(&names), &job.formats)?;
+        let copy = match &job.output {
+            Output::Store(target) => return self.store(physical, &state, target, sender).await,
+            Output::Copy(format) => Some(format),
+            Output::Rows => None,
+        };
+        let formats = copy.map_or(job.formats, |format| vec![i16::from(format.binary())]);
+        let fields = fields(&schema, Some(&names), &formats)?;
         let mut encoder = Encoder::new(fields.clone());
-        if sender.send(Ok(Event::Columns(fields))).await.is_err() {
-            return Ok(());
+        let columns = fields.len();
+        let mut first = vec![Event::Columns(fields)];
+        if let Some(format) = copy {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            first = vec![Event::CopyOut(columns, format.binary()), Event::Raw(format.head(&names))];
+        }
+        for event in first {
+            if sender.send(Ok(event)).await.is_err() {
+                return Ok(());
+            }
         }
         let mut batches = execute_stream(physical, state.task_ctx())?;
         while let Some(batch) = batches.next().await {
@@ -379,9 +488,36 @@ impl Session {
             while next < columns.rows() {
                 let (chunk, after) = encoder.encode(&columns, next)?;
                 next = after;
+                let chunk = copy.map_or_else(|| chunk.clone(), |format| format.rows(&chunk));
                 if sender.send(Ok(Event::Rows(chunk))).await.is_err() {
                     return Ok(());
                 }
+            }
+        }
+        if let Some(format) = copy {
+            // A receiver that is gone wants nothing more.
+            let _ = sender.send(Ok(Event::Raw(format.tail()))).await;
+        }
+        Ok(())
+    }
+
+    async fn store(
+        &self,
+        physical: Arc<dyn ExecutionPlan>,
+        state: &SessionState,
+        target: &SchemaRef,
+        sender: &mpsc::Sender<Result<Event, SqlError>>,
+    ) -> Result<(), SqlError> {
+        if physical.schema().fields().len() != target.fields().len() {
+            let text = "INSERT has another number of expressions than target columns";
+            return Err(SqlError::new("42601", text));
+        }
+        let sink = self.sink(target.clone());
+        let mut batches = execute_stream(physical, state.task_ctx())?;
+        while let Some(batch) = batches.next().await {
+            let stored = sink.store(&batch?).await?;
+            if sender.send(Ok(Event::Stored(stored))).await.is_err() {
+                break;
             }
         }
         Ok(())
@@ -442,6 +578,12 @@ pub(crate) enum Event {
     Columns(Arc<Vec<FieldInfo>>),
     /// Some of its rows.
     Rows(Chunk),
+    /// The number of columns of a COPY, instead of the columns, and whether it is binary.
+    CopyOut(usize, bool),
+    /// Bytes to send as they are.
+    Raw(Bytes),
+    /// So many rows more were stored.
+    Stored(usize),
 }
 
 /// A statement that runs until it is dropped.

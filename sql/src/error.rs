@@ -9,6 +9,7 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use sqlparser::parser::ParserError;
 
+use crate::split::{character, place_of};
 use crate::table::SourceError;
 
 /// The JSON column that has the keys without columns of their own, by convention.
@@ -32,15 +33,42 @@ pub(crate) struct SqlError {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+    /// The character of the statement's text that it is about, from 1.
+    pub(crate) position: Option<usize>,
 }
 
 impl SqlError {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> SqlError {
-        SqlError { code, message: message.into(), hint: None }
+        SqlError { code, message: message.into(), hint: None, position: None }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> SqlError {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Finds out where in `text` the error is, if that can be told.
+    pub(crate) fn placed(mut self, text: &str) -> SqlError {
+        if self.position.is_some() || text.is_empty() {
+            return self;
+        }
+        if let Some((message, place)) = self.message.split_once(" at Line: ")
+            && let Some((line, column)) = place.split_once(", Column: ")
+        {
+            let digits = |text: &str| {
+                let end = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+                text[..end].parse::<u64>().ok()
+            };
+            if let (Some(line), Some(column)) = (digits(line), digits(column)) {
+                self.position = Some(character(text, line, column));
+                self.message = message.to_owned();
+            }
+        } else if self.code == "42601" && self.message.ends_with("found: EOF") {
+            self.position = Some(text.trim_end().chars().count() + 1);
+        } else if ["42703", "42P01", "42883", "42702", "42601"].contains(&self.code) {
+            let quoted = self.message.split(['"', '\'']).nth(1);
+            self.position = quoted.and_then(|name| place_of(text, name));
+        }
         self
     }
 
@@ -64,6 +92,8 @@ impl From<SourceError> for SqlError {
             SourceError::Denied(_) => "28000",
             SourceError::Unavailable(_) => "57P03",
             SourceError::Limit(_) => "53400",
+            SourceError::Invalid(_) => "22023",
+            SourceError::NotStored(_) => "23514",
             SourceError::Internal(_) => "XX000",
         };
         SqlError::new(code, error.to_string())

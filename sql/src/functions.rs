@@ -66,7 +66,7 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
     for (name, value) in stubs.into_iter().chain(sizes) {
         replace(context, constant(name, value));
     }
-    for function in time::functions() {
+    for function in time::functions().into_iter().chain([crate::date_part::function()]) {
         replace(context, function);
     }
     replace(

@@ -14,22 +14,32 @@
 //! - Memory, time, nesting, connections and message sizes are bounded before they are used.
 //! - Every execution of a statement opens the table anew, after the statement has arrived.
 
+mod arithmetic;
 mod cap;
 mod catalog;
 mod clock;
+mod command;
+mod copy;
+mod cursor;
+mod date_part;
+mod dialect;
 mod encode;
 mod engine;
 mod error;
+mod extended;
 mod functions;
 mod infer;
+mod load;
 mod local;
 mod order;
 mod params;
 mod pushdown;
+mod rewrite;
 mod scan;
 mod server;
 mod session;
 mod settings;
+mod split;
 mod statement;
 mod table;
 mod time;

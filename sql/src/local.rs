@@ -97,13 +97,16 @@ impl Client {
         use Transaction::{Failed, Idle, Open};
         let warn = |text: &str| SqlError::new("25P01", text);
         Ok(match (local, self.state.transaction) {
-            (Local::Begin, Idle) => {
+            (Local::Begin { read_only }, Idle) => {
                 self.state.transaction = Open;
                 let now = self.settings().clone();
                 self.state.saved = Some(Saved { rollback: now.clone(), commit: now });
+                if *read_only {
+                    self.settings().set("transaction_read_only", Some("on"))?;
+                }
                 "BEGIN"
             }
-            (Local::Begin, _) => {
+            (Local::Begin { .. }, _) => {
                 let text = "there is already a transaction in progress";
                 self.connection.put_warning(&SqlError::new("25001", text));
                 "BEGIN"
@@ -137,7 +140,7 @@ impl Client {
 
     fn end_transaction(&mut self, commit: bool) {
         self.state.transaction = Transaction::Idle;
-        self.state.portals.clear();
+        self.state.end_portals();
         if let Some(saved) = self.state.saved.take() {
             *self.settings() = if commit { saved.commit } else { saved.rollback };
         }

@@ -43,6 +43,49 @@ impl ParamType {
         Ok(Some(ParamType { pg, arrow }))
     }
 
+    /// The type a PREPARE names; `None` for one that leaves it to us.
+    pub(crate) fn named(name: &str) -> Result<Option<ParamType>, SqlError> {
+        let plain = name.split('(').next().unwrap_or_default().trim();
+        let plain = plain.strip_prefix("pg_catalog.").unwrap_or(plain);
+        let (item, list) = match plain.strip_suffix("[]") {
+            Some(item) => (item.trim(), true),
+            None => (plain, false),
+        };
+        let pg = match item {
+            "bool" | "boolean" => Type::BOOL,
+            "int2" | "smallint" => Type::INT2,
+            "int" | "int4" | "integer" => Type::INT4,
+            "int8" | "bigint" => Type::INT8,
+            "float4" | "real" => Type::FLOAT4,
+            "float8" | "double precision" => Type::FLOAT8,
+            "numeric" | "decimal" => Type::NUMERIC,
+            "text" | "varchar" | "character varying" | "char" | "name" => Type::TEXT,
+            "bytea" => Type::BYTEA,
+            "date" => Type::DATE,
+            "timestamp" | "timestamp without time zone" => Type::TIMESTAMP,
+            "timestamptz" | "timestamp with time zone" => Type::TIMESTAMPTZ,
+            "interval" => Type::INTERVAL,
+            "unknown" => return Ok(None),
+            _ => {
+                return Err(SqlError::new("42704", format!("type \"{name}\" does not exist")));
+            }
+        };
+        let pg = match (list, &pg) {
+            (false, _) => pg,
+            (true, &Type::BOOL) => Type::BOOL_ARRAY,
+            (true, &Type::INT2) => Type::INT2_ARRAY,
+            (true, &Type::INT4) => Type::INT4_ARRAY,
+            (true, &Type::INT8) => Type::INT8_ARRAY,
+            (true, &Type::FLOAT8) => Type::FLOAT8_ARRAY,
+            (true, &Type::TIMESTAMPTZ) => Type::TIMESTAMPTZ_ARRAY,
+            (true, &Type::TEXT) => Type::TEXT_ARRAY,
+            (true, _) => {
+                return Err(SqlError::unsupported(format_args!("a parameter of type {name}")));
+            }
+        };
+        ParamType::declared(pg.oid())
+    }
+
     /// The type the planner inferred.
     pub(crate) fn inferred(arrow: &DataType) -> ParamType {
         let pg = into_pg_type(arrow).unwrap_or(Type::TEXT);

@@ -48,7 +48,7 @@ const SETTINGS: &[(&str, &str, Kind)] = &[
     ("default_text_search_config", "pg_catalog.simple", Free),
     ("default_transaction_deferrable", "off", Bool),
     ("default_transaction_isolation", "read committed", Free),
-    ("default_transaction_read_only", "on", OneOf(&["on", "true", "1", "yes"])),
+    ("default_transaction_read_only", "off", Bool),
     ("drave.allow_partial", "off", Bool),
     ("drave.consistency", "linearizable", Word(&["linearizable", "session", "stale"])),
     ("drave.max_staleness", "10s", Millis),
@@ -87,7 +87,7 @@ const SETTINGS: &[(&str, &str, Kind)] = &[
     ("TimeZone", "UTC", Utc),
     ("transaction_deferrable", "off", Bool),
     ("transaction_isolation", "read committed", Free),
-    ("transaction_read_only", "on", OneOf(&["on", "true", "1", "yes"])),
+    ("transaction_read_only", "", Bool),
     ("work_mem", "4MB", Free),
     ("xmloption", "content", Free),
 ];
@@ -212,6 +212,10 @@ impl Settings {
         let value = self.values.get(&index).map_or(default, String::as_str);
         Ok(match kind {
             Millis => show_millis(millis(value).unwrap_or_default()),
+            Bool if name == "transaction_read_only" && value.is_empty() => {
+                return self.get("default_transaction_read_only");
+            }
+            Bool => if is_on(value) { "on" } else { "off" }.to_owned(),
             _ if name == "server_version" && value.is_empty() => "unknown".to_owned(),
             _ => value.to_owned(),
         })
@@ -247,12 +251,21 @@ impl Settings {
         !["warning", "error"].iter().any(|above| above.eq_ignore_ascii_case(&level))
     }
 
+    /// Whether the client wants nothing to be written.
+    pub(crate) fn read_only(&self) -> bool {
+        self.get("transaction_read_only").is_ok_and(|value| value == "on")
+    }
+
     /// What the client wants, if it wants a limit.
     pub(crate) fn statement_timeout(&self) -> Option<Duration> {
         let index = find("statement_timeout").expect("it is in the list above");
         let value = self.values.get(&index)?;
         millis(value).filter(|millis| *millis > 0).map(Duration::from_millis)
     }
+}
+
+fn is_on(value: &str) -> bool {
+    ["on", "true", "yes", "1"].iter().any(|word| word.eq_ignore_ascii_case(value))
 }
 
 fn find(name: &str) -> Result<usize, SqlError> {

@@ -1,36 +1,25 @@
 //! SQL text as statements: what we run, what we answer ourselves, and what we refuse.
 //!
-//! In go the text of a Query or Parse message; out come statements that only read. Bounds on size
-//! and nesting are checked on the tokens, before anything recursive sees the text.
+//! In go the text of a Query or Parse message; out come statements.
 //!
-//! - Nothing that writes, defines, copies or configures the engine becomes a `Statement`.
-//! - A chain of operators is as deep as it is long, so its length is bounded like nesting is.
+//! - Nothing that defines, changes or deletes, that touches a file of the server, or that
+//!   configures the engine becomes a `Statement`.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use sqlparser::ast::{
-    self, DiscardObject, Expr, Ident, Reset, SelectItem, SetExpr, TableFactor, Visit, VisitMut,
-    Visitor, VisitorMut,
+    self, DiscardObject, Expr, Ident, Reset, SelectItem, SetExpr, TableFactor, Visit, Visitor,
 };
+
 use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, Tokenizer};
 
+use crate::command::{Command, command};
+use crate::dialect::Dialect;
 use crate::error::SqlError;
-use crate::time::chrono_pattern;
-
-/// The longest text of a query message.
-pub(crate) const TEXT_BYTES_MAX: usize = 256 << 10;
-/// The most tokens, whitespace not counted.
-const TOKENS_MAX: usize = 50_000;
-/// The most tokens between commas, summed over the open parentheses. A planner recurses over
-/// chains of operators, and its time grows faster than their length.
-const CHAIN_TOKENS_MAX: usize = 2_000;
-/// The most tables, and the most UNION and the like.
-const RELATIONS_MAX: usize = 100;
+use crate::rewrite::rewrite;
+use crate::split::{Piece, RELATIONS_MAX, split, too_complex};
 
 /// A statement we accept.
 #[derive(Clone, Debug)]
@@ -39,6 +28,8 @@ pub(crate) enum Statement {
     Rows(Rows),
     /// Is answered by the session.
     Local(Local),
+    /// Is carried out by the session.
+    Command(Command),
 }
 
 /// A statement for the engine.
@@ -48,6 +39,8 @@ pub(crate) struct Rows {
     /// Column names as Postgres would choose them, where that is not up to the engine.
     pub(crate) names: Vec<Option<String>>,
     pub(crate) explain: bool,
+    /// What it was read from.
+    pub(crate) text: String,
 }
 
 /// A statement about the session.
@@ -61,7 +54,9 @@ pub(crate) enum Local {
     ResetAll,
     Show(String),
     ShowAll,
-    Begin,
+    Begin {
+        read_only: bool,
+    },
     Commit,
     Rollback,
     Savepoint,
@@ -81,72 +76,73 @@ impl Local {
 }
 
 /// Parses text into statements; none if it is empty.
-pub(crate) fn parse(
-    parser: &PostgresCompatibilityParser,
+pub(crate) fn parse(dialect: &Dialect, text: &str) -> Result<Vec<Statement>, SqlError> {
+    split(text)?.into_iter().map(|piece| parse_piece(dialect, &piece)).collect()
+}
+
+/// Parses a text that must be one question.
+pub(crate) fn parse_rows(dialect: &Dialect, text: &str) -> Result<Rows, SqlError> {
+    match parse(dialect, text)?.pop() {
+        Some(Statement::Rows(rows)) => Ok(rows),
+        _ => Err(SqlError::new("42601", "a query is expected here")),
+    }
+}
+
+/// Parses the query of an INSERT. What VALUES has gets the types of the columns.
+pub(crate) fn parse_values(
+    dialect: &Dialect,
     text: &str,
-) -> Result<Vec<Statement>, SqlError> {
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(too_long());
-    }
-    check_tokens(text)?;
-    parser.parse(text)?.into_iter().map(accept).collect()
-}
-
-pub(crate) fn too_long() -> SqlError {
-    SqlError::new("54000", format!("statement is longer than {TEXT_BYTES_MAX} bytes"))
-}
-
-fn too_complex() -> SqlError {
-    SqlError::new("54001", "statement is too complex")
-        .hint("long chains of AND, OR or UNION are better written with IN or VALUES")
-}
-
-fn check_tokens(text: &str) -> Result<(), SqlError> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
-        .tokenize()
-        .map_err(|error| SqlError::new("42601", error.to_string()))?;
-    let (mut open, mut chain, mut count, mut unions) = (Vec::new(), 0usize, 0, 0);
-    let mut here = 0usize;
-    for token in tokens {
-        if matches!(token, Token::Whitespace(_)) {
-            continue;
+    types: &[&'static str],
+) -> Result<Rows, SqlError> {
+    let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text);
+    let mut query = match parser.and_then(|mut parser| parser.parse_query()) {
+        Ok(query) => query,
+        Err(_) => return parse_rows(dialect, text),
+    };
+    let SetExpr::Values(values) = query.body.as_mut() else { return parse_rows(dialect, text) };
+    for row in &mut values.rows {
+        let (n_values, n_columns) = (row.content.len(), types.len());
+        if n_values != n_columns {
+            let more = if n_values > n_columns {
+                "expressions than target columns"
+            } else {
+                "target columns than expressions"
+            };
+            return Err(SqlError::new("42601", format!("INSERT has more {more}")));
         }
-        count += 1;
-        match token {
-            Token::LParen | Token::LBracket => open.push(std::mem::take(&mut here)),
-            Token::RParen | Token::RBracket => {
-                chain -= here;
-                here = open.pop().unwrap_or(0);
-            }
-            Token::Comma => chain -= std::mem::take(&mut here),
-            Token::SemiColon => (open, chain, here) = (Vec::new(), 0, 0),
-            Token::Word(word)
-                if matches!(
-                    word.keyword,
-                    Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT | Keyword::JOIN
-                ) =>
-            {
-                unions += 1;
-            }
-            _ => {
-                here += 1;
-                chain += 1;
-            }
-        }
-        if count > TOKENS_MAX || chain > CHAIN_TOKENS_MAX || unions > RELATIONS_MAX {
-            return Err(too_complex());
+        for (expr, kind) in row.content.iter_mut().zip(types) {
+            let is_default = matches!(expr, Expr::Identifier(name)
+                if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default"));
+            let value = if is_default { "null".to_owned() } else { expr.to_string() };
+            let parser = Parser::new(&PostgreSqlDialect {});
+            let cast = format!("cast({value} as {kind})");
+            *expr = parser.try_with_sql(&cast).and_then(|mut parser| parser.parse_expr())?;
         }
     }
-    Ok(())
+    parse_rows(dialect, &query.to_string())
 }
 
-fn accept(statement: ast::Statement) -> Result<Statement, SqlError> {
+fn parse_piece(dialect: &Dialect, piece: &Piece) -> Result<Statement, SqlError> {
+    // The grammar below does not know it.
+    if piece.text.eq_ignore_ascii_case("abort") {
+        return Ok(Statement::Local(Local::Rollback));
+    }
+    if let Some(command) = command(piece)? {
+        return Ok(match command {
+            Command::Nothing(tag) => Statement::Local(Local::Nothing(tag)),
+            command => Statement::Command(command),
+        });
+    }
+    accept(dialect.parse(&piece.text, &piece.tokens)?, &piece.text)
+}
+
+fn accept(statement: ast::Statement, text: &str) -> Result<Statement, SqlError> {
     use ast::Statement as S;
     let local = match statement {
-        S::Query(_) => return rows(statement, false),
+        S::Query(_) => return rows(statement, false, text),
         S::Explain { statement: ref inner, .. } => {
             return match inner.as_ref() {
-                S::Query(_) => rows(statement, true),
+                S::Query(_) => rows(statement, true, text),
                 other => Err(refuse(other)),
             };
         }
@@ -158,7 +154,10 @@ fn accept(statement: ast::Statement) -> Result<Statement, SqlError> {
             }
         },
         S::ShowVariable { variable } => show(&variable)?,
-        S::StartTransaction { statements, .. } if statements.is_empty() => Local::Begin,
+        S::StartTransaction { statements, modes, .. } if statements.is_empty() => {
+            let read_only = ast::TransactionMode::AccessMode(ast::TransactionAccessMode::ReadOnly);
+            Local::Begin { read_only: modes.contains(&read_only) }
+        }
         S::Commit { .. } => Local::Commit,
         S::Rollback { savepoint: Some(_), .. } => Local::RollbackTo,
         S::Rollback { .. } => Local::Rollback,
@@ -172,8 +171,6 @@ fn accept(statement: ast::Statement) -> Result<Statement, SqlError> {
         S::Discard { object_type: DiscardObject::PLANS } => Local::Nothing("DISCARD PLANS"),
         S::Discard { object_type: DiscardObject::TEMP } => Local::Nothing("DISCARD TEMP"),
         S::Discard { .. } => Local::Nothing("DISCARD SEQUENCES"),
-        S::Close { cursor: ast::CloseCursor::All } => Local::Nothing("CLOSE CURSOR ALL"),
-        S::UNLISTEN { .. } => Local::Nothing("UNLISTEN"),
         other => return Err(refuse(&other)),
     };
     Ok(Statement::Local(local))
@@ -196,7 +193,25 @@ fn accept_set(set: ast::Set) -> Result<Local, SqlError> {
             ("role".to_owned(), role_name.map(|name| name.value), false)
         }
         // Every statement reads one snapshot of its own, whatever the isolation level is called.
-        Set::SetTransaction { snapshot: None, .. } => return Ok(Local::Nothing("SET")),
+        Set::SetTransaction { snapshot: None, modes, session } => {
+            let name = match session {
+                true => "default_transaction_read_only",
+                false => "transaction_read_only",
+            };
+            let access = modes.iter().find_map(|mode| match mode {
+                ast::TransactionMode::AccessMode(access) => Some(access),
+                ast::TransactionMode::IsolationLevel(_) => None,
+            });
+            match access {
+                None => return Ok(Local::Nothing("SET")),
+                Some(ast::TransactionAccessMode::ReadOnly) => {
+                    (name.to_owned(), Some("on".to_owned()), !session)
+                }
+                Some(ast::TransactionAccessMode::ReadWrite) => {
+                    (name.to_owned(), Some("off".to_owned()), !session)
+                }
+            }
+        }
         other => return Err(SqlError::unsupported(other)),
     };
     Ok(Local::Set { name, value, local })
@@ -258,18 +273,16 @@ fn refuse(statement: &ast::Statement) -> SqlError {
     }
 }
 
-fn rows(mut statement: ast::Statement, explain: bool) -> Result<Statement, SqlError> {
+fn rows(mut statement: ast::Statement, explain: bool, text: &str) -> Result<Statement, SqlError> {
     if let ControlFlow::Break(error) = statement.visit(&mut Check { relations: 0 }) {
-        return Err(error);
-    }
-    if let ControlFlow::Break(error) = VisitMut::visit(&mut statement, &mut Rewrite) {
         return Err(error);
     }
     let names = match &mut statement {
         ast::Statement::Query(query) => name_columns(&mut query.body),
         _ => Vec::new(),
     };
-    Ok(Statement::Rows(Rows { ast: Box::new(statement), names, explain }))
+    rewrite(&mut statement)?;
+    Ok(Statement::Rows(Rows { ast: Box::new(statement), names, explain, text: text.to_owned() }))
 }
 
 /// Refuses what the planner would ignore or choke on.
@@ -294,50 +307,12 @@ impl Visitor for Check {
             return ControlFlow::Break(too_complex());
         }
         match table {
-            TableFactor::Table { sample: Some(_), .. } => {
+            TableFactor::Table { sample: Some(_), .. }
+            | TableFactor::Derived { sample: Some(_), .. } => {
                 ControlFlow::Break(SqlError::unsupported("TABLESAMPLE"))
             }
             _ => ControlFlow::Continue(()),
         }
-    }
-}
-
-/// Rewrites what DataFusion reads differently from Postgres.
-struct Rewrite;
-
-impl VisitorMut for Rewrite {
-    type Break = SqlError;
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
-        match expr {
-            Expr::AtTimeZone { timestamp, time_zone } => {
-                let call = format!("timezone({time_zone}, {timestamp})");
-                let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&call);
-                match parser.and_then(|mut parser| parser.parse_expr()) {
-                    Ok(call) => *expr = call,
-                    Err(error) => return ControlFlow::Break(error.into()),
-                }
-            }
-            Expr::Function(call) if call.name.to_string().eq_ignore_ascii_case("to_timestamp") => {
-                if let ast::FunctionArguments::List(list) = &mut call.args
-                    && let [_, ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(pattern))] =
-                        list.args.as_mut_slice()
-                    && let Expr::Value(value) = pattern
-                    && let ast::Value::SingleQuotedString(text) = &mut value.value
-                    && !text.contains('%')
-                {
-                    match chrono_pattern(text) {
-                        Some(pattern) => *text = pattern,
-                        None => {
-                            let what = format_args!("the to_timestamp pattern \"{text}\"");
-                            return ControlFlow::Break(SqlError::unsupported(what));
-                        }
-                    }
-                }
-            }
-            _ => {}
-        }
-        ControlFlow::Continue(())
     }
 }
 
@@ -374,6 +349,26 @@ fn name_columns(body: &mut SetExpr) -> Vec<Option<String>> {
         names.push(Some(name));
     }
     names
+}
+
+/// The same statement with a name of its own for each column, if its columns are known.
+pub(crate) fn distinct_names(statement: &ast::Statement) -> Option<ast::Statement> {
+    let mut statement = statement.clone();
+    let query = match &mut statement {
+        ast::Statement::Query(query) => query,
+        _ => return None,
+    };
+    let SetExpr::Select(select) = query.body.as_mut() else { return None };
+    for (index, item) in select.projection.iter_mut().enumerate() {
+        let expr = match item {
+            SelectItem::UnnamedExpr(expr) => expr.clone(),
+            SelectItem::ExprWithAlias { .. } => continue,
+            _ => return None,
+        };
+        let alias = Ident::with_quote('"', format!("column {index}"));
+        *item = SelectItem::ExprWithAlias { expr, alias };
+    }
+    Some(statement)
 }
 
 /// `None` for a plain column, which has its own name.
@@ -432,7 +427,7 @@ mod tests {
     use super::*;
 
     fn all(text: &str) -> Result<Vec<Statement>, SqlError> {
-        parse(&PostgresCompatibilityParser::new(), text)
+        parse(&Dialect::new(), text)
     }
 
     fn refused(text: &str, code: &str) {
@@ -462,7 +457,6 @@ mod tests {
 
     #[test]
     fn only_reading() {
-        refused("insert into logs values (1)", "25006");
         refused("update logs set line = 'x'", "25006");
         refused("delete from logs", "25006");
         refused("drop table logs", "25006");
@@ -491,7 +485,8 @@ mod tests {
         refused(&format!("select 1 from a{}", ", a".repeat(200)), "54001");
         refused(&format!("select 1 in (1{})", ",1".repeat(60_000)), "54001");
         assert!(all(&format!("select 1 in (1{})", ",1".repeat(20_000))).is_ok());
-        refused(&format!("select '{}'", "x".repeat(TEXT_BYTES_MAX)), "54000");
+        let long = "x".repeat(crate::split::TEXT_BYTES_MAX);
+        refused(&format!("select '{long}'"), "54000");
         refused(&format!("select 1 {}", "/*".repeat(1_000)), "42601");
     }
 
@@ -510,8 +505,9 @@ mod tests {
         let reset = Local::Set { name: "timezone".into(), value: None, local: false };
         local("reset timezone", reset);
         local("show transaction isolation level", Local::Show("transaction_isolation".into()));
-        local("begin", Local::Begin);
-        local("start transaction isolation level serializable", Local::Begin);
+        local("begin", Local::Begin { read_only: false });
+        local("start transaction isolation level serializable", Local::Begin { read_only: false });
+        local("begin read only", Local::Begin { read_only: true });
         local("end", Local::Commit);
         local("abort", Local::Rollback);
         local("rollback to savepoint a", Local::RollbackTo);

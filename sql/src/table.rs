@@ -40,6 +40,14 @@ pub trait Source: Send + Sync + 'static {
     ) -> Result<Arc<dyn Table>, SourceError> {
         self.open(tenant).await
     }
+
+    /// The columns that rows to store must come with, where a statement names these: times as
+    /// `Timestamp(Nanosecond, UTC)`, the rest as `Utf8`.
+    fn target(&self, columns: &[String]) -> Result<SchemaRef, SourceError>;
+
+    /// Stores rows of a `target`: all are durable and seen by every later statement when this
+    /// returns. Runs on the runtime that called `serve`.
+    async fn append(&self, tenant: &str, rows: RecordBatch) -> Result<(), SourceError>;
 }
 
 /// How a connection reads: what it has set of `drave.*`, checked by the source.
@@ -154,6 +162,12 @@ pub enum SourceError {
     /// A limit of the tenant or the node (53400).
     #[error("{0}")]
     Limit(String),
+    /// The statement asks for what cannot be (22023).
+    #[error("{0}")]
+    Invalid(String),
+    /// Rows that may not be stored, so none was (23514).
+    #[error("{0}")]
+    NotStored(String),
     /// Anything else: corruption, I/O (XX000).
     #[error("{0}")]
     Internal(String),

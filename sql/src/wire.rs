@@ -56,6 +56,11 @@ pub(crate) enum Frontend {
     Flush,
     Sync,
     Terminate,
+    /// Rows of a COPY, or some bytes of them.
+    CopyData(Bytes),
+    CopyDone,
+    /// The client gives a COPY up, and says why.
+    CopyFail(String),
     /// A Query (`true`) or Parse message longer than we read; its body is skipped.
     TooLong {
         query: bool,
@@ -95,9 +100,9 @@ impl Framer {
         }
         let tag = input[0];
         let length_max = match tag {
-            b'Q' | b'P' | b'B' => MESSAGE_BYTES_MAX,
-            b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'F' => SMALL_MESSAGE_BYTES_MAX,
-            // We never ask for a password or for COPY data, so these are as wrong as unknown ones.
+            b'Q' | b'P' | b'B' | b'd' => MESSAGE_BYTES_MAX,
+            b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'F' | b'c' | b'f' => SMALL_MESSAGE_BYTES_MAX,
+            // We never ask for a password here, so it is as wrong as an unknown message.
             _ => return Err(SqlError::protocol(format!("unexpected message type {tag:#04x}"))),
         };
         if input.len() < 5 {
@@ -147,6 +152,9 @@ fn decode(tag: u8, body: Bytes) -> Result<Frontend, SqlError> {
         b'H' => Frontend::Flush,
         b'S' => Frontend::Sync,
         b'X' => Frontend::Terminate,
+        b'd' => Frontend::CopyData(std::mem::take(&mut body.0)),
+        b'c' => Frontend::CopyDone,
+        b'f' => Frontend::CopyFail(body.text()?),
         b'F' => return Err(SqlError::unsupported("the function call message")),
         _ => unreachable!("the framer refuses other tags"),
     };
@@ -302,6 +310,9 @@ fn fields(severity: &str, error: &SqlError) -> Vec<(u8, String)> {
         (b'C', error.code.to_owned()),
         (b'M', shorten(clean(&error.message))),
     ];
+    if let Some(position) = error.position {
+        fields.push((b'P', position.to_string()));
+    }
     if let Some(hint) = &error.hint {
         fields.push((b'H', shorten(clean(hint))));
     }

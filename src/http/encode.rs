@@ -67,7 +67,9 @@ pub(super) fn streams(
     next: Option<Cursor>,
     cost: &Cost<'_>,
 ) -> Response {
-    let mut out = String::from(r#"{"status":"success","data":{"resultType":"streams","#);
+    let mut out = String::from(r#"{"status":"success","#);
+    warnings(&mut out, &cost.warnings);
+    out.push_str(r#""data":{"resultType":"streams","#);
     if categorize {
         out.push_str(r#""encodingFlags":["categorize-labels"],"#);
     }
@@ -85,23 +87,21 @@ pub(super) fn streams(
         let _ = write!(out, ",\"next_cursor\":\"{next}\"");
     }
     stats(&mut out, cost);
-    out.push('}');
-    warnings(&mut out, &cost.warnings);
-    out.push_str("}\n");
+    out.push_str("}}\n");
     respond(JSON_UTF8, out)
 }
 
 /// The answer where nothing of what was asked for may be seen.
 pub(super) fn nothing(query: &ast::Query, instant: bool) -> Response {
     let stats = Arc::default();
-    let cost = Cost { stats: &stats, elapsed: Duration::ZERO, n_entries: 0 };
+    let cost = Cost { stats: &stats, elapsed: Duration::ZERO, n_entries: 0, warnings: Vec::new() };
     match query {
         ast::Query::Log(_) => {
             let answer = LogAnswer { entries: Vec::new(), stats: Arc::clone(&stats) };
             streams(&answer, false, None, &cost)
         }
-        ast::Query::Metric(_) if instant => numbers(&MetricAnswer::Vector(Vec::new()), None, &cost),
-        ast::Query::Metric(_) => numbers(&MetricAnswer::Matrix(Vec::new()), None, &cost),
+        ast::Query::Metric(_) if instant => numbers(&MetricAnswer::Vector(Vec::new()), &cost),
+        ast::Query::Metric(_) => numbers(&MetricAnswer::Matrix(Vec::new()), &cost),
     }
 }
 
@@ -129,13 +129,9 @@ pub(super) fn entry_labels(out: &mut String, labels: &EntryLabels) {
 }
 
 /// Numbers: a matrix, a vector or a scalar.
-pub(super) fn numbers(answer: &MetricAnswer, warning: Option<&str>, cost: &Cost<'_>) -> Response {
+pub(super) fn numbers(answer: &MetricAnswer, cost: &Cost<'_>) -> Response {
     let mut out = String::from(r#"{"status":"success","#);
-    if let Some(warning) = warning {
-        out.push_str(r#""warnings":["#);
-        text(&mut out, warning);
-        out.push_str("],");
-    }
+    warnings(&mut out, &cost.warnings);
     out.push_str(r#""data":{"resultType":"#);
     match answer {
         MetricAnswer::Matrix(series) => {
@@ -165,9 +161,7 @@ pub(super) fn numbers(answer: &MetricAnswer, warning: Option<&str>, cost: &Cost<
         }
     }
     stats(&mut out, cost);
-    out.push('}');
-    warnings(&mut out, &cost.warnings);
-    out.push_str("}\n");
+    out.push_str("}}\n");
     respond(JSON_UTF8, out)
 }
 
@@ -200,12 +194,12 @@ fn number(out: &mut String, value: f64) {
     };
 }
 
-/// `,"warnings":["..."]`, where there are some.
+/// `"warnings":["..."],`, where there are some.
 fn warnings(out: &mut String, warnings: &[String]) {
     if !warnings.is_empty() {
-        out.push_str(r#","warnings":["#);
+        out.push_str(r#""warnings":["#);
         separated(out, warnings, |out, warning| text(out, warning));
-        out.push(']');
+        out.push_str("],");
     }
 }
 

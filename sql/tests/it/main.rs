@@ -3,6 +3,7 @@
 // Helpers fail as loudly as tests do, and limits on time are tested with a clock.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod commands;
 mod explain;
 mod extended;
 mod hostile;

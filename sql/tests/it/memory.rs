@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::array::{
-    ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray, TimestampNanosecondArray,
-    UInt32Array,
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+    TimestampNanosecondArray, UInt32Array,
 };
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -60,6 +60,8 @@ pub(crate) struct Memory {
     pub(crate) labels: Mutex<Vec<&'static str>>,
     /// Batches between which a scan waits, to have something to cancel.
     pub(crate) pause: Mutex<Option<Duration>>,
+    /// Rows that were stored.
+    pub(crate) stored: Mutex<Stored>,
 }
 
 impl Memory {
@@ -70,6 +72,7 @@ impl Memory {
             requests: Arc::default(),
             labels: Mutex::default(),
             pause: Mutex::default(),
+            stored: Mutex::default(),
         })
     }
 
@@ -122,7 +125,42 @@ impl Source for Memory {
             pause: *self.pause.lock().unwrap(),
         }))
     }
+
+    fn target(&self, columns: &[String]) -> Result<SchemaRef, SourceError> {
+        if columns.iter().any(|name| name == "level") {
+            return Err(SourceError::Invalid("level is computed".to_owned()));
+        }
+        let utc = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+        let fields = columns.iter().map(|name| match name.as_str() {
+            "timestamp" => Field::new("timestamp", utc.clone(), true),
+            name => Field::new(name, DataType::Utf8, true),
+        });
+        Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+    }
+
+    async fn append(&self, _: &str, rows: RecordBatch) -> Result<(), SourceError> {
+        let columns: Vec<ArrayRef> = rows
+            .columns()
+            .iter()
+            .map(|column| arrow::compute::cast(column, &DataType::Utf8).unwrap())
+            .collect();
+        for row in 0..rows.num_rows() {
+            let cells = columns.iter().map(|column| {
+                let column = column.as_string::<i32>();
+                (!column.is_null(row)).then(|| column.value(row).to_owned())
+            });
+            let cells: Vec<Option<String>> = cells.collect();
+            if cells.contains(&Some("refused".to_owned())) {
+                return Err(SourceError::NotStored("a row was refused".to_owned()));
+            }
+            self.stored.lock().unwrap().push(cells);
+        }
+        Ok(())
+    }
 }
+
+/// What was stored, as text.
+pub(crate) type Stored = Vec<Vec<Option<String>>>;
 
 struct Snapshot {
     rows: Arc<Vec<Row>>,

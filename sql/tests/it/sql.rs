@@ -168,7 +168,7 @@ async fn errors() {
         ("select app, count(*) from logs", &["42803"]),
         ("select $1", &["42P02"]),
         ("select line ~ '(' from logs", &["2201B"]),
-        ("insert into logs values (1)", &["25006"]),
+        ("insert into logs values (1)", &["42601"]),
         ("create external table t stored as csv location '/etc/passwd'", &["42601"]),
         ("copy (select 1) to '/tmp/pwned.csv'", &["0A000"]),
         ("set nope = 1", &["42704"]),

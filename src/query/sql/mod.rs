@@ -11,6 +11,7 @@
 mod ordered;
 pub(super) mod remote;
 mod rows;
+mod store;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -24,11 +25,15 @@ use tokio::sync::mpsc;
 
 use super::PARTIALS_MAX;
 use crate::cluster::consistency::Consistency;
+use crate::ingest::StreamCache;
+use crate::model::limits::Limits;
 use crate::model::{Labels, Selector, Tenant, Timestamp};
 use crate::scan::{self, Order, Request, Scanner, Selection, Snapshot, Stats};
 use ordered::First;
 use rows::{Reader, ReaderError, labels_json, stream_id};
 
+/// Memory for the texts of streams that SQL stores to.
+const STREAM_CACHE_BYTES: usize = 4 << 20;
 /// Labels that get a column of their own; the rest are read from `labels`.
 const LABEL_COLUMNS_MAX: usize = 64;
 /// Columns that every table has; a label of such a name gets the prefix `label_`.
@@ -39,12 +44,15 @@ const FIXED: [&str; 6] =
 pub struct LogsSource {
     scanner: Scanner,
     auth_enabled: bool,
+    limits: Arc<Limits>,
+    streams: Arc<StreamCache>,
 }
 
 impl LogsSource {
     /// With `auth_enabled` the database name is the tenant id; without, all is one tenant's.
-    pub fn new(scanner: Scanner, auth_enabled: bool) -> LogsSource {
-        LogsSource { scanner, auth_enabled }
+    pub fn new(scanner: Scanner, auth_enabled: bool, limits: Arc<Limits>) -> LogsSource {
+        let streams = Arc::new(StreamCache::new(STREAM_CACHE_BYTES));
+        LogsSource { scanner, auth_enabled, limits, streams }
     }
 }
 
@@ -89,6 +97,14 @@ impl Source for LogsSource {
         let all_time = Timestamp::MIN..Timestamp::MAX;
         let streams = scanner.streams(&snapshot, &everything, &all_time).await;
         Ok(Arc::new(LogsTable::new(scanner, snapshot, streams.map_err(explain)?)))
+    }
+
+    fn target(&self, columns: &[String]) -> Result<SchemaRef, SourceError> {
+        store::target(columns)
+    }
+
+    async fn append(&self, tenant: &str, rows: RecordBatch) -> Result<(), SourceError> {
+        store::append(self, tenant, rows).await
     }
 }
 

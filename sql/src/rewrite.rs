@@ -1,0 +1,311 @@
+//! Rewrites of a parsed statement where DataFusion reads something else than Postgres does.
+//!
+//! In goes the tree of one statement; out comes a tree that means to DataFusion what the text means
+//! to Postgres, or an error where that cannot be had. Nothing is left to be ignored: an answer that
+//! looks right and is not is worse than none.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    self, BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    Query, SelectItem, Statement, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut,
+    VisitorMut,
+};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
+
+use crate::error::SqlError;
+use crate::time::chrono_pattern;
+
+/// Functions that return many rows where they stand in a select list.
+const SET_RETURNING: &[&str] = &[
+    "generate_series",
+    "generate_subscripts",
+    "json_object_keys",
+    "jsonb_object_keys",
+    "regexp_matches",
+    "regexp_split_to_table",
+    "string_to_table",
+];
+
+/// Functions under names that DataFusion has for something else, or not at all.
+const RENAMED: &[(&str, &str)] = &[
+    ("array_remove", "array_remove_all"),
+    ("array_replace", "array_replace_all"),
+    ("every", "bool_and"),
+    ("variance", "var_samp"),
+    ("jsonb_object_keys", "json_object_keys"),
+    ("jsonb_array_length", "json_length"),
+    ("json_array_length", "json_length"),
+    ("regexp_split_to_table", "regexp_split_to_array"),
+    ("string_to_table", "string_to_array"),
+];
+
+/// Rewrites a statement in place.
+pub(crate) fn rewrite(statement: &mut Statement) -> Result<(), SqlError> {
+    match VisitMut::visit(statement, &mut Rewrite) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Rewrite;
+
+impl VisitorMut for Rewrite {
+    type Break = SqlError;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+        into_flow(limit_of_fetch(query))
+    }
+
+    fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<SqlError> {
+        into_flow(unnest_sets(select))
+    }
+
+    fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<SqlError> {
+        name_function_column(table);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+        into_flow(rewrite_expr(expr))
+    }
+}
+
+fn into_flow(result: Result<(), SqlError>) -> ControlFlow<SqlError> {
+    match result {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    }
+}
+
+fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
+    match expr {
+        Expr::AtTimeZone { timestamp, time_zone } => {
+            *expr = parsed(&format!("timezone({time_zone}, {timestamp})"))?;
+        }
+        Expr::SimilarTo { negated, expr: text, pattern, escape_char } => {
+            let Some(pattern) = string(pattern) else {
+                return Err(SqlError::unsupported("SIMILAR TO with a pattern that is not a text"));
+            };
+            let escape = match escape_char.as_ref().map(|value| &value.value) {
+                None => Some('\\'),
+                Some(Value::SingleQuotedString(text)) => text.chars().next(),
+                Some(other) => return Err(SqlError::unsupported(format_args!("ESCAPE {other}"))),
+            };
+            let regex = similar_regex(pattern, escape)?;
+            let op = if *negated { "!~" } else { "~" };
+            *expr = parsed(&format!("({text}) {op} '{}'", regex.replace('\'', "''")))?;
+        }
+        // A sign binds more tightly than a power.
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => {
+            if let Expr::BinaryOp { left, op: BinaryOperator::PGExp, .. } = inner.as_mut() {
+                let base = std::mem::replace(left.as_mut(), Expr::Value(Value::Null.into()));
+                let op = UnaryOperator::Minus;
+                **left = Expr::Nested(Box::new(Expr::UnaryOp { op, expr: Box::new(base) }));
+                let power = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
+                *expr = power;
+            }
+        }
+        Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: inner } => {
+            *expr = parsed(&format!("(-1 # ({inner}))"))?;
+        }
+        Expr::Substring { expr: text, substring_from: Some(from), substring_for: None, .. } => {
+            if string(from).is_some() {
+                *expr = parsed(&format!("regexp_substring({text}, {from})"))?;
+            }
+        }
+        Expr::Extract { field, expr: time, .. } => {
+            let field = field.to_string().to_lowercase();
+            let field = field.trim_matches(['\'', '"']).replace('\'', "''");
+            *expr = parsed(&format!("date_part('{field}', {time})"))?;
+        }
+        Expr::Value(value) => match &value.value {
+            Value::HexStringLiteral(_) | Value::SingleQuotedByteStringLiteral(_) => {
+                return Err(SqlError::unsupported("a bit string"));
+            }
+            _ => {}
+        },
+        Expr::Cast { expr: inner, data_type, .. } => {
+            if let Some(to) = cast(inner, data_type)? {
+                *expr = to;
+            }
+        }
+        Expr::Function(call) => rewrite_call(call)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Casts to types that DataFusion does not have, or does not cut text to.
+fn cast(inner: &Expr, data_type: &mut DataType) -> Result<Option<Expr>, SqlError> {
+    use ast::CharacterLength::IntegerLength;
+    let length = match data_type {
+        DataType::JSON | DataType::JSONB => {
+            *data_type = DataType::Text;
+            return Ok(None);
+        }
+        DataType::Varchar(Some(IntegerLength { length, .. }))
+        | DataType::CharacterVarying(Some(IntegerLength { length, .. }))
+        | DataType::CharVarying(Some(IntegerLength { length, .. })) => *length,
+        DataType::Char(length) | DataType::Character(length) => match length {
+            None => 1,
+            Some(IntegerLength { length, .. }) => *length,
+            Some(_) => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    // The padding of char(n) counts for nothing in Postgres, except on the wire.
+    parsed(&format!("left(cast({inner} as text), {length})")).map(Some)
+}
+
+fn rewrite_call(call: &mut ast::Function) -> Result<(), SqlError> {
+    let name = call.name.to_string().to_lowercase();
+    if let Some((_, known)) = RENAMED.iter().find(|(old, _)| *old == name) {
+        call.name = ast::ObjectName::from(vec![Ident::new(*known)]);
+    }
+    if name != "to_timestamp" && name != "to_date" {
+        return Ok(());
+    }
+    if let FunctionArguments::List(list) = &mut call.args
+        && let [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(pattern))] = list.args.as_mut_slice()
+        && let Expr::Value(value) = pattern
+        && let Value::SingleQuotedString(text) = &mut value.value
+    {
+        *text = chrono_pattern(text)
+            .ok_or_else(|| SqlError::unsupported(format_args!("the {name} pattern \"{text}\"")))?;
+    }
+    Ok(())
+}
+
+fn parsed(text: &str) -> Result<Expr, SqlError> {
+    let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text);
+    Ok(parser.and_then(|mut parser| parser.parse_expr())?)
+}
+
+fn string(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text),
+            _ => None,
+        },
+        Expr::Nested(inner) => string(inner),
+        _ => None,
+    }
+}
+
+/// An SQL regular expression as one of ours: `%` and `_` are wildcards, a point is none, and the
+/// whole text must match.
+fn similar_regex(pattern: &str, escape: Option<char>) -> Result<String, SqlError> {
+    let (mut out, mut in_class) = (String::from("^(?s:"), false);
+    let mut chars = pattern.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            char if Some(char) == escape => match chars.next() {
+                Some(next) => {
+                    if !next.is_alphanumeric() {
+                        out.push('\\');
+                    }
+                    out.push(next);
+                }
+                None => {
+                    let text = "invalid escape string at the end of a SIMILAR TO pattern";
+                    return Err(SqlError::new("22025", text));
+                }
+            },
+            ']' if in_class => {
+                in_class = false;
+                out.push(']');
+            }
+            char if in_class => out.push(char),
+            '[' => {
+                in_class = true;
+                out.push('[');
+            }
+            '%' => out.push_str(".*"),
+            '_' => out.push('.'),
+            '(' => out.push_str("(?:"),
+            '.' | '^' | '$' | '\\' => {
+                out.push('\\');
+                out.push(char);
+            }
+            char => out.push(char),
+        }
+    }
+    out.push_str(")$");
+    Ok(out)
+}
+
+/// `FETCH FIRST n ROWS ONLY` is a LIMIT.
+fn limit_of_fetch(query: &mut Query) -> Result<(), SqlError> {
+    let Some(fetch) = query.fetch.take() else { return Ok(()) };
+    if fetch.with_ties || fetch.percent {
+        return Err(SqlError::unsupported("FETCH FIRST with TIES or PERCENT"));
+    }
+    let one = || Expr::Value(Value::Number("1".to_owned(), false).into());
+    let limit = Some(fetch.quantity.unwrap_or_else(one));
+    match &mut query.limit_clause {
+        None => {
+            query.limit_clause =
+                Some(ast::LimitClause::LimitOffset { limit, offset: None, limit_by: Vec::new() });
+        }
+        Some(ast::LimitClause::LimitOffset { limit: own @ None, .. }) => *own = limit,
+        Some(_) => return Err(SqlError::new("42601", "multiple LIMIT clauses not allowed")),
+    }
+    Ok(())
+}
+
+/// A function that returns many rows returns a list here, so it is taken apart.
+fn unnest_sets(select: &mut ast::Select) -> Result<(), SqlError> {
+    for item in &mut select.projection {
+        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = &*item
+        else {
+            continue;
+        };
+        let Expr::Function(call) = expr else { continue };
+        let name = call.name.0.last().map(ToString::to_string).unwrap_or_default().to_lowercase();
+        if !SET_RETURNING.contains(&name.as_str()) {
+            continue;
+        }
+        let expr = parsed(&format!("unnest({expr})"))?;
+        let alias = match item {
+            SelectItem::ExprWithAlias { alias, .. } => alias.clone(),
+            _ => Ident::new(name),
+        };
+        *item = SelectItem::ExprWithAlias { expr, alias };
+    }
+    Ok(())
+}
+
+/// `from generate_series(1, 3) x` has a column `x`.
+fn name_function_column(table: &mut TableFactor) {
+    let (name, alias) = match table {
+        TableFactor::Table { name, alias: Some(alias), args: Some(_), .. } => {
+            (name.to_string().to_lowercase(), alias)
+        }
+        TableFactor::UNNEST { alias: Some(alias), .. } => ("unnest".to_owned(), alias),
+        _ => return,
+    };
+    if alias.columns.is_empty() && matches!(name.as_str(), "generate_series" | "range" | "unnest") {
+        let column = TableAliasColumnDef { name: alias.name.clone(), data_type: None };
+        alias.columns.push(column);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn similar() {
+        let check = |pattern: &str, expected: &str| {
+            assert_eq!(similar_regex(pattern, Some('\\')).unwrap(), expected, "{pattern}");
+        };
+        check("a%_", "^(?s:a.*.)$");
+        check("a.c", r"^(?s:a\.c)$");
+        check("(a|b)+", "^(?s:(?:a|b)+)$");
+        check("[a%]", "^(?s:[a%])$");
+        check(r"50\%", r"^(?s:50\%)$");
+        assert!(similar_regex("a\\", Some('\\')).is_err());
+    }
+}
