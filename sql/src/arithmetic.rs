@@ -171,7 +171,7 @@ impl ScalarUDFImpl for Checked {
                 }
                 numeric::div(&first, second)
             }
-            _ => return Ok(returned(rounded(&first)?, constant)?),
+            _ => return returned(rounded(&first)?, constant),
         };
         let out = out.map_err(|error| overflow(error, first.data_type()))?;
         returned(out, constant)

@@ -64,10 +64,11 @@ impl Tables {
         self.current.lock().await.provider.as_ref().map(|provider| provider.schema())
     }
 
-    /// What the client is to be told of the table, if the statement named it.
-    pub(crate) async fn notices(&self) -> Vec<Notice> {
-        let current = self.current.lock().await;
-        current.provider.as_ref().map_or_else(Vec::new, |provider| provider.notices())
+    /// Ends a statement: what the client is to be told of the table, if it named that. A table that
+    /// nothing runs on any more is not kept open by a client that does nothing.
+    pub(crate) async fn end(&self) -> Vec<Notice> {
+        let provider = self.current.lock().await.provider.take();
+        provider.map_or_else(Vec::new, |provider| provider.notices())
     }
 
     fn settings(&self) -> MutexGuard<'_, Settings> {

@@ -376,9 +376,9 @@ impl Session {
         &self.engine
     }
 
-    /// What the client is to be told of what the last statement has read.
-    pub(crate) async fn notices(&self) -> Vec<Notice> {
-        self.tables.notices().await
+    /// Ends a statement: what the client is to be told of what it has read.
+    pub(crate) async fn end(&self) -> Vec<Notice> {
+        self.tables.end().await
     }
 
     /// Plans a statement to learn its parameters and columns.

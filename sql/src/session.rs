@@ -465,7 +465,7 @@ impl Client {
     /// Tells the client what it must know of the rows it got.
     async fn tell(&mut self) {
         let shows_notices = self.settings().shows_notices();
-        for notice in self.session.notices().await {
+        for notice in self.session.end().await {
             match notice {
                 Notice::Partial(text) => {
                     self.connection.put_warning(&SqlError::new("01000", text));

@@ -109,9 +109,9 @@ pub(super) async fn hold(inner: &Arc<Inner>, request: HoldRequest) -> Result<Hol
             Ok((view, staleness)) => {
                 let applied = view.applied();
                 kept.insert(shard, view);
-                let staleness_ms = staleness.map(|staleness| {
-                    u64::try_from(staleness.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
-                });
+                let ms = |staleness: Duration| staleness.as_nanos().div_ceil(1_000_000);
+                let staleness_ms =
+                    staleness.map(ms).map(|ms| u64::try_from(ms).unwrap_or(u64::MAX));
                 HeldShard { shard, refused: String::new(), applied, staleness_ms }
             }
             Err(ReadError { reason, .. }) => {

@@ -74,7 +74,6 @@ impl Mirror {
         let mut reasons = Vec::new();
         for id in first.into_iter().chain(others) {
             let Some(address) = peers.address(id) else { continue };
-            let began = Instant::now();
             let way = Way { tls: peers.tls(), address: &address, node: Some(id) };
             let update = update(self.shard, &mut kept.copy, way, cluster_id);
             let updated = tokio::time::timeout(UPDATE_TIME_MAX, update).await;

@@ -116,7 +116,8 @@ async fn tail(
     };
     let wanted = wanted(&params)?;
     let limit = u32::try_from(wanted.limit).unwrap_or(u32::MAX);
-    api.limits(&tenant).check_entries(limit).map_err(Error::bad_request)?;
+    let limits = api.limits(&tenant);
+    limits.check_entries(limit).map_err(Error::bad_request)?;
     let upgrade = upgrade.map_err(|rejection| {
         Error::new(rejection.status().max(StatusCode::BAD_REQUEST), rejection.body_text())
     })?;
@@ -124,7 +125,7 @@ async fn tail(
         return Err(Error::bad_request("a tail is whole: allow_partial is for queries"));
     }
     // How recent what is there already must be; what comes then is shown as it is applied here.
-    let scanner = api.scanner(&params)?;
+    let scanner = api.scanner(&params, &limits)?;
     let place = Place::take(&api, &tenant)?;
     let started = Tail::start(&scanner, &tenant, &log, wanted).await;
     let tail = started.map_err(|error| api.explain(error))?;

@@ -239,7 +239,10 @@ impl Visit for Collector {
     }
 
     fn part(&self, found: &mut Found, part: Bytes) -> Result<(), Error> {
-        wire::add(&mut found.entries, part)
+        let n_before = found.entries.len();
+        wire::add(&mut found.entries, part)?;
+        found.bytes += found.entries[n_before..].iter().map(bytes_of).sum::<usize>();
+        hold(&mut found.held, found.bytes)
     }
 
     fn rows(&self, found: &mut Found, stream: &Labels, rows: Rows) -> Result<(), Error> {

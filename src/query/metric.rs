@@ -218,7 +218,7 @@ impl Aggregate {
             Ok(total)
         };
         let ((), total) = futures::try_join!(scan, join)?;
-        Ok(total)
+        Ok(total.accumulator)
     }
 }
 

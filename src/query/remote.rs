@@ -73,7 +73,10 @@ impl Answer for Answers {
 
 fn refusal(error: &Error) -> (Outcome, String) {
     match error {
-        Error::BadQuery(_) | Error::Matching(_) => (Outcome::Bad, error.to_string()),
+        Error::BadQuery(_) | Error::Matching(_) | Error::TooLarge { .. } => {
+            (Outcome::Bad, error.to_string())
+        }
+        Error::NoMemory => (Outcome::Unavailable, error.to_string()),
         Error::Scan(error) => remote::outcome(error),
     }
 }

@@ -9,7 +9,7 @@ use super::cluster::{PATIENCE, T, member, settled};
 use super::node::Node;
 
 const N_STREAMS: i64 = 12;
-const N_LINES: i64 = 100;
+const N_LINES: i64 = 60;
 const SECOND: i64 = 1_000_000_000;
 
 /// Four nodes, three of which have each shard.

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use drave_proto::scan as proto;
 use prost::Message;
 
-use super::{Aggregate, check_bytes};
+use super::Aggregate;
 use crate::logql::metric::{Accumulator, Piece, PieceError, Plan, Steps};
 use crate::logql::{self, ast};
 use crate::query::Error;
 use crate::query::remote::{Job, bad, in_parts, malformed};
+use crate::scan::Scanner;
 
 /// Points in time that a question may ask for: more than an answer may have.
 const STEPS_MAX: u64 = 1 << 16;
@@ -39,7 +40,7 @@ pub(super) fn asked(
     })
 }
 
-fn aggregate(asked: proto::Aggregate) -> Result<Aggregate, Error> {
+fn aggregate(asked: proto::Aggregate, room: Scanner) -> Result<Aggregate, Error> {
     let ast::Query::Metric(metric) = logql::parse(&asked.query)? else {
         return Err(bad("a log query where numbers are wanted"));
     };
@@ -53,12 +54,12 @@ fn aggregate(asked: proto::Aggregate) -> Result<Aggregate, Error> {
     let n = usize::try_from(asked.n_steps).expect("it was just limited");
     let steps = Steps { start: asked.first, step: asked.step, n };
     let series_max = usize::try_from(asked.series_max).unwrap_or(usize::MAX);
-    Ok(Aggregate { leaf: Arc::new(leaf), steps, series_max, asked: None })
+    Ok(Aggregate { leaf: Arc::new(leaf), steps, series_max, asked: None, room })
 }
 
 /// Answers with what is kept of the series of this shard.
 pub(in crate::query) async fn answer(job: &Job, asked: proto::Aggregate) -> Result<(), Error> {
-    let aggregate = aggregate(asked)?;
+    let aggregate = aggregate(asked, job.scanner.clone())?;
     let total = aggregate.gather(&job.scanner, &job.snapshot, &job.request, &job.stats).await?;
     job.send_all(move || parts(&total)).await;
     Ok(())
@@ -85,7 +86,6 @@ pub(super) fn add(total: &mut Accumulator, part: Bytes) -> Result<(), Error> {
             PieceError::Malformed => Error::from(malformed("series that cannot be")),
             PieceError::Query(error) => error.into(),
         })?;
-        check_bytes(total)?;
     }
     Ok(())
 }

@@ -76,7 +76,12 @@ impl Visit for First {
     fn part(&self, found: &mut Vec<Piece>, part: Bytes) -> Result<(), ReaderError> {
         match remote::read(part)? {
             Found::Rows(streams) => {
-                streams.into_iter().try_for_each(|(stream, rows)| self.keep(found, &stream, rows))
+                streams.into_iter().try_for_each(|(stream, rows)| {
+                    // Pieces of one stream come one behind the other.
+                    let mut order: Vec<usize> = (0..rows.len()).collect();
+                    order.sort_by_key(|row| rows.timestamps[*row]);
+                    self.keep(found, &stream, rows.select(&order))
+                })
             }
             Found::Total(_) | Found::Counts(_) => {
                 let what = Malformed("counts where rows are wanted");

@@ -287,11 +287,137 @@ impl Visit for Shipper {
         };
         let rows = match &self.first {
             None => rows,
-            Some(first) => rows.select(&first.take(&rows.timestamps)),
+            Some(first) => {
+                let mut keep = first.take(&rows.timestamps);
+                // Equal times stay in the order in which they were committed.
+                keep.sort_unstable();
+                rows.select(&keep)
+            }
         };
         if !rows.is_empty() {
             found.add(stream, &rows);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{Lines, MetadataColumn};
+
+    fn rows(timestamps: Vec<i64>) -> Rows {
+        let mut offsets = vec![0];
+        let mut text = String::new();
+        for timestamp in &timestamps {
+            text.push_str(&timestamp.to_string());
+            offsets.push(u32::try_from(text.len()).expect("short"));
+        }
+        let metadata = Some(MetadataColumn::none(timestamps.len()));
+        Rows { timestamps, lines: Some(Lines { bytes: text.into(), offsets }), metadata }
+    }
+
+    fn stream(app: &str) -> Labels {
+        Labels::from_pairs([("app", app)]).expect("unique")
+    }
+
+    fn shipper(detail: proto::Detail, first: Option<First>) -> Shipper {
+        let want = Columns { lines: detail == proto::Detail::Each, metadata: false };
+        Shipper { detail, want, text: Vec::new(), first }
+    }
+
+    /// Stream, time and line of each row that arrives, in order.
+    fn arrived(shipment: Shipment) -> Vec<(String, i64, String)> {
+        let mut arrived = Vec::new();
+        for part in shipment.into_parts() {
+            let Found::Rows(streams) = read(part.into()).expect("a good part") else {
+                panic!("rows were asked for")
+            };
+            for (labels, rows) in streams {
+                let lines = rows.lines.as_ref().expect("a batch has lines");
+                let app = labels.get("app").expect("a label").to_owned();
+                arrived
+                    .extend((0..rows.len()).map(|row| {
+                        (app.clone(), rows.timestamps[row], lines.text(row).to_owned())
+                    }));
+            }
+        }
+        arrived
+    }
+
+    proptest! {
+        /// Of some pieces, in any order, the first rows of all are among those that are sent.
+        #[test]
+        fn the_first_rows_are_sent(
+            pieces in prop::collection::vec(prop::collection::vec(-50..50i64, 1..20), 1..8),
+            limit in 1..12usize, newest in any::<bool>(),
+        ) {
+            let shipper = shipper(proto::Detail::Each, Some(First::new(limit as u64, newest)));
+            let mut found = Shipment::default();
+            let mut all = Vec::new();
+            for mut piece in pieces {
+                piece.sort_unstable();
+                all.extend(piece.iter().copied());
+                let rows = rows(piece);
+                shipper.rows(&mut found, &stream("a"), rows).expect("it cannot fail");
+            }
+            let order = |all: &mut Vec<i64>| {
+                all.sort_unstable();
+                if newest {
+                    all.reverse();
+                }
+                all.truncate(limit);
+            };
+            order(&mut all);
+            let mut sent: Vec<i64> = arrived(found).into_iter().map(|(_, at, _)| at).collect();
+            order(&mut sent);
+            prop_assert_eq!(sent, all);
+        }
+    }
+
+    #[test]
+    fn rows_come_as_they_went() {
+        let each = shipper(proto::Detail::Each, None);
+        let mut found = Shipment::default();
+        each.rows(&mut found, &stream("a"), rows(vec![1, 2])).expect("it cannot fail");
+        each.rows(&mut found, &stream("b"), rows(vec![-3])).expect("it cannot fail");
+        let row = |app: &str, at: i64| (app.to_owned(), at, at.to_string());
+        assert_eq!(arrived(found), [row("a", 1), row("a", 2), row("b", -3)]);
+    }
+
+    #[test]
+    fn counts_are_cut_and_bounded() {
+        let check = |detail, expected: &[(&str, usize)]| {
+            let shipper = shipper(detail, None);
+            let mut found = Shipment::default();
+            for (app, n) in [("a", 3), ("a", COUNT_MAX), ("b", 1), ("a", 2)] {
+                found.count(shipper.detail, &stream(app), n);
+            }
+            let mut read_back = Vec::new();
+            for part in found.into_parts() {
+                match read(part.into()).expect("a good part") {
+                    Found::Total(n) => read_back.push(("all".to_owned(), n)),
+                    Found::Counts(counts) => read_back.extend(
+                        counts
+                            .into_iter()
+                            .map(|(labels, n)| (labels.get("app").expect("a label").into(), n)),
+                    ),
+                    Found::Rows(_) => panic!("counts were asked for"),
+                }
+            }
+            let expected: Vec<(String, usize)> =
+                expected.iter().map(|(app, n)| ((*app).to_owned(), *n)).collect();
+            assert_eq!(read_back, expected);
+        };
+        check(proto::Detail::Total, &[("all", COUNT_MAX + 6)]);
+        check(proto::Detail::PerStream, &[("a", COUNT_MAX), ("a", 3), ("b", 1), ("a", 2)]);
+        let streams = Some(from_streams(&[stream("a")]));
+        let too_many = proto::Counts { streams, n_rows: vec![u32::MAX] };
+        assert!(read(encoded(proto::rows_part::Rows::Counts(too_many)).into()).is_err());
+        for garbage in [&b""[..], b"\xff", b"\x1a\x03abc"] {
+            assert!(read(Bytes::from_static(garbage)).is_err());
+        }
     }
 }
