@@ -238,9 +238,11 @@ pub(super) async fn format(
     match logql::parse(params.get("query").unwrap_or("")) {
         Ok(query) => Ok(encode::formatted(&logql::format(&query))),
         Err(error) => {
-            let body = serde_json::json!({"status": "invalid-query", "error": error.to_string()});
+            // As text, for the order of its keys.
+            let error = serde_json::Value::from(error.to_string());
+            let body = format!("{{\"status\":\"invalid-query\",\"error\":{error}}}\n");
             let kind = [(header::CONTENT_TYPE, "application/json")];
-            Ok((StatusCode::BAD_REQUEST, kind, format!("{body}\n")).into_response())
+            Ok((StatusCode::BAD_REQUEST, kind, body).into_response())
         }
     }
 }

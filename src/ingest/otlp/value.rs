@@ -5,8 +5,12 @@
 //!            7: bytes }
 //! ```
 //!
+//! JSON text is what Go's encoder makes of the value, for Loki stores that: keys in order, the last
+//! of equal ones, `<`, `>` and `&` escaped, and nothing at all where a number is none.
+//!
 //! Invariant: no deeper than [`DEPTH_MAX`]; what is deeper refuses the push.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::super::Refused;
@@ -74,7 +78,18 @@ pub(super) fn write(message: &[u8], out: &mut String) -> Result<(), Refused> {
             base64(bytes, out);
             Ok(())
         }
-        _ => write_json(message, out, 0),
+        Any::Array(_) | Any::Map(_) => {
+            let start = out.len();
+            if !write_json(message, out, 0)? {
+                out.truncate(start);
+            }
+            Ok(())
+        }
+        Any::Bool(_) | Any::Int(_) => write_json(message, out, 0).map(drop),
+        Any::Double(value) => {
+            out.push_str(&format_general(value));
+            Ok(())
+        }
     }
 }
 
@@ -112,8 +127,10 @@ fn flatten_below(
     })
 }
 
-fn write_json(message: &[u8], out: &mut String, depth: usize) -> Result<(), Refused> {
+/// Writes a value as JSON; `false` where it holds a number that JSON has no word for.
+fn write_json(message: &[u8], out: &mut String, depth: usize) -> Result<bool, Refused> {
     check_depth(depth)?;
+    let mut is_json = true;
     let mut first = true;
     let mut comma = |out: &mut String| {
         if !std::mem::take(&mut first) {
@@ -129,7 +146,10 @@ fn write_json(message: &[u8], out: &mut String, depth: usize) -> Result<(), Refu
         Any::Int(value) => {
             let _ = write!(out, "{value}");
         }
-        Any::Double(value) => out.push_str(&format_general(value)),
+        Any::Double(value) => {
+            is_json = value.is_finite();
+            out.push_str(&format_general(value));
+        }
         Any::Bytes(bytes) => {
             out.push('"');
             base64(bytes, out);
@@ -139,22 +159,32 @@ fn write_json(message: &[u8], out: &mut String, depth: usize) -> Result<(), Refu
             out.push('[');
             each_part(values, &mut |value| {
                 comma(out);
-                write_json(value, out, depth + 1)
+                is_json &= write_json(value, out, depth + 1)?;
+                Ok(())
             })?;
             out.push(']');
         }
         Any::Map(pairs) => {
-            out.push('{');
+            let mut members = BTreeMap::new();
             each_part(pairs, &mut |pair| {
-                comma(out);
-                quoted(&String::from_utf8_lossy(part(pair, 1, "Key")?), out);
-                out.push(':');
-                write_json(part(pair, 2, "Value")?, out, depth + 1)
+                let key = String::from_utf8_lossy(part(pair, 1, "Key")?).into_owned();
+                let mut text = String::new();
+                let fits = write_json(part(pair, 2, "Value")?, &mut text, depth + 1)?;
+                members.insert(key, (fits, text));
+                Ok(())
             })?;
+            out.push('{');
+            for (key, (fits, text)) in members {
+                comma(out);
+                quoted(&key, out);
+                out.push(':');
+                out.push_str(&text);
+                is_json &= fits;
+            }
             out.push('}');
         }
     }
-    Ok(())
+    Ok(is_json)
 }
 
 fn check_depth(depth: usize) -> Result<(), Refused> {
@@ -182,7 +212,14 @@ fn each_part(
 
 fn quoted(text: &str, out: &mut String) {
     let text = serde_json::to_string(text).expect("a string is JSON");
-    out.push_str(&text);
+    for c in text.chars() {
+        match c {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
 }
 
 fn base64(bytes: &[u8], out: &mut String) {
@@ -204,6 +241,52 @@ fn base64(bytes: &[u8], out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A field with a length before it.
+    fn field(number: u8, content: &[u8]) -> Vec<u8> {
+        let mut out = vec![number << 3 | 2, u8::try_from(content.len()).expect("short")];
+        out.extend_from_slice(content);
+        out
+    }
+
+    fn string(text: &str) -> Vec<u8> {
+        field(1, text.as_bytes())
+    }
+
+    fn double(value: f64) -> Vec<u8> {
+        let mut out = vec![4 << 3 | 1];
+        out.extend_from_slice(&value.to_le_bytes());
+        out
+    }
+
+    fn map(pairs: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let pairs = pairs
+            .iter()
+            .map(|(key, value)| field(1, &[field(1, key.as_bytes()), field(2, value)].concat()));
+        field(6, &pairs.collect::<Vec<_>>().concat())
+    }
+
+    fn array(values: &[Vec<u8>]) -> Vec<u8> {
+        let values: Vec<Vec<u8>> = values.iter().map(|value| field(1, value)).collect();
+        field(5, &values.concat())
+    }
+
+    #[test]
+    fn json_as_gos_encoder_writes_it() {
+        let check = |value: Vec<u8>, expected: &str| {
+            let mut out = String::from("before ");
+            write(&value, &mut out).expect("a good value");
+            assert_eq!(out, format!("before {expected}"));
+        };
+        check(map(&[("b", string("x")), ("a", double(1.5))]), r#"{"a":1.5,"b":"x"}"#);
+        check(map(&[("a", string("first")), ("a", string("last"))]), r#"{"a":"last"}"#);
+        check(array(&[string("<&>"), map(&[])]), r#"["\u003c\u0026\u003e",{}]"#);
+        check(array(&[double(1.0), double(f64::NAN)]), "");
+        check(map(&[("a", array(&[double(f64::INFINITY)])), ("b", string("x"))]), "");
+        check(map(&[("a", double(f64::NAN)), ("a", double(2.0))]), r#"{"a":2}"#);
+        check(double(f64::NAN), "NaN");
+        check(string("<x>"), "<x>");
+    }
 
     #[test]
     fn bytes_as_base64() {
