@@ -213,7 +213,7 @@ fn get_sections(reader: &mut Reader<'_>, mut at: u64) -> Result<(u64, Option<Sec
         let too_long = reader.malformed("length of a section");
         if kind == FILTERS {
             reader.check(filters.is_none(), "number of filter sections")?;
-            let n_bytes = u32::try_from(n_bytes).map_err(|_| too_long.clone())?;
+            let n_bytes = u32::try_from(n_bytes).map_err(|_| too_long)?;
             filters = Some(Section { offset: at, stored: Stored { n_bytes, crc } });
         }
         at = at.checked_add(n_bytes).ok_or(too_long)?;
