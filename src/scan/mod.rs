@@ -188,6 +188,11 @@ impl Snapshot {
         self.shards.iter().map(|(shard, view)| (*shard, view.applied())).collect()
     }
 
+    /// The view of each shard.
+    pub fn views(&self) -> impl Iterator<Item = &(ShardId, ShardView)> {
+        self.shards.iter()
+    }
+
     /// The streams that may have an entry in the range, sorted. Bounds of streams are kept by the
     /// hour, so a stream whose entries lie just outside may be among them.
     pub fn streams(&self, selection: &Selection, range: &TimeRange) -> Vec<Labels> {
