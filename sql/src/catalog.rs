@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use crate::error::SqlError;
 use crate::scan::Provider;
 use crate::settings::Settings;
+use crate::system::{Asker, System};
 use crate::table::{Notice, Source};
 
 /// The schema that holds the table.
@@ -50,6 +51,15 @@ impl fmt::Debug for Tables {
 }
 
 impl Tables {
+    /// Who asks.
+    pub(crate) fn asker(&self) -> Asker {
+        Asker {
+            source: self.source.clone(),
+            tenant: self.tenant.clone(),
+            runtime: self.runtime.clone(),
+        }
+    }
+
     pub(crate) fn tenant(&self) -> &str {
         &self.tenant
     }
@@ -165,8 +175,11 @@ pub(crate) fn catalog(
         runtime,
         current: tokio::sync::Mutex::default(),
     });
+    let asker = tables.asker();
     let database = Arc::new(MemoryCatalogProvider::new());
     database.register_schema(SCHEMA, tables.clone())?;
+    let system = Arc::new(System { asker: asker.clone() });
+    database.register_schema(asker.source.system_schema(), system.clone())?;
     let list = Arc::new(MemoryCatalogProviderList::new());
     list.register_catalog(identity.database.clone(), database.clone());
     // pg_catalog lists the tables of a list of its own: were it the one above, the two would own
@@ -174,6 +187,7 @@ pub(crate) fn catalog(
     let listed: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
     let plain = MemoryCatalogProvider::new();
     plain.register_schema(SCHEMA, tables.clone())?;
+    plain.register_schema(asker.source.system_schema(), system)?;
     listed.register_catalog(identity.database.clone(), Arc::new(plain));
     let roles = Roles { user: identity.user.clone() };
     let pg_catalog = PgCatalogSchemaProvider::try_new(listed, fixed, roles)?;

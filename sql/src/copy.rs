@@ -90,11 +90,6 @@ impl CopyFormat {
     pub(crate) fn head(&self, names: &[&str]) -> Bytes {
         let mut out = BytesMut::new();
         match self.kind {
-            CopyKind::Binary => message(&mut out, |out| {
-                out.put_slice(BINARY_SIGNATURE);
-                out.put_i32(0);
-                out.put_i32(0);
-            }),
             _ if self.header => message(&mut out, |out| {
                 for (index, name) in names.iter().enumerate() {
                     if index > 0 {
@@ -109,17 +104,21 @@ impl CopyFormat {
         out.freeze()
     }
 
-    /// What comes after the last row, as CopyData.
-    pub(crate) fn tail(&self) -> Bytes {
+    /// What comes after the last row, as CopyData. `first`: there was no row.
+    pub(crate) fn tail(&self, first: bool) -> Bytes {
         let mut out = BytesMut::new();
         if self.binary() {
-            message(&mut out, |out| out.put_i16(-1));
+            message(&mut out, |out| {
+                put_signature(first, out);
+                out.put_i16(-1);
+            });
         }
         out.freeze()
     }
 
-    /// DataRow messages as CopyData messages.
-    pub(crate) fn rows(&self, rows: &Chunk) -> Chunk {
+    /// DataRow messages as CopyData messages. `first`: none came before. As in Postgres, and as
+    /// clients rely on, a binary COPY begins in the message of its first row.
+    pub(crate) fn rows(&self, rows: &Chunk, first: bool) -> Chunk {
         let mut out = BytesMut::with_capacity(rows.bytes.len());
         let mut ends = Vec::with_capacity(rows.ends.len());
         let mut start = 0;
@@ -128,7 +127,10 @@ impl CopyFormat {
             let mut row = rows.bytes.slice(start + 5..*end);
             start = *end;
             message(&mut out, |out| match self.kind {
-                CopyKind::Binary => out.put_slice(&row),
+                CopyKind::Binary => {
+                    put_signature(first && ends.is_empty(), out);
+                    out.put_slice(&row);
+                }
                 _ => {
                     let columns = row.get_i16();
                     for index in 0..columns {
@@ -186,6 +188,15 @@ impl CopyFormat {
             out.put_u8(*byte);
         }
         out.put_u8(quote);
+    }
+}
+
+/// What a binary COPY begins with.
+fn put_signature(wanted: bool, out: &mut BytesMut) {
+    if wanted {
+        out.put_slice(BINARY_SIGNATURE);
+        out.put_i32(0);
+        out.put_i32(0);
     }
 }
 
@@ -517,10 +528,10 @@ mod tests {
                 }
             };
             add(&format.head(&["a", "b", "c"]));
-            for row in rows {
-                add(&format.rows(&data_row(row)).bytes);
+            for (index, row) in rows.iter().enumerate() {
+                add(&format.rows(&data_row(row), index == 0).bytes);
             }
-            add(&format.tail());
+            add(&format.tail(false));
             let got = read(&format, &wire).unwrap();
             let expected: Vec<Vec<Option<String>>> = rows
                 .iter()

@@ -48,6 +48,7 @@ use crate::order::TimeOrder;
 use crate::params::ParamType;
 use crate::settings::Settings;
 use crate::statement::{Rows, Statement, parse, parse_rows, parse_values};
+use crate::system::AskFunction;
 use crate::table::{Notice, Source};
 
 /// Address space per thread; only what is used becomes memory.
@@ -142,6 +143,9 @@ impl Engine {
                 .build();
             let context = SessionContext::new_with_state(state);
             let Identity { user, database, pid, .. } = &identity;
+            let asker = tables.asker();
+            let name = asker.source.function_name().to_owned();
+            context.register_udtf(&name, Arc::new(AskFunction { asker }));
             functions::register_session(&context, user, database, *pid, &settings);
             Ok(Arc::new(Session { engine, context, tables }))
         })
@@ -470,6 +474,7 @@ impl Session {
         let fields = fields(&schema, Some(&names), &formats)?;
         let mut encoder = Encoder::new(fields.clone());
         let columns = fields.len();
+        let mut first_row = true;
         let mut first = vec![Event::Columns(fields)];
         if let Some(format) = copy {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -488,7 +493,10 @@ impl Session {
             while next < columns.rows() {
                 let (chunk, after) = encoder.encode(&columns, next)?;
                 next = after;
-                let chunk = copy.map_or_else(|| chunk.clone(), |format| format.rows(&chunk));
+                let chunk = match copy {
+                    Some(format) => format.rows(&chunk, std::mem::take(&mut first_row)),
+                    None => chunk,
+                };
                 if sender.send(Ok(Event::Rows(chunk))).await.is_err() {
                     return Ok(());
                 }
@@ -496,7 +504,7 @@ impl Session {
         }
         if let Some(format) = copy {
             // A receiver that is gone wants nothing more.
-            let _ = sender.send(Ok(Event::Raw(format.tail()))).await;
+            let _ = sender.send(Ok(Event::Raw(format.tail(first_row)))).await;
         }
         Ok(())
     }

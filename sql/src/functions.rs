@@ -66,7 +66,8 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
     for (name, value) in stubs.into_iter().chain(sizes) {
         replace(context, constant(name, value));
     }
-    for function in time::functions().into_iter().chain([crate::date_part::function()]) {
+    let own = time::functions().into_iter().chain([crate::date_part::function()]);
+    for function in own.chain(crate::lines::functions()) {
         replace(context, function);
     }
     replace(

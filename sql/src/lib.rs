@@ -9,7 +9,8 @@
 //! wire      statement   infer, encode         pushdown
 //! ```
 //!
-//! - It reads: nothing a client can say changes data, files, or the engine's configuration.
+//! - It reads, and stores rows: nothing a client can say changes or deletes data, touches files
+//!   of the server, or configures the engine.
 //! - Statements are computed on threads of the engine, never on the caller's runtime.
 //! - Memory, time, nesting, connections and message sizes are bounded before they are used.
 //! - Every execution of a statement opens the table anew, after the statement has arrived.
@@ -29,6 +30,7 @@ mod error;
 mod extended;
 mod functions;
 mod infer;
+mod lines;
 mod load;
 mod local;
 mod order;
@@ -41,6 +43,7 @@ mod session;
 mod settings;
 mod split;
 mod statement;
+mod system;
 mod table;
 mod time;
 mod wire;
@@ -50,5 +53,6 @@ pub use async_trait::async_trait;
 pub use error::Error;
 pub use server::{Options, serve};
 pub use table::{
-    BatchStream, Notice, Reading, ScanRequest, Source, SourceError, Table, TextFilter,
+    Answer, BatchStream, Moment, Notice, Question, Reading, ScanRequest, Source, SourceError, Table,
+    TextFilter,
 };

@@ -32,6 +32,8 @@ const SET_RETURNING: &[&str] = &[
 const RENAMED: &[(&str, &str)] = &[
     ("array_remove", "array_remove_all"),
     ("array_replace", "array_replace_all"),
+    ("approx_percentile", "approx_percentile_cont"),
+    ("approx_count_distinct", "approx_distinct"),
     ("every", "bool_and"),
     ("variance", "var_samp"),
     ("jsonb_object_keys", "json_object_keys"),
@@ -163,6 +165,35 @@ fn rewrite_call(call: &mut ast::Function) -> Result<(), SqlError> {
     let name = call.name.to_string().to_lowercase();
     if let Some((_, known)) = RENAMED.iter().find(|(old, _)| *old == name) {
         call.name = ast::ObjectName::from(vec![Ident::new(*known)]);
+    }
+    // Their shares are floats, and a decimal is none.
+    if name.starts_with("approx_percentile") || name.starts_with("percentile_cont") {
+        if let FunctionArguments::List(list) = &mut call.args {
+            for argument in &mut list.args {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument
+                    && matches!(expr, Expr::Value(_))
+                {
+                    *expr = parsed(&format!("{expr}::float8"))?;
+                }
+            }
+        }
+        return Ok(());
+    }
+    if name == "time_bucket" {
+        call.name = ast::ObjectName::from(vec![Ident::new("date_bin")]);
+        if let FunctionArguments::List(list) = &mut call.args {
+            if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(width))) = list.args.first_mut()
+                && string(width).is_some()
+            {
+                *width = parsed(&format!("interval {width}"))?;
+            }
+            // Weeks begin on Mondays.
+            if list.args.len() == 2 {
+                let origin = parsed("timestamptz '2000-01-03 00:00:00+00'")?;
+                list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(origin)));
+            }
+        }
+        return Ok(());
     }
     if name != "to_timestamp" && name != "to_date" {
         return Ok(());

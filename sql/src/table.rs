@@ -48,6 +48,54 @@ pub trait Source: Send + Sync + 'static {
     /// Stores rows of a `target`: all are durable and seen by every later statement when this
     /// returns. Runs on the runtime that called `serve`.
     async fn append(&self, tenant: &str, rows: RecordBatch) -> Result<(), SourceError>;
+
+    /// The name of a schema of tables about the data and the server.
+    fn system_schema(&self) -> &str;
+
+    /// Those tables, with their columns.
+    fn system_tables(&self) -> Vec<(&'static str, SchemaRef)>;
+
+    /// The rows of one of them, as far as they are the tenant's. Runs on the runtime that called
+    /// `serve`.
+    async fn system_table(&self, tenant: &str, name: &str) -> Result<RecordBatch, SourceError>;
+
+    /// The name of the table function that asks in the source's own language.
+    fn function_name(&self) -> &str;
+
+    /// Understands a question, without looking for its answer yet.
+    fn ask(&self, question: Question) -> Result<Arc<dyn Answer>, SourceError>;
+}
+
+/// A question in the source's own language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The question.
+    pub text: String,
+    /// From when on.
+    pub start: Option<Moment>,
+    /// Up to when.
+    pub end: Option<Moment>,
+    /// From one answer to the next, in nanoseconds.
+    pub step: Option<i64>,
+}
+
+/// A time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// In nanoseconds since 1970.
+    At(i64),
+    /// So many nanoseconds before the statement runs.
+    Ago(i64),
+}
+
+/// A question that was understood.
+#[async_trait]
+pub trait Answer: Send + Sync {
+    /// The columns of the answer.
+    fn schema(&self) -> SchemaRef;
+
+    /// The answer. Runs on the runtime that called `serve`.
+    async fn rows(&self, tenant: &str) -> Result<RecordBatch, SourceError>;
 }
 
 /// How a connection reads: what it has set of `drave.*`, checked by the source.

@@ -330,6 +330,11 @@ impl ScalarUDFImpl for AtTimeZone {
 }
 
 fn zone_named(name: &str) -> Result<Tz> {
+    // Postgres counts these westwards, as POSIX does; nobody means that who writes one.
+    if name.starts_with(|char: char| matches!(char, '+' | '-') || char.is_ascii_digit()) {
+        let text = "a time zone that is a number";
+        return Err(SqlError::unsupported(text).hint("name it: 'Europe/Berlin'").into());
+    }
     let known = match name.to_ascii_uppercase().as_str() {
         "UTC" | "GMT" | "Z" => "UTC".parse(),
         _ => name.parse(),

@@ -228,6 +228,19 @@ impl Scanner {
         Scanner { reading, report: Arc::default(), ..self.clone() }
     }
 
+    /// A view of each shard; of those that other nodes keep, a copy.
+    pub async fn views(&self, snapshot: &Snapshot) -> Result<Vec<(ShardId, ShardView)>, Error> {
+        let mut views: Vec<_> =
+            snapshot.here().map(|(shard, view)| (shard, view.clone())).collect();
+        for (shard, _) in snapshot.there() {
+            match self.cluster.mirror(shard).await {
+                Ok(view) => views.push((shard, view)),
+                Err(error) => self.without(error)?,
+            }
+        }
+        Ok(views)
+    }
+
     /// How old what this reader has read may be, and what is missing of it.
     pub fn report(&self) -> &Report {
         &self.report

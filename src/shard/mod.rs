@@ -47,7 +47,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 pub use command::{ChunkKey, Command, Flushed, Refusal, Reply, Tombstone};
 pub use head::{ChunkInput, Head, Piece, SealedHead, StreamInput, Totals, chunk_inputs};
-pub use manifest::{Chunk, ChunkState, Covers, Manifest};
+pub use manifest::{Chunk, ChunkState, Covers, Manifest, rows_of};
 pub use object::{ObjectInfo, ObjectName, merged_content};
 pub use plan::{Erasable, HeadAge, Policy, Step, plan};
 pub use rows::RowChange;

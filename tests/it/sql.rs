@@ -94,7 +94,7 @@ async fn errors_carry_sqlstate_and_the_connection_goes_on() {
         ("selec 1", "42601"),
         ("select nope from logs", "42703"),
         ("select * from nope", "42P01"),
-        ("insert into logs values (1)", "25006"),
+        ("insert into logs values (1)", "22023"),
         ("drop table logs", "25006"),
     ] {
         let error = client.simple_query(sql).await.expect_err(sql);
@@ -102,4 +102,72 @@ async fn errors_carry_sqlstate_and_the_connection_goes_on() {
         assert_eq!(code, Some(state), "{sql}: {error}");
     }
     assert_eq!(client.query("select 1", &[]).await.expect("a row").len(), 1);
+}
+
+#[tokio::test]
+async fn rows_that_sql_stores_are_pushes() {
+    let mut node = Node::start().await;
+    let client = node.sql().await;
+    let sql = "insert into logs (timestamp, line, app, structured_metadata) values \
+               ('2023-11-14 22:13:20Z', 'first', 'web', '{\"trace\":\"t\"}'), \
+               ('2023-11-14 22:13:21Z', 'second', 'web', null)";
+    assert_eq!(client.execute(sql, &[]).await.expect("stored"), 2);
+    let sink = client
+        .copy_in::<_, bytes::Bytes>("copy logs (timestamp, line, labels) from stdin (format csv)");
+    let mut sink = Box::pin(sink.await.expect("takes rows"));
+    let rows = "2023-11-14 22:13:22Z,third,\"{\"\"app\"\":\"\"web\"\",\"\"pod\"\":\"\"p\"\"}\"\n";
+    futures::SinkExt::send(&mut sink, rows.into()).await.expect("sent");
+    assert_eq!(sink.as_mut().finish().await.expect("stored"), 1);
+    let lines = ["first", "second", "third"];
+    assert_eq!(node.lines(r#"{app="web"}"#).await, lines);
+    assert_eq!(node.lines(r#"{app="web"} | trace="t""#).await, ["first"]);
+    let error = client.execute("insert into logs (line) values ('no label')", &[]).await;
+    let error = error.expect_err("refused");
+    assert_eq!(error.code().map(|code| code.code()), Some("23514"), "{error}");
+    node.kill_and_restart().await;
+    assert_eq!(node.lines(r#"{app="web"}"#).await, lines);
+}
+
+#[tokio::test]
+async fn logql_and_the_tables_about_the_server() {
+    let node = filled().await;
+    let client = node.sql().await;
+    let text = async |sql: &str| -> Vec<String> {
+        let messages =
+            client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let rows = messages.iter().filter_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => {
+                let cells = (0..row.len()).map(|at| row.get(at).unwrap_or("NULL"));
+                Some(cells.collect::<Vec<_>>().join("|"))
+            }
+            _ => None,
+        });
+        rows.collect()
+    };
+    let range = "'2023-11-14 22:00Z', '2023-11-14 23:00Z'";
+    let sql = format!(
+        "select count(*), min(labels->>'pod') from logql('{{app=\"web\"}} |= \"level=error\"', {range})"
+    );
+    assert_eq!(text(&sql).await, ["100|pod-0"]);
+    let sql = format!(
+        "select labels->>'pod', value from logql('sum by (pod) (count_over_time({{app=\"web\"}}[1h]))', \
+         {range}) order by 1 limit 2"
+    );
+    assert_eq!(text(&sql).await, ["pod-0|100", "pod-1|100"]);
+    assert_eq!(text("select count(*) from drave.streams").await, ["10"]);
+    assert_eq!(
+        text("select value, streams from drave.label_values where name = 'app'").await,
+        ["web|10"]
+    );
+    assert_eq!(text("select count(*) > 0 from drave.chunks where entries > 0").await, ["t"]);
+    assert_eq!(text("select node, alive from drave.nodes").await, ["1|t"]);
+    assert_eq!(text("select bool_and(leader = 1) from drave.shards").await, ["t"]);
+    assert_eq!(text("select streams from drave.tenants").await, ["10"]);
+    // From what is known of blocks and from lines: the same.
+    assert_eq!(
+        text("select pod, count(*) from logs group by pod order by pod limit 1").await,
+        ["pod-0|100"]
+    );
+    let error = client.simple_query("select * from logql('{')").await.expect_err("no query");
+    assert_eq!(error.code().map(|code| code.code()), Some("22023"));
 }

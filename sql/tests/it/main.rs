@@ -9,4 +9,5 @@ mod extended;
 mod hostile;
 mod memory;
 mod session;
+mod slt;
 mod sql;

@@ -15,7 +15,10 @@ use arrow::array::{
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
-use drave_sql::{BatchStream, Options, ScanRequest, Source, SourceError, Table, TextFilter, serve};
+use drave_sql::{
+    Answer, BatchStream, Options, Question, ScanRequest, Source, SourceError, Table, TextFilter,
+    serve,
+};
 use futures::StreamExt;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -138,6 +141,34 @@ impl Source for Memory {
         Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
     }
 
+    fn system_schema(&self) -> &str {
+        "system"
+    }
+
+    fn system_tables(&self) -> Vec<(&'static str, SchemaRef)> {
+        let tenant = Field::new("tenant", DataType::Utf8, false);
+        vec![("tenants", Arc::new(Schema::new(vec![tenant])))]
+    }
+
+    async fn system_table(&self, tenant: &str, _: &str) -> Result<RecordBatch, SourceError> {
+        let column = Arc::new(StringArray::from(vec![tenant.to_owned()]));
+        Ok(RecordBatch::try_new(self.system_tables().remove(0).1, vec![column]).unwrap())
+    }
+
+    fn function_name(&self) -> &str {
+        "echo"
+    }
+
+    fn ask(&self, question: Question) -> Result<Arc<dyn Answer>, SourceError> {
+        match question.text.as_str() {
+            "bad" => Err(SourceError::Invalid("that is no question".to_owned())),
+            _ => {
+                let Question { text, start, end, step } = question;
+                Ok(Arc::new(Echo(format!("{text} {start:?} {end:?} {step:?}"))))
+            }
+        }
+    }
+
     async fn append(&self, _: &str, rows: RecordBatch) -> Result<(), SourceError> {
         let columns: Vec<ArrayRef> = rows
             .columns()
@@ -156,6 +187,21 @@ impl Source for Memory {
             self.stored.lock().unwrap().push(cells);
         }
         Ok(())
+    }
+}
+
+/// The question as its answer.
+struct Echo(String);
+
+#[async_trait]
+impl Answer for Echo {
+    fn schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(vec![Field::new("line", DataType::Utf8, false)]))
+    }
+
+    async fn rows(&self, tenant: &str) -> Result<RecordBatch, SourceError> {
+        let line = Arc::new(StringArray::from(vec![format!("{tenant}: {}", self.0)]));
+        Ok(RecordBatch::try_new(self.schema(), vec![line]).unwrap())
     }
 }
 

@@ -132,7 +132,7 @@ async fn about_the_server() {
         ("show transaction isolation level", &["read committed"]),
         ("select pg_catalog.pg_is_in_recovery()", &["f"]),
         ("select rolname from pg_roles", &["alice"]),
-        ("select relname from pg_class where relkind = 'r'", &["logs"]),
+        ("select relname from pg_class where relkind = 'r' order by 1", &["logs", "tenants"]),
         ("select tablename from pg_catalog.pg_tables where schemaname = 'public'", &["logs"]),
         (
             "select column_name from information_schema.columns where table_name = 'logs' \
@@ -143,6 +143,67 @@ async fn about_the_server() {
         (
             "select format_type(atttypid, atttypmod) from pg_attribute where attname = 'timestamp'",
             &["timestamp with time zone"],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn tables_and_questions_of_the_source() {
+    check(&[
+        ("select tenant from system.tenants", &["main"]),
+        (
+            "select relname from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+             where nspname = 'system'",
+            &["tenants"],
+        ),
+        ("select * from echo('q')", &["main: q None None None"]),
+        (
+            "select line from echo('q', '-1h', 'now', '30s')",
+            &["main: q Some(Ago(3600000000000)) Some(Ago(0)) Some(30000000000)"],
+        ),
+        (
+            "select line from echo('q', timestamptz '1970-01-01 00:00:01Z', null)",
+            &["main: q Some(At(1000000000)) None None"],
+        ),
+        ("select * from echo('bad')", &["22023"]),
+        ("select * from echo()", &["42883"]),
+        ("select * from echo('q', 'soon')", &["22007"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn lines_are_taken_apart() {
+    check(&[
+        ("select logfmt('a=1 b=\"x y\"')", &["{\"a\":\"1\",\"b\":\"x y\"}"]),
+        ("select logfmt('a=1 b=2')->>'b', logfmt('a=1', 'a'), logfmt('a=1', 'z')", &["2|1|NULL"]),
+        ("select pattern('GET /x 200', '<method> <_> <status>')->>'status'", &["200"]),
+        ("select regexp_matches('a1b22', '([a-z])([0-9]+)', 'g')", &["{a,1}", "{b,22}"]),
+        ("select regexp_matches('abc', 'z')", &[]),
+        ("select regexp_split_to_table('a1b2c', '[0-9]')", &["a", "b", "c"]),
+        ("select substring('foobar' from 'o(.)b'), substring('foobar' from 'z')", &["o|NULL"]),
+        (
+            "select time_bucket('1 minute', timestamp), count(*) from logs group by 1 order by 1 \
+             limit 2",
+            &["2026-01-01 00:00:00+00|60", "2026-01-01 00:01:00+00|60"],
+        ),
+        ("select approx_count_distinct(app) from logs", &["10"]),
+        ("select approx_percentile(stream_id, 0.5) between 48 and 51 from logs", &["t"]),
+        (
+            "select extract(second from timestamp '2024-01-01 00:00:01.5'), \
+             '1.5'::float8::int, 2.5::int, -2 ^ 2",
+            &["1.5|2|3|4"],
+        ),
+        ("select 9223372036854775807 + 1", &["22003"]),
+        ("select 1::float8 / 0", &["22012"]),
+        ("select 'abc' similar to 'a', 'abc' similar to 'a%'", &["f|t"]),
+        ("select date '2024-01-31' + interval '1 month'", &["2024-02-29 00:00:00"]),
+        ("select interval '6.789 seconds'", &["00:00:06.789"]),
+        (
+            "select x, (select count(*) from generate_series(1, 3) y where y = x) \
+             from generate_series(1, 2) x order by x",
+            &["1|1", "2|1"],
         ),
     ])
     .await;

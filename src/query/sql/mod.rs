@@ -8,10 +8,12 @@
 //! on them choose streams before anything is read. `labels` and `structured_metadata` are JSON
 //! text: `labels->>'pod'` reads what has no column of its own.
 
+mod ask;
 mod ordered;
 pub(super) mod remote;
 mod rows;
 mod store;
+mod system;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -19,7 +21,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use drave_sql::{BatchStream, Notice, ScanRequest, Source, SourceError, Table, async_trait};
+use drave_sql::{
+    Answer, BatchStream, Notice, Question, ScanRequest, Source, SourceError, Table, async_trait,
+};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
@@ -105,6 +109,26 @@ impl Source for LogsSource {
 
     async fn append(&self, tenant: &str, rows: RecordBatch) -> Result<(), SourceError> {
         store::append(self, tenant, rows).await
+    }
+
+    fn system_schema(&self) -> &str {
+        system::SCHEMA
+    }
+
+    fn system_tables(&self) -> Vec<(&'static str, SchemaRef)> {
+        system::tables()
+    }
+
+    async fn system_table(&self, tenant: &str, name: &str) -> Result<RecordBatch, SourceError> {
+        system::table(self, tenant, name).await
+    }
+
+    fn function_name(&self) -> &str {
+        ask::NAME
+    }
+
+    fn ask(&self, question: Question) -> Result<Arc<dyn Answer>, SourceError> {
+        ask::ask(self.scanner.clone(), self.limits.max_query_series, question)
     }
 }
 

@@ -67,6 +67,15 @@ impl Reader {
         Work::Rows(remote::asked(detail, want, &self.text, first))
     }
 
+    /// So many rows of columns that are the same for all rows of a stream.
+    fn of_stream(&self, stream: &Labels, n_rows: usize) -> Result<RecordBatch, ArrowError> {
+        if self.columns.is_empty() {
+            return self.count_only(n_rows);
+        }
+        let arrays = self.columns.iter().filter_map(|column| of_stream(column, stream, n_rows));
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays.collect())
+    }
+
     pub(super) fn batch(&self, stream: &Labels, rows: &Rows) -> Result<RecordBatch, ArrowError> {
         if self.columns.is_empty() {
             return self.count_only(rows.len());
@@ -103,10 +112,17 @@ impl Visit for Reader {
         needles
     }
 
-    fn block(&self, partial: &mut Vec<RecordBatch>, _: &Labels, block: &BlockMeta) -> bool {
-        let counts = self.columns.is_empty() && self.text.is_empty();
-        match self.count_only(block.n_rows as usize) {
-            Ok(batch) if counts => {
+    /// What is the same for all rows of a stream needs only their number.
+    fn block(&self, partial: &mut Vec<RecordBatch>, stream: &Labels, block: &BlockMeta) -> bool {
+        let of_stream = |column: &Column| {
+            matches!(column, Column::StreamId | Column::Label(_) | Column::Labels)
+        };
+        let counts = self.columns.iter().all(of_stream) && self.text.is_empty();
+        if !counts {
+            return false;
+        }
+        match self.of_stream(stream, block.n_rows as usize) {
+            Ok(batch) => {
                 partial.push(batch);
                 true
             }
@@ -197,11 +213,21 @@ fn array(column: &Column, stream: &Labels, rows: &Rows) -> Result<ArrayRef, Arro
             Arc::new(values.with_timezone("UTC"))
         }
         Column::Line => Arc::new(lines_array(rows.lines.as_ref().expect("lines were asked for"))?),
+        Column::StreamId | Column::Label(_) | Column::Labels => {
+            of_stream(column, stream, n).expect("these are of the stream")
+        }
+        Column::Level => Arc::new(by_set(rows, |set| set.get(DETECTED_LEVEL).map(String::from))),
+        Column::Metadata => Arc::new(by_set(rows, |set| Some(metadata_json(set)))),
+    })
+}
+
+/// A column that is the same for all rows of a stream.
+fn of_stream(column: &Column, stream: &Labels, n: usize) -> Option<ArrayRef> {
+    Some(match column {
         Column::StreamId => Arc::new(Int64Array::from_value(stream_id(stream), n)),
         Column::Label(name) => Arc::new(repeated(stream.get(name), n)),
         Column::Labels => Arc::new(repeated(Some(&labels_json(stream)), n)),
-        Column::Level => Arc::new(by_set(rows, |set| set.get(DETECTED_LEVEL).map(String::from))),
-        Column::Metadata => Arc::new(by_set(rows, |set| Some(metadata_json(set)))),
+        Column::Timestamp | Column::Line | Column::Level | Column::Metadata => return None,
     })
 }
 
