@@ -207,12 +207,13 @@ async fn stand<M: Machine>(group: &Group<M>, is_old: bool) -> Result<(), Fatal<T
     let (node_id, own) = (group.parts.node_id, group.side.incarnation);
     let mut metrics = group.raft.metrics();
     loop {
-        let named = group.raft.with_raft_state(move |state| {
-            let membership = state.membership_state.effective().membership();
-            let member = membership.get_node(&node_id);
+        // The core itself is not asked: it may be on its way out, where it has no answer.
+        let named = {
+            let metrics = metrics.borrow_watched();
+            let member = metrics.membership_config.membership().get_node(&node_id);
             member.is_some_and(|member| [0, own].contains(&member.incarnation))
-        });
-        if named.await? {
+        };
+        if named {
             break;
         }
         if metrics.changed().await.is_err() {
