@@ -23,6 +23,47 @@ pub enum Query {
     Metric(Metric),
 }
 
+impl Query {
+    /// Calls `visit` with where each of its parts stood in the text.
+    pub fn spans(&mut self, visit: &mut dyn FnMut(&mut Span)) {
+        match self {
+            Query::Log(log) => visit(&mut log.span),
+            Query::Metric(metric) => metric.spans(visit),
+        }
+    }
+
+    /// The same query, wherever it stood: equal to any other text's that says the same.
+    pub fn without_spans(mut self) -> Query {
+        self.spans(&mut |span| *span = 0..0);
+        self
+    }
+
+    /// As text, if that says all: where it would not, it reads back as something else.
+    pub fn to_exact_text(&self) -> Option<String> {
+        let text = self.to_string();
+        let read = super::parse(&text).ok()?;
+        (read.without_spans() == self.clone().without_spans()).then_some(text)
+    }
+}
+
+impl Metric {
+    fn spans(&mut self, visit: &mut dyn FnMut(&mut Span)) {
+        match self {
+            Metric::Range(range) => {
+                visit(&mut range.span);
+                visit(&mut range.log.span);
+            }
+            Metric::Vector(vector) => vector.inner.spans(visit),
+            Metric::Binary(binary) => {
+                binary.left.spans(visit);
+                binary.right.spans(visit);
+            }
+            Metric::LabelReplace(replace) => replace.inner.spans(visit),
+            Metric::Literal(_) | Metric::Constant(_) => {}
+        }
+    }
+}
+
 /// A selector and the pipeline that its entries go through.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogQuery {

@@ -302,33 +302,8 @@ fn query() -> impl Strategy<Value = Query> {
     prop_oneof![log().prop_map(Query::Log), metric().prop_map(Query::Metric)]
 }
 
-/// Calls `visit` with every span of a query.
-fn spans(metric: &mut Metric, visit: &mut dyn FnMut(&mut Span)) {
-    match metric {
-        Metric::Range(range) => {
-            visit(&mut range.span);
-            visit(&mut range.log.span);
-        }
-        Metric::Vector(vector) => spans(&mut vector.inner, visit),
-        Metric::Binary(binary) => {
-            spans(&mut binary.left, visit);
-            spans(&mut binary.right, visit);
-        }
-        Metric::LabelReplace(replace) => spans(&mut replace.inner, visit),
-        Metric::Literal(_) | Metric::Constant(_) => {}
-    }
-}
-
-fn query_spans(query: &mut Query, visit: &mut dyn FnMut(&mut Span)) {
-    match query {
-        Query::Log(log) => visit(&mut log.span),
-        Query::Metric(metric) => spans(metric, visit),
-    }
-}
-
-fn without_spans(mut query: Query) -> Query {
-    query_spans(&mut query, &mut |span| *span = 0..0);
-    query
+fn without_spans(query: Query) -> Query {
+    query.without_spans()
 }
 
 /// Reads a text that may be anything; what comes out must be sound.
@@ -336,7 +311,7 @@ fn read_anything(text: &str) {
     let _ = parse_selector(text);
     if let Ok(mut query) = parse(text) {
         let printed = query.to_string();
-        query_spans(&mut query, &mut |span| {
+        query.spans(&mut |span| {
             assert!(text.get(span.clone()).is_some(), "{span:?} is not in {text:?}");
         });
         let again = parse(&printed).expect("what is printed can be read");

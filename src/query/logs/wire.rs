@@ -18,12 +18,8 @@ use crate::scan::Order;
 
 /// What another node is told of a query; nothing where its text would not say all.
 pub(super) fn asked(query: &ast::LogQuery, now: i64, limit: usize) -> Option<proto::Entries> {
-    let text = query.to_string();
-    let says_all = match logql::parse(&text) {
-        Ok(ast::Query::Log(read)) => read == *query,
-        Ok(ast::Query::Metric(_)) | Err(_) => false,
-    };
-    says_all.then_some(proto::Entries { query: text, now, limit: limit as u64 })
+    let query = ast::Query::Log(query.clone()).to_exact_text()?;
+    Some(proto::Entries { query, now, limit: limit as u64 })
 }
 
 /// Answers with the first entries of this shard.
@@ -162,13 +158,15 @@ mod tests {
 
     #[test]
     fn a_query_is_told_as_text_that_says_all() {
-        let check = |query: &str| {
+        let check = |query: &str, expected: &str| {
             let Ok(ast::Query::Log(log)) = logql::parse(query) else { panic!("{query}") };
-            let read = logql::parse(&log.to_string());
-            assert_eq!(read, Ok(ast::Query::Log(log.clone())));
-            assert!(asked(&log, 1, 2).is_some());
+            let asked = asked(&log, 1, 2).expect("it can be said");
+            assert_eq!(asked.query, expected);
         };
-        check(r#"{a="b"}"#);
-        check(r#"{a=~"b.*\"", c!=""} |= "x" or "y" | json | d > 1.5 | line_format `{{.e}}`"#);
+        check(r#"{a="b"}"#, r#"{a="b"}"#);
+        check(
+            r#"{ a=~`b.*"` ,c!=""}|="x" or "y"|json |d > 1.5 | line_format `{{.e}}`"#,
+            r#"{a=~"b.*\"", c!=""} |= "x" or "y" | json | d>1.5 | line_format "{{.e}}""#,
+        );
     }
 }

@@ -24,13 +24,8 @@ pub(super) fn asked(
     now: i64,
     series_max: usize,
 ) -> Option<proto::Aggregate> {
-    let text = query.to_string();
-    let says_all = match logql::parse(&text) {
-        Ok(ast::Query::Metric(read)) => read == *query,
-        Ok(ast::Query::Log(_)) | Err(_) => false,
-    };
-    says_all.then_some(proto::Aggregate {
-        query: text,
+    Some(proto::Aggregate {
+        query: ast::Query::Metric(query.clone()).to_exact_text()?,
         leaf: u32::try_from(leaf).ok()?,
         now,
         first: steps.start,
