@@ -26,8 +26,8 @@ use tonic::{Code, Status};
 
 use crate::beats::{self, Ask};
 use crate::error::ProposeError;
-use crate::tls::{Dial, Tls};
 use crate::indexes::Asks;
+use crate::tls::{Dial, Tls};
 use crate::wire::{MESSAGE_BYTES_MAX, WIRE_VERSION};
 
 /// A peer that does not take a connection for so long is not there.

@@ -53,6 +53,6 @@ pub use async_trait::async_trait;
 pub use error::Error;
 pub use server::{Options, serve};
 pub use table::{
-    Answer, BatchStream, Moment, Notice, Question, Reading, ScanRequest, Source, SourceError, Table,
-    TextFilter,
+    Answer, BatchStream, Moment, Notice, Question, Reading, ScanRequest, Source, SourceError,
+    Table, TextFilter,
 };

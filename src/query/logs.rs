@@ -24,11 +24,11 @@ use crate::logql::ast;
 use crate::logql::pipeline::{self, Hints, Pipeline, Runner};
 use crate::logql::row::Category;
 use crate::model::{Labels, Lines, Rows, Tenant, TimeRange, Timestamp};
+use crate::scan::remote::Work;
 use crate::scan::{
     Columns, Gathered, Needles, Order, Positions, Request, Scanner, Selection, Snapshot, Stats,
     Visit,
 };
-use crate::scan::remote::Work;
 
 /// Bytes of lines and labels that one answer may hold.
 const ANSWER_BYTES_MAX: usize = 256 << 20;

@@ -17,11 +17,11 @@ use super::{Error, PARTIALS_MAX, StopsWhenDropped, needles};
 use crate::logql::ast;
 use crate::logql::metric::{self, Accumulator, Evaluated, Leaf, Plan, Steps};
 use crate::model::{Labels, Lines, Rows, Tenant, Timestamp};
+use crate::scan::remote::Work;
 use crate::scan::{
     BlockMeta, Columns, Gathered, Needles, Order, Request, Scanner, Selection, Snapshot, Stats,
     Visit,
 };
-use crate::scan::remote::Work;
 
 /// Bytes that the samples and series of one aggregation may take.
 const SAMPLE_BYTES_MAX: usize = 256 << 20;
