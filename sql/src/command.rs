@@ -342,7 +342,7 @@ impl Words<'_> {
     fn copy_options(&mut self, format: &mut CopyFormat) -> Result<(), SqlError> {
         self.word("WITH");
         let listed = self.token(&Token::LParen);
-        while !self.is_end() && !(listed && self.token(&Token::RParen)) {
+        while !(self.is_end() || listed && self.token(&Token::RParen)) {
             let name = self.name()?;
             if !listed {
                 self.word("AS");

@@ -112,10 +112,10 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
         Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: inner } => {
             *expr = parsed(&format!("(-1 # ({inner}))"))?;
         }
-        Expr::Substring { expr: text, substring_from: Some(from), substring_for: None, .. } => {
-            if string(from).is_some() {
-                *expr = parsed(&format!("regexp_substring({text}, {from})"))?;
-            }
+        Expr::Substring { expr: text, substring_from: Some(from), substring_for: None, .. }
+            if string(from).is_some() =>
+        {
+            *expr = parsed(&format!("regexp_substring({text}, {from})"))?;
         }
         Expr::Extract { field, expr: time, .. } => {
             let field = field.to_string().to_lowercase();

@@ -178,6 +178,8 @@ async fn a_peer_that_does_not_fit_is_refused_by_the_cluster() {
     assert_eq!(standing(&one).await, before);
 }
 
+type Parts<T> = Pin<Box<dyn futures::Stream<Item = Result<T, Status>> + Send + 'static>>;
+
 /// A peer that answers who it is, and no more.
 struct Fake(proto::IdentifyResponse);
 
@@ -211,14 +213,30 @@ impl Peer for Fake {
         Err(Status::unimplemented("a fake"))
     }
 
-    type MirrorStream = Pin<
-        Box<dyn futures::Stream<Item = Result<proto::MirrorPart, Status>> + Send + Sync + 'static>,
-    >;
+    type MirrorStream = Parts<proto::MirrorPart>;
 
     async fn mirror(
         &self,
         _: Request<proto::MirrorRequest>,
     ) -> Result<Response<Self::MirrorStream>, Status> {
+        Err(Status::unimplemented("a fake"))
+    }
+
+    type HoldStream = Parts<proto::HoldReply>;
+
+    async fn hold(
+        &self,
+        _: Request<proto::HoldRequest>,
+    ) -> Result<Response<Self::HoldStream>, Status> {
+        Err(Status::unimplemented("a fake"))
+    }
+
+    type ScanStream = Parts<proto::ScanPart>;
+
+    async fn scan(
+        &self,
+        _: Request<proto::ScanRequest>,
+    ) -> Result<Response<Self::ScanStream>, Status> {
         Err(Status::unimplemented("a fake"))
     }
 }

@@ -121,6 +121,7 @@ impl Asked {
             step: Duration::from_nanos(step.unwrap_or(1_000_000_000)),
             instant: step.is_none(),
             series_max: self.series_max,
+            partial: false,
             now,
         };
         let run = metric::run(&self.scanner, tenant, query, &params).await;
@@ -152,6 +153,8 @@ fn json<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
 fn explain(error: Error) -> SourceError {
     match error {
         Error::BadQuery(text) | Error::Matching(text) => SourceError::Invalid(text),
+        Error::TooLarge { .. } => SourceError::Limit(error.to_string()),
+        Error::NoMemory => SourceError::Unavailable(error.to_string()),
         Error::Scan(error) => super::explain(error),
     }
 }
