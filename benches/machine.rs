@@ -5,6 +5,9 @@
 //!
 //! `cargo bench --bench machine -- TEXT`
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]
+
 use std::process::ExitCode;
 use std::time::Instant;
 

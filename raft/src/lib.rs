@@ -73,3 +73,4 @@ pub use crate::peers::{PeerStats, Peers, connect, peer_server};
 pub use crate::replica::Doubt;
 pub use crate::service::Service;
 pub use crate::tls::{ANY_NODE_NAME, Caller, PeerStream, Tls, TlsError, TlsOptions, node_name};
+pub use crate::wire::WIRE_VERSION;

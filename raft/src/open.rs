@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::errors::Fatal;
+use openraft::errors::{Fatal, RaftError};
 use openraft::{Config, Raft, SnapshotPolicy};
 use tokio::sync::watch;
 
@@ -156,7 +156,11 @@ pub(crate) async fn open<M: Machine>(
     let group = Group { id, raft: raft.clone(), shared, parts: parts.clone(), side };
     if let Some(founders) = founders {
         let founded = raft.initialize(founders).await;
-        founded.map_err(|error| Error::Membership { group: id, what: error.to_string() })?;
+        founded.map_err(|error| match error {
+            // The disk failed, or the node stops: that is not about whom the group is founded with.
+            RaftError::Fatal(fatal) => stopped(fatal),
+            RaftError::APIError(error) => Error::Membership { group: id, what: error.to_string() },
+        })?;
     }
     let running = run(&group, pending, !is_new);
     Ok((group, running))

@@ -47,10 +47,10 @@ impl Client {
                 Ok(())
             }
             Frontend::Flush => Ok(self.connection.flush().await?),
+            Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail(_) => {
+                Err(SqlError::protocol("data of a COPY where there is no COPY").into())
+            }
             Frontend::Query(_)
-            | Frontend::CopyData(_)
-            | Frontend::CopyDone
-            | Frontend::CopyFail(_)
             | Frontend::Sync
             | Frontend::Terminate
             | Frontend::TooLong { .. } => unreachable!("step takes these"),

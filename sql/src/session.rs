@@ -191,6 +191,8 @@ pub(crate) struct State {
     reported: Vec<String>,
     /// Set by an error in the extended protocol, cleared by Sync.
     skipping: bool,
+    /// Whether the last message ended in an error.
+    failed: bool,
     /// What errors point into.
     pub(crate) text: String,
 }
@@ -218,6 +220,7 @@ impl Client {
             saved: None,
             reported: vec![String::new(); REPORTED.len()],
             skipping: false,
+            failed: false,
             text: String::new(),
         };
         Client { connection, session, settings, cancel, stopped, timeout, state }
@@ -270,7 +273,9 @@ impl Client {
             }
             Ok(_) | Err(_) if self.state.skipping => return Ok(true),
             // What was on its way when a COPY failed.
-            Ok(Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail(_)) => {
+            Ok(Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail(_))
+                if self.state.failed =>
+            {
                 return Ok(true);
             }
             Ok(Frontend::Query(text)) => (true, self.query(text).await),
@@ -278,6 +283,7 @@ impl Client {
             Ok(message) => (false, self.extended(message).await),
             Err((tag, error)) => (matches!(tag, b'Q' | b'F'), Err(error.into())),
         };
+        self.state.failed = result.is_err();
         match result {
             Ok(()) => {}
             Err(Failure::Statement(error)) => {

@@ -161,7 +161,7 @@ async fn a_peer_that_does_not_fit_is_refused_by_the_cluster() {
         sender: 9,
         target: 1,
         incarnation: 0,
-        version: 1,
+        version: drave_raft::WIRE_VERSION,
         group: 0,
     };
     let mut raft = RaftClient::new(channel(&peer_address(&one)).await);

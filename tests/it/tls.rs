@@ -160,7 +160,7 @@ async fn who_cannot_prove_it_is_refused_on_both_sides() {
         sender: 7,
         target: 1,
         incarnation: 0,
-        version: 1,
+        version: drave_raft::WIRE_VERSION,
         group: 0,
     };
     let refused = RaftClient::new(channel).identify(header).await.expect_err("it is refused");

@@ -111,7 +111,7 @@ async fn heads_and_chunks_and_shards_give_one_answer() {
 
     // The answer says what it took: where, how much, how long.
     let params =
-        [("query", r#"{app="a3"} |= "nowhere""#), ("start", "1700000000"), ("end", "1700007200")];
+        [("query", r#"{app="a3"} |= "nope""#), ("start", "1700000000"), ("end", "1700007200")];
     let stats = many.get("/loki/api/v1/query_range", &params).await.json()["data"]["stats"].clone();
     let number = |name: &str| stats["drave"][name].as_u64().expect(name);
     assert!(number("blocksPruned") > 0, "the other streams: {stats}");
