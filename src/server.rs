@@ -129,6 +129,24 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
     Ok(())
 }
 
+/// Opens the object storage, and makes sure that it is the cluster's, or makes it so where nobody
+/// did yet.
+async fn open_storage(
+    options: &crate::objects::Options,
+    node_id: u64,
+    formed: &form::Formed,
+) -> Result<Objects, Error> {
+    let objects = Objects::open(options, node_id)?;
+    let cluster_id = formed.identity().cluster_id;
+    if formed.marks_storage().await {
+        objects.mark(cluster_id).await?;
+        objects.check_mark(cluster_id).await?;
+        formed.storage_is_marked().await?;
+    }
+    objects.check_mark(cluster_id).await?;
+    Ok(objects)
+}
+
 impl Running {
     /// Opens the data directory, gets the node into its cluster, and serves. When it returns,
     /// pushes are taken, and on a node that is alone everything acknowledged before is readable.
@@ -154,14 +172,13 @@ impl Running {
             form(form_options, peers, waiting).await?
         };
         // A node that has no place for its data has none for objects either: it said so above.
-        let objects = Objects::open(&objects, config.node_id)?;
-        let cluster_id = formed.identity().cluster_id;
-        if formed.marks_storage().await {
-            objects.mark(cluster_id).await?;
-            objects.check_mark(cluster_id).await?;
-            formed.storage_is_marked().await?;
-        }
-        objects.check_mark(cluster_id).await?;
+        let objects = match open_storage(&objects, config.node_id, &formed).await {
+            Ok(objects) => objects,
+            Err(error) => {
+                formed.leave().await;
+                return Err(error);
+            }
+        };
         let pool = Pool::new();
         let (cluster, mut tasks) = Cluster::open(formed, &pool).await?;
         peers.door.serves(cluster.clone());

@@ -98,6 +98,13 @@ impl Formed {
         self.node.identity()
     }
 
+    /// Stops what runs already: this node does not start after all.
+    pub async fn leave(self) {
+        if let Err(error) = self.node.stop().await {
+            tracing::warn!(%error, "the data directory did not close in order");
+        }
+    }
+
     /// Waits until it is known who marks the cluster's object storage: `true` if this node is to.
     pub async fn marks_storage(&self) -> bool {
         let lowest = |state: &State| state.members().next().map(|(id, _)| id);
