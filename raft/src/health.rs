@@ -31,6 +31,11 @@ impl Health {
         self.0.get().map(String::as_str)
     }
 
+    /// What to say where no answer came: the failure, or that the node is stopped.
+    pub(crate) fn ended(&self) -> io::Error {
+        self.check().err().unwrap_or_else(|| io::Error::other("the node is stopped"))
+    }
+
     /// The latched failure as an I/O error.
     pub(crate) fn check(&self) -> io::Result<()> {
         match self.failed() {

@@ -148,12 +148,12 @@ impl Pending {
             let mut plan = self.keeper.lock();
             self.keeper.health.check()?;
             if plan.closing {
-                return Err(io::Error::other("the node is stopped"));
+                return Err(self.keeper.health.ended());
             }
             plan.waiting.push(done);
         }
         self.keeper.wake.notify_one();
-        ack.await.map_err(|_| io::Error::other("the node is stopped"))?
+        ack.await.map_err(|_| self.keeper.health.ended())?
     }
 
     fn take(&self) -> Option<GroupChange> {
@@ -231,13 +231,13 @@ impl Keeper {
             let mut plan = self.lock();
             self.health.check()?;
             if plan.closing {
-                return Err(io::Error::other("the node is stopped"));
+                return Err(self.health.ended());
             }
             assert!(plan.groups.iter().all(|p| p.group != group), "an open group is not erased");
             plan.erasing.push((group, done));
         }
         self.wake.notify_one();
-        ack.await.map_err(|_| io::Error::other("the node is stopped"))?
+        ack.await.map_err(|_| self.health.ended())?
     }
 
     /// Lets the thread write what is left, and end.
