@@ -106,8 +106,12 @@ async fn bad_messages() {
         (message(b'Q', b"select 'a\0b'\0"), "E(08P01)Z"),
         (message(b'Q', b"select '\xff\xfe'\0"), "E(22021)Z"),
         (message(b'~', b"x"), "E(08P01)"),
+        (message(b'd', &[b'x'; 1000]), "E(08P01)"),
         // As in Postgres: it may have been on its way when a COPY failed.
-        (message(b'd', &[b'x'; 1000]), ""),
+        (
+            [message(b'Q', b"copy nope from stdin\0"), message(b'd', &[b'x'; 1000])].concat(),
+            "E(42P01)Z",
+        ),
         (message(b'p', b"secret\0"), "E(08P01)"),
         (b"Q\0\0\0\x03".to_vec(), "E(08P01)"),
         (b"p\x40\0\0\0".to_vec(), "E(08P01)"),
