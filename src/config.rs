@@ -78,11 +78,13 @@ const UNUSED_LIMITS: &[&str] = &[
     "policy_stream_mapping",
     "enforced_labels",
     "block_ingestion_until",
-    "otlp_config",
     "log_level_fields",
     "ruler_max_rules_per_rule_group",
     "ruler_max_rule_groups_per_tenant",
 ];
+
+/// Resource attributes that name streams of OpenTelemetry by default.
+const OTLP_DEFAULTS: &str = "default_resource_attributes_as_index_labels";
 
 /// The whole configuration of a node. Every field has a default that needs no file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -428,6 +430,7 @@ impl Config {
         let mut unused = Vec::new();
         match &mut value {
             serde_norway::Value::Mapping(blocks) => {
+                take_otlp_defaults(blocks);
                 for name in UNUSED_BLOCKS {
                     if blocks.remove(*name).is_some() {
                         unused.push((*name).to_string());
@@ -528,6 +531,22 @@ impl Config {
     }
 }
 
+/// What names streams of OpenTelemetry by default stands under `distributor` in Loki's files, and
+/// is a limit like others here.
+fn take_otlp_defaults(blocks: &mut serde_norway::Mapping) {
+    let names = blocks
+        .get("distributor")
+        .and_then(|block| block.get("otlp_config")?.get(OTLP_DEFAULTS))
+        .cloned();
+    let Some(names) = names else { return };
+    let limits = blocks
+        .entry("limits_config".into())
+        .or_insert_with(|| serde_norway::Value::Mapping(serde_norway::Mapping::new()));
+    if let serde_norway::Value::Mapping(limits) = limits {
+        limits.entry(OTLP_DEFAULTS.into()).or_insert(names);
+    }
+}
+
 fn listen(key: &'static str, address: &str, port: u16) -> Result<SocketAddr, Error> {
     let address = if address.is_empty() { "0.0.0.0" } else { address };
     let reason = || format!("'{address}' is no IP address: write it like 127.0.0.1 or ::1");
@@ -617,6 +636,12 @@ mod tests {
         assert_eq!(config.seal.age, Span(Duration::from_secs(5400)));
         assert_eq!(unused, ["schema_config", "limits_config.retention_period"]);
         assert!(Config::parse("").is_ok(), "an empty file is the default");
+        let text = "distributor:\n  otlp_config:\n    \
+                    default_resource_attributes_as_index_labels: [a.b]\n";
+        let (config, unused) = Config::parse(text).expect("a good file");
+        let limits = &config.limits_config;
+        assert_eq!(limits.default_resource_attributes_as_index_labels, ["a.b"]);
+        assert_eq!(unused, ["distributor"]);
     }
 
     #[test]

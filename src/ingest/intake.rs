@@ -21,6 +21,7 @@ use crate::cluster::placement::shard_of;
 use crate::model::batch::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX};
 use crate::model::column::{LINE_BYTES_MAX, METADATA_BYTES_MAX};
 use crate::model::level::DETECTED_LEVEL;
+use crate::model::limits::Limits;
 use crate::model::{BatchBuilder, Labels, Level, Metadata, ShardId, Timestamp};
 
 /// Longest line that the limits can allow. Replacing what is not UTF-8 makes it three times as
@@ -166,9 +167,9 @@ impl<'a> Intake<'a> {
         Pairs::new(self.context.limits.max_structured_metadata_entries_count)
     }
 
-    /// Most pairs that an entry may have.
-    pub(super) fn metadata_pairs_max(&self) -> usize {
-        self.context.limits.max_structured_metadata_entries_count
+    /// What the tenant may do.
+    pub(super) fn limits(&self) -> &'a Limits {
+        self.context.limits
     }
 
     /// The receiving node's clock.

@@ -33,4 +33,4 @@ pub use parse::{DEPTH_MAX, Error, REGEXES_MAX, TEXT_BYTES_MAX, parse, parse_sele
 pub use pretty::format;
 pub use row::Category;
 pub use selection::Selection;
-pub use stage::{CompileError, Problem};
+pub use stage::Problem;

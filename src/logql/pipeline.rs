@@ -19,7 +19,7 @@ use crate::logql::row::{Category, ERROR, Row, Saved, reserved_names};
 use crate::logql::selection::Selection;
 use crate::logql::stage::label_filter::LabelFilter;
 use crate::logql::stage::parser::Wanted;
-use crate::logql::stage::{CompileError, Context, Memory, Stage};
+use crate::logql::stage::{Context, Memory, Problem, Stage};
 use crate::model::{Labels, Lines, Metadata, MetadataColumn, Rows};
 
 pub use crate::logql::stage::line_filter::LineFilters;
@@ -84,7 +84,7 @@ struct Step {
 
 impl Pipeline {
     /// Compiles the stages of a query.
-    pub fn compile(stages: &[ast::Stage], hints: &Hints) -> Result<Pipeline, CompileError> {
+    pub fn compile(stages: &[ast::Stage], hints: &Hints) -> Result<Pipeline, Problem> {
         Pipeline::with_names(reserved_names(), stages, Vec::new(), hints)
     }
 
@@ -94,7 +94,7 @@ impl Pipeline {
         stages: &[ast::Stage],
         last: Vec<Stage>,
         hints: &Hints,
-    ) -> Result<Pipeline, CompileError> {
+    ) -> Result<Pipeline, Problem> {
         let mut filters = Vec::new();
         let mut compiled = Vec::new();
         let mut rewritten = false;

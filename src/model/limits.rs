@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::blocked::BlockedQuery;
+use super::otlp::{INDEX_LABELS, OtlpConfig};
 use super::{TimeRange, Timestamp};
 
 /// Limits on the pushes and queries of one tenant.
@@ -59,6 +60,11 @@ pub struct Limits {
     pub discover_log_levels: bool,
     /// How deep in a JSON line a level is looked for; 0 is without bound.
     pub log_level_from_json_max_depth: usize,
+    /// Resource attributes of OpenTelemetry logs that name a stream by default. Loki has this key
+    /// under `distributor.otlp_config`, where it is read from, too.
+    pub default_resource_attributes_as_index_labels: Vec<String>,
+    /// What becomes of the attributes of OpenTelemetry logs.
+    pub otlp_config: OtlpConfig,
     /// Most entries that a log query may ask for; 0 is no limit.
     pub max_entries_limit_per_query: u32,
     /// Most series that a metric query may come to, on the way and in its answer.
@@ -113,6 +119,8 @@ impl Default for Limits {
             discover_service_name: SERVICE_NAMES.map(String::from).to_vec(),
             discover_log_levels: true,
             log_level_from_json_max_depth: 2,
+            default_resource_attributes_as_index_labels: INDEX_LABELS.map(String::from).to_vec(),
+            otlp_config: OtlpConfig::default(),
             max_entries_limit_per_query: 5000,
             max_query_series: 500,
             max_query_length: Span(Duration::ZERO),

@@ -33,20 +33,6 @@ use crate::logql::names::{Name, Names};
 use crate::logql::row::{Row, reserved_names};
 use crate::logql::template;
 
-/// Why a stage or an expression cannot be executed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CompileError {
-    /// The language has it, this server does not.
-    #[error("{construct} is not supported")]
-    Unsupported {
-        /// What it is called in a query.
-        construct: String,
-    },
-    /// It means nothing.
-    #[error("{0}")]
-    Invalid(Problem),
-}
-
 /// What is wrong with a stage, in the words that Loki has for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
@@ -59,32 +45,25 @@ pub struct Problem {
 
 impl Problem {
     /// A message behind the name of the stage.
-    pub(crate) fn in_stage(text: String) -> CompileError {
-        CompileError::Invalid(Problem { names_stage: true, text })
+    pub(crate) fn in_stage(text: String) -> Problem {
+        Problem { names_stage: true, text }
     }
 
     /// A message that stands alone.
-    pub(crate) fn alone(text: String) -> CompileError {
-        CompileError::Invalid(Problem { names_stage: false, text })
+    pub(crate) fn alone(text: String) -> Problem {
+        Problem { names_stage: false, text }
     }
 }
 
-impl From<template::Error> for CompileError {
-    fn from(error: template::Error) -> CompileError {
-        match error {
-            template::Error::Unsupported(construct) => CompileError::Unsupported { construct },
-            template::Error::Invalid(text) => Problem::in_stage(text),
-        }
+impl From<template::Error> for Problem {
+    fn from(error: template::Error) -> Problem {
+        Problem::in_stage(error.0)
     }
 }
 
 /// Checks what a stage says inside its strings: regexes, patterns, paths, addresses, templates.
-/// What is right but not supported passes: that is for the execution to say.
 pub(crate) fn check(stage: &ast::Stage) -> Result<(), Problem> {
-    match Stage::compile(&mut reserved_names(), stage) {
-        Err(CompileError::Invalid(problem)) => Err(problem),
-        Ok(_) | Err(CompileError::Unsupported { .. }) => Ok(()),
-    }
+    Stage::compile(&mut reserved_names(), stage).map(drop)
 }
 
 /// A compiled stage.
@@ -130,7 +109,7 @@ pub(crate) struct Context<'c> {
 
 impl Stage {
     /// Compiles a stage.
-    pub(crate) fn compile(names: &mut Names, stage: &ast::Stage) -> Result<Stage, CompileError> {
+    pub(crate) fn compile(names: &mut Names, stage: &ast::Stage) -> Result<Stage, Problem> {
         Ok(match stage {
             ast::Stage::Line(filter) => {
                 Stage::Line(LineFilter::compile(filter).map_err(Problem::in_stage)?)
