@@ -9,6 +9,7 @@
 
 pub mod ast;
 pub mod bytes;
+mod candidates;
 mod check;
 pub mod duration;
 pub mod fields;

@@ -9,14 +9,17 @@ pub(crate) mod drop_keep;
 pub(crate) mod format;
 pub(crate) mod ip;
 pub(crate) mod json;
+mod json_lane;
 pub(crate) mod json_path;
 pub(crate) mod json_scan;
 pub(crate) mod label_filter;
 pub(crate) mod line_filter;
 pub(crate) mod literal;
 pub(crate) mod logfmt;
+mod logfmt_lane;
 pub(crate) mod logfmt_scan;
 pub(crate) mod parser;
+pub(crate) mod probe;
 pub(crate) mod regexp;
 pub(crate) mod unpack;
 pub(crate) mod unwrap;
@@ -93,6 +96,7 @@ pub(crate) enum Memory {
     None,
     Json(json::Keys),
     Logfmt(logfmt::Keys),
+    Found(Vec<bool>),
     Groups(CaptureLocations),
     Ranges(Vec<Range<usize>>),
 }
@@ -226,6 +230,7 @@ impl Stage {
     pub(crate) fn memory(&self) -> Memory {
         match self {
             Stage::Json => Memory::Json(json::Keys::default()),
+            Stage::JsonPaths(_) => Memory::Found(Vec::new()),
             Stage::Logfmt(_) | Stage::LogfmtWishes(..) => Memory::Logfmt(logfmt::Keys::default()),
             Stage::Regexp(regexp) => Memory::Groups(regexp.locations()),
             Stage::Pattern(_) => Memory::Ranges(Vec::new()),
@@ -245,7 +250,9 @@ impl Stage {
             (Stage::Line(filter), _) => return filter.accepts(row.line().as_bytes()),
             (Stage::Label(filter), _) => return filter.accepts(row),
             (Stage::Json, Memory::Json(keys)) => return json::process(row, target, keys),
-            (Stage::JsonPaths(wishes), _) => json_path::process(row, target, wishes),
+            (Stage::JsonPaths(wishes), Memory::Found(found)) => {
+                json_path::process(row, target, wishes, found);
+            }
             (Stage::Logfmt(flags), Memory::Logfmt(keys)) => {
                 return logfmt::process(row, target, *flags, keys);
             }

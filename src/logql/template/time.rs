@@ -460,11 +460,14 @@ impl Fields {
             None => days_of(self.year, self.month, self.day),
         };
         let local = days * DAY_SECONDS + i64::from(hour * 3600 + self.minute * 60 + self.second);
-        let offset = self.offset.unwrap_or_else(|| zone.offset_of_local(local));
+        let (offset, zone) = match self.offset {
+            None => (zone.offset_of_local(local), zone),
+            // An offset that is not the zone's then makes a zone of its own.
+            Some(own) if zone.offset(local - i64::from(own)) == own => (own, zone),
+            Some(own) => (own, Zone::Fixed(own)),
+        };
         let seconds = local - i64::from(offset);
         let nanos = i128::from(seconds) * SECOND + i128::from(self.nano);
-        // An offset that is not the zone's makes a zone of its own.
-        let zone = if zone.offset(seconds) == offset { zone } else { Zone::Fixed(offset) };
         Some(Time { nanos, zone })
     }
 }

@@ -35,7 +35,8 @@ impl Zone {
         }
     }
 
-    /// The same at a time as clocks show it. A time that they skip is read as before the change.
+    /// The same at a time as clocks show it. A time that they skip, or show twice, is read as Go
+    /// reads it.
     pub(super) fn offset_of_local(self, local: i64) -> i32 {
         // What holds at that time in UTC is right unless clocks are changed between the two.
         let near = self.offset(local);
