@@ -79,8 +79,12 @@ pub struct Options {
 
 /// Says whether there is room for a command. Asked for each one, so it is quick.
 pub trait Admit: std::fmt::Debug + Send + Sync {
-    /// Why the command of a group is not taken, if it is not.
-    fn admit(&self, group: u32, command: &[u8]) -> Result<(), String>;
+    /// Why the command of a group is not taken, if it is not. `full` are other voters that have no
+    /// room, where without them there is no majority; else it is empty.
+    fn admit(&self, group: u32, command: &[u8], full: &[u64]) -> Result<(), String>;
+
+    /// Whether there is room for more on this node, as leaders elsewhere are told.
+    fn has_room(&self) -> bool;
 }
 
 impl Options {
@@ -277,19 +281,21 @@ impl Node {
         let queue_bytes = options.lane_queue_bytes.clamp(1, Semaphore::MAX_PERMITS);
         let replicas = Replicas::default();
         let doubtful = Doubtful::default();
-        let service = Service::new(
-            identity.clone(),
-            replicas.clone(),
-            doubtful.clone(),
-            reader.clone(),
-            queue_bytes,
-        );
         let peers = Peers::new(
             identity.cluster_id,
             identity.node_id,
             options.snapshot_bytes_per_second,
             options.heartbeat_linger,
             options.tls.clone(),
+        );
+        let service = Service::new(
+            identity.clone(),
+            replicas.clone(),
+            doubtful.clone(),
+            reader.clone(),
+            queue_bytes,
+            peers.clone(),
+            options.admit.clone(),
         );
         let parts = Parts {
             node_id: options.node_id,

@@ -38,6 +38,14 @@ enum Word {
     Resume(Node),
     /// Say that a node is gone for good; its shards are rebuilt on others
     Remove(Node),
+    /// Change how many voters each shard has, where there are as many nodes
+    Replicas {
+        /// 1, 3, 5 or 7
+        n: usize,
+        /// Server to ask
+        #[command(flatten)]
+        http: Http,
+    },
 }
 
 /// One node of the cluster.
@@ -82,6 +90,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Word::Drain(node) => change(&node, "drain", "its shards move away").await,
         Word::Resume(node) => change(&node, "resume", "it takes shards again").await,
         Word::Remove(node) => change(&node, "remove", "its shards are rebuilt on others").await,
+        Word::Replicas { n, http } => {
+            post(&http, &format!("/drave/v1/cluster/replicas/{n}")).await?;
+            say(&format!(
+                "shards get {n} voters, one after the other; 'drave cluster status' shows how far \
+                 they are\n"
+            ))
+        }
     }
 }
 
@@ -149,8 +164,8 @@ fn tables(status: &Value) -> String {
         cell(&status["cluster_id"]),
         table(
             &[
-                "id", "address", "http", "zone", "state", "alive", "shards", "leads", "disk",
-                "failed", "refuses"
+                "id", "address", "http", "zone", "state", "alive", "version", "shards", "leads",
+                "disk", "failed", "refuses"
             ],
             &nodes
         ),

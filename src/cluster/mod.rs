@@ -363,6 +363,17 @@ impl Inner {
 }
 
 /// What the meta state needs to know of a node that comes in.
-pub(crate) fn node_info(peer: String, http: String, zone: String, incarnation: u64) -> NodeInfo {
-    NodeInfo { peer, http, zone, state: meta::NodeState::Active, incarnation }
+pub(crate) fn node_info(
+    peer: String,
+    http: String,
+    zone: String,
+    incarnation: u64,
+    version: String,
+) -> NodeInfo {
+    NodeInfo { peer, http, zone, state: meta::NodeState::Active, incarnation, version }
+}
+
+/// The version of this program.
+fn own_version() -> String {
+    env!("CARGO_PKG_VERSION").into()
 }

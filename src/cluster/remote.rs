@@ -17,6 +17,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use drave_proto::node::node_client::NodeClient;
 use drave_proto::node::{HoldReply, HoldRequest, ScanPart, ScanRequest};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tonic::{Code, Status, Streaming};
 
 use super::consistency::{Consistency, Seen};
@@ -80,14 +82,18 @@ impl Held {
         let others = hold.inner.shard(*shard).route.others();
         let nodes =
             std::iter::once(hold.node).chain(others.into_iter().filter(|id| *id != hold.node));
-        let answer = first_to_answer(nodes, async |node| {
-            if node == hold.node {
-                return self.begin(question.clone()).await;
-            }
-            let taken = take(&hold.inner, node, &[*shard], &seen).await;
-            let mut taken = taken.map_err(|refusal| refusal.reason)?;
-            let (_, seen) = taken.pop().ok_or("it says nothing of it")?;
-            seen?.view.begin(question.clone()).await
+        let answer = first_to_answer(nodes, |node| {
+            let (question, seen) = (question.clone(), &seen);
+            let asked = async move {
+                if node == hold.node {
+                    return self.begin(question).await;
+                }
+                let taken = take(&hold.inner, node, &[*shard], seen).await;
+                let mut taken = taken.map_err(|refusal| refusal.reason)?;
+                let (_, seen) = taken.pop().ok_or("it says nothing of it")?;
+                seen?.view.begin(question).await
+            };
+            asked.boxed()
         });
         answer.await.map_err(|reason| ReadError { shard: *shard, reason })
     }
@@ -111,9 +117,9 @@ impl Held {
 }
 
 /// Asks one node after the other until one answers; else why none did.
-async fn first_to_answer<T>(
+async fn first_to_answer<'a, T>(
     nodes: impl Iterator<Item = NodeId>,
-    mut ask: impl AsyncFnMut(NodeId) -> Result<T, String>,
+    mut ask: impl FnMut(NodeId) -> BoxFuture<'a, Result<T, String>>,
 ) -> Result<T, String> {
     let mut reasons = Vec::new();
     for node in nodes {
@@ -312,9 +318,10 @@ mod tests {
     async fn the_next_one_is_asked_where_nothing_was_answered() {
         let check = async |alive: &[NodeId], expected: Result<NodeId, &str>, n_asked: usize| {
             let mut asked = 0;
-            let answer = first_to_answer([2, 1, 3].into_iter(), async |node| {
+            let answer = first_to_answer([2, 1, 3].into_iter(), |node| {
                 asked += 1;
-                if alive.contains(&node) { Ok(node) } else { Err("gone".to_owned()) }
+                let is_alive = alive.contains(&node);
+                async move { if is_alive { Ok(node) } else { Err("gone".to_owned()) } }.boxed()
             });
             assert_eq!(answer.await, expected.map_err(str::to_owned));
             assert_eq!(asked, n_asked);

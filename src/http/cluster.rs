@@ -48,7 +48,20 @@ pub(super) async fn change_node(
             return Err(Error::new(StatusCode::NOT_FOUND, message));
         }
     };
-    match api.cluster.change(&Command::SetState { id, state }).await {
+    change(&api, &Command::SetState { id, state }).await
+}
+
+/// How many voters shards are to have.
+pub(super) async fn set_replicas(
+    State(api): State<Arc<Api>>,
+    Path(replicas): Path<usize>,
+) -> Result<StatusCode, Error> {
+    administrators_only(&api)?;
+    change(&api, &Command::SetReplicas { replicas }).await
+}
+
+async fn change(api: &Api, command: &Command) -> Result<StatusCode, Error> {
+    match api.cluster.change(command).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(ChangeError::Refused(reason)) => Err(Error::bad_request(reason)),
         Err(error) => Err(Error::unavailable(error.to_string())),

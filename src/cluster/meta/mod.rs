@@ -24,7 +24,9 @@ pub type NodeId = u64;
 
 /// Most nodes of a cluster, removed ones included: more is a mistake, or somebody's attack.
 const NODES_MAX: usize = 4096;
-/// Longest address or zone of a node.
+/// Most voters of a shard: more cost more than they bring.
+const REPLICAS_MAX: usize = 7;
+/// Longest address, zone or version of a node.
 const TEXT_BYTES_MAX: usize = 256;
 
 /// What a node may be used for.
@@ -52,6 +54,9 @@ pub struct NodeInfo {
     pub state: NodeState,
     /// Drawn when its data directory was made: a node that lost its disk is another node.
     pub incarnation: u64,
+    /// The version of its program when it last came in.
+    #[serde(default)]
+    pub version: String,
 }
 
 /// Where a shard lives.
@@ -61,6 +66,9 @@ pub struct Placement {
     pub wanted: BTreeSet<NodeId>,
     /// Who votes in it, as its leader said last; empty until the group was founded.
     pub voters: BTreeSet<NodeId>,
+    /// Bytes of its chunks, about, as its leader said last.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 impl Placement {
@@ -141,6 +149,18 @@ pub enum Command {
         /// Who, as its group has committed.
         voters: BTreeSet<NodeId>,
     },
+    /// A shard's leader says how large it is.
+    Sized {
+        /// Which.
+        shard: u32,
+        /// See [`Placement::bytes`].
+        bytes: u64,
+    },
+    /// Shards are to have another number of voters.
+    SetReplicas {
+        /// See [`State::replicas`].
+        replicas: usize,
+    },
 }
 
 /// A command that makes no sense now. One line for whoever asked.
@@ -158,6 +178,16 @@ impl State {
     pub fn members(&self) -> impl Iterator<Item = (NodeId, &NodeInfo)> {
         let nodes = self.nodes.iter().map(|(id, node)| (*id, node));
         nodes.filter(|(_, node)| node.state != NodeState::Removed)
+    }
+
+    /// Nodes that were removed and that no group counts on any more, the meta group included: what
+    /// they say from now on is nobody's business.
+    pub fn gone(&self, meta_members: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
+        let removed = self.nodes.iter().filter(|(_, node)| node.state == NodeState::Removed);
+        let counts = |id: &NodeId| {
+            meta_members.contains(id) || self.shards.iter().any(|shard| shard.concerns(*id))
+        };
+        removed.map(|(id, _)| *id).filter(|id| !counts(id)).collect()
     }
 
     /// Applies one command. What is refused changes nothing.
@@ -207,6 +237,15 @@ impl State {
             Command::Placed { shard, voters } => {
                 self.shard_mut(*shard)?.voters.clone_from(voters);
             }
+            Command::Sized { shard, bytes } => self.shard_mut(*shard)?.bytes = *bytes,
+            Command::SetReplicas { replicas } => {
+                if replicas % 2 == 0 || *replicas > REPLICAS_MAX {
+                    return refused(format!(
+                        "a shard has 1, 3, 5 or {REPLICAS_MAX} voters, not {replicas}"
+                    ));
+                }
+                self.replicas = *replicas;
+            }
         }
         Ok(())
     }
@@ -242,6 +281,7 @@ impl State {
                 known.peer.clone_from(&node.peer);
                 known.http.clone_from(&node.http);
                 known.zone.clone_from(&node.zone);
+                known.version.clone_from(&node.version);
                 Ok(())
             }
             None if n_nodes >= NODES_MAX => {
@@ -275,7 +315,8 @@ impl State {
 
 fn checked(node: &NodeInfo) -> Result<(), Refused> {
     let short = |text: &str| text.len() <= TEXT_BYTES_MAX;
-    if node.peer.is_empty() || ![&node.peer, &node.http, &node.zone].into_iter().all(|t| short(t)) {
+    let texts = [&node.peer, &node.http, &node.zone, &node.version];
+    if node.peer.is_empty() || !texts.into_iter().all(|text| short(text)) {
         return Err(Refused(format!(
             "a node has an address, and no text over {TEXT_BYTES_MAX} bytes"
         )));
@@ -294,6 +335,7 @@ mod tests {
             zone: zone.into(),
             state: NodeState::Active,
             incarnation: id * 100,
+            version: String::new(),
         }
     }
 
@@ -320,6 +362,8 @@ mod tests {
         let (before, wanted) = (BTreeSet::from([1]), BTreeSet::from([2]));
         check(&Command::Place { shard: 1, before: before.clone(), wanted });
         check(&Command::Placed { shard: 1, voters: before });
+        check(&Command::Sized { shard: 1, bytes: 7 });
+        check(&Command::SetReplicas { replicas: 5 });
         let state = founded(3);
         let text = serde_json::to_string(&state).expect("plain values");
         assert_eq!(serde_json::from_str::<State>(&text).expect("it was written so"), state);
@@ -353,6 +397,10 @@ mod tests {
             Command::Place { shard: 0, before: BTreeSet::from([1]), wanted: BTreeSet::from([1]) };
         check(stale, "placed otherwise");
         check(Command::Placed { shard: 9, voters: BTreeSet::new() }, "no shard 9");
+        check(Command::Sized { shard: 9, bytes: 1 }, "no shard 9");
+        for replicas in [0, 2, 9] {
+            check(Command::SetReplicas { replicas }, "1, 3, 5 or 7 voters");
+        }
     }
 
     #[test]
@@ -366,6 +414,19 @@ mod tests {
         state.apply(&Command::SetState { id: 2, state: NodeState::Draining }).expect("it drains");
         let last = state.apply(&Command::SetState { id: 1, state: NodeState::Draining });
         assert!(last.expect_err("refused").0.contains("last one"));
+    }
+
+    #[test]
+    fn a_removed_node_is_gone_once_nobody_counts_on_it() {
+        let mut state = founded(3);
+        assert!(state.gone(&BTreeSet::new()).is_empty());
+        state.apply(&Command::SetState { id: 3, state: NodeState::Removed }).expect("it goes");
+        assert!(state.gone(&BTreeSet::new()).is_empty(), "shards want it still");
+        for placement in &mut state.shards {
+            placement.wanted.remove(&3);
+        }
+        assert!(state.gone(&BTreeSet::from([1, 3])).is_empty(), "so does the meta group");
+        assert_eq!(state.gone(&BTreeSet::from([1])), BTreeSet::from([3]));
     }
 
     #[test]
