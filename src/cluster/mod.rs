@@ -315,6 +315,11 @@ impl Cluster {
         self.0.known.borrow().clone()
     }
 
+    /// The same, as it changes.
+    pub fn watch_known(&self) -> watch::Receiver<State> {
+        self.0.known.clone()
+    }
+
     /// Why nothing is written here any more, once that is so.
     pub fn failed(&self) -> Option<String> {
         self.0.node.failed()

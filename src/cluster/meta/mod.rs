@@ -22,6 +22,14 @@ pub(super) use machine::{Machine, Reply};
 /// A node's number in its cluster.
 pub type NodeId = u64;
 
+/// Limits of one tenant: keys of `limits_config` and their values.
+pub type OwnLimits = BTreeMap<String, serde_json::Value>;
+
+/// Tenants with limits of their own, at most: the state is written whole, and sent to every node.
+const TENANTS_MAX: usize = 1024;
+/// Bytes of one tenant's limits, as JSON.
+const LIMITS_BYTES_MAX: usize = 8 << 10;
+
 /// Most nodes of a cluster, removed ones included: more is a mistake, or somebody's attack.
 const NODES_MAX: usize = 4096;
 /// Most voters of a shard: more cost more than they bring.
@@ -102,6 +110,9 @@ pub struct State {
     /// Whether the object storage that all nodes share carries the cluster's mark.
     #[serde(default)]
     pub storage_marked: bool,
+    /// Limits that tenants have of their own on every node, by tenant and key.
+    #[serde(default)]
+    pub limits: BTreeMap<String, OwnLimits>,
 }
 
 /// What may happen to a cluster.
@@ -160,6 +171,13 @@ pub enum Command {
     SetReplicas {
         /// See [`State::replicas`].
         replicas: usize,
+    },
+    /// A tenant gets these limits of its own, instead of those it had; none: everybody's.
+    SetLimits {
+        /// Whose.
+        tenant: String,
+        /// Keys of `limits_config` and their values. What they mean is not known here.
+        limits: OwnLimits,
     },
 }
 
@@ -246,7 +264,29 @@ impl State {
                 }
                 self.replicas = *replicas;
             }
+            Command::SetLimits { tenant, limits } => self.set_limits(tenant, limits)?,
         }
+        Ok(())
+    }
+
+    fn set_limits(&mut self, tenant: &str, limits: &OwnLimits) -> Result<(), Refused> {
+        if limits.is_empty() {
+            self.limits.remove(tenant);
+            return Ok(());
+        }
+        let bytes = serde_json::to_vec(limits).map_or(usize::MAX, |text| text.len());
+        if tenant.len() > TEXT_BYTES_MAX || bytes > LIMITS_BYTES_MAX {
+            return Err(Refused(format!(
+                "a tenant's limits have at most {LIMITS_BYTES_MAX} bytes"
+            )));
+        }
+        if self.limits.len() >= TENANTS_MAX && !self.limits.contains_key(tenant) {
+            return Err(Refused(format!(
+                "{TENANTS_MAX} tenants have limits of their own already: give the others theirs in \
+                 the file of runtime_config"
+            )));
+        }
+        self.limits.insert(tenant.to_owned(), limits.clone());
         Ok(())
     }
 
@@ -364,6 +404,8 @@ mod tests {
         check(&Command::Placed { shard: 1, voters: before });
         check(&Command::Sized { shard: 1, bytes: 7 });
         check(&Command::SetReplicas { replicas: 5 });
+        let limits = OwnLimits::from([("query_timeout".to_owned(), "5s".into())]);
+        check(&Command::SetLimits { tenant: "a".into(), limits });
         let state = founded(3);
         let text = serde_json::to_string(&state).expect("plain values");
         assert_eq!(serde_json::from_str::<State>(&text).expect("it was written so"), state);
@@ -414,6 +456,26 @@ mod tests {
         state.apply(&Command::SetState { id: 2, state: NodeState::Draining }).expect("it drains");
         let last = state.apply(&Command::SetState { id: 1, state: NodeState::Draining });
         assert!(last.expect_err("refused").0.contains("last one"));
+    }
+
+    #[test]
+    fn tenants_have_limits_of_their_own() {
+        let mut state = founded(1);
+        let limits = |n: usize| OwnLimits::from([("k".to_owned(), "v".repeat(n).into())]);
+        let set = |tenant: &str, limits| Command::SetLimits { tenant: tenant.into(), limits };
+        state.apply(&set("a", limits(1))).expect("a first time");
+        state.apply(&set("a", limits(2))).expect("other ones");
+        assert_eq!(state.limits, BTreeMap::from([("a".to_owned(), limits(2))]));
+        let long = state.apply(&set("a", limits(9000))).expect_err("too long");
+        assert!(long.0.contains("8192 bytes"), "{long}");
+        state.apply(&set("a", OwnLimits::new())).expect("none any more");
+        assert!(state.limits.is_empty());
+        for n in 0..TENANTS_MAX {
+            state.apply(&set(&n.to_string(), limits(1))).expect("there is room");
+        }
+        let many = state.apply(&set("one more", limits(1))).expect_err("too many");
+        assert!(many.0.contains("1024 tenants"), "{many}");
+        state.apply(&set("7", limits(3))).expect("it is there already");
     }
 
     #[test]
