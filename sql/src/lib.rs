@@ -18,6 +18,7 @@
 mod arithmetic;
 mod cap;
 mod catalog;
+mod cells;
 mod clock;
 mod command;
 mod copy;
@@ -29,13 +30,16 @@ mod engine;
 mod error;
 mod extended;
 mod functions;
+mod gapfill;
 mod infer;
+mod json;
 mod lines;
 mod load;
 mod local;
 mod order;
 mod params;
 mod pushdown;
+mod regex;
 mod rewrite;
 mod scan;
 mod server;
@@ -53,6 +57,6 @@ pub use async_trait::async_trait;
 pub use error::Error;
 pub use server::{Options, serve};
 pub use table::{
-    Answer, BatchStream, Moment, Notice, Question, Reading, ScanRequest, Source, SourceError,
-    Table, TextFilter,
+    Answer, BatchStream, Bin, Cells, Counts, Moment, Notice, Question, Reading, Scan, ScanRequest,
+    Source, SourceError, Table, TextFilter, TextPattern,
 };

@@ -32,6 +32,15 @@ pub(crate) fn required(pattern: &str) -> Required {
     }
 }
 
+/// The longest part of a text that, where the text occurs in any case, occurs in upper or lower
+/// case of ASCII.
+pub(crate) fn caseless(text: &str) -> String {
+    // Beside its own two cases, an `s` is also a long s, and a `k` the sign for kelvin.
+    let told = |c: char| c.is_ascii() && !matches!(c, 'k' | 'K' | 's' | 'S');
+    let parts = text.split(|c| !told(c));
+    parts.max_by_key(|part| part.len()).unwrap_or_default().to_owned()
+}
+
 /// One side of a `|` outside of all groups.
 struct Branch {
     run: String,
