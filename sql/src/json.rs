@@ -174,27 +174,8 @@ fn path(array: &ArrayRef, row: usize) -> Result<Option<Vec<String>>> {
         let keys = cast(&list.value(row), &DataType::Utf8)?;
         return Ok(keys.as_string::<i32>().iter().map(|key| key.map(str::to_owned)).collect());
     }
-    let whole = text(array)?.value(row);
-    let inner = whole.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    let Some(inner) = inner else {
-        let text = format!("malformed array literal: \"{whole}\"");
-        return Err(SqlError::new("22P02", text).into());
-    };
-    if inner.trim().is_empty() {
-        return Ok(Some(Vec::new()));
-    }
-    let (mut keys, mut key, mut quoted) = (Vec::new(), String::new(), false);
-    let mut chars = inner.chars();
-    while let Some(char) = chars.next() {
-        match char {
-            '"' => quoted = !quoted,
-            '\\' => key.extend(chars.next()),
-            ',' if !quoted => keys.push(std::mem::take(&mut key)),
-            char => key.push(char),
-        }
-    }
-    keys.push(key);
-    Ok(Some(keys))
+    let keys = crate::array_text::elements(text(array)?.value(row))?;
+    Ok(keys.into_iter().collect())
 }
 
 fn member<'a>(value: &'a Value, keys: &[String]) -> Option<&'a Value> {

@@ -16,6 +16,7 @@
 //! - Every execution of a statement opens the table anew, after the statement has arrived.
 
 mod arithmetic;
+mod array_text;
 mod cap;
 mod catalog;
 mod cells;

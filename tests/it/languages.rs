@@ -335,7 +335,7 @@ async fn ask(node: &Node, client: &tokio_postgres::Client, random: &mut Random) 
     (asked, by_sql)
 }
 
-/// Counts by bucket: a window that ends at a step is a bucket that begins a millisecond later.
+/// Counts by bucket, from the first whole one on: a window that ends at a step is a bucket that begins a millisecond later.
 async fn buckets(
     node: &Node,
     client: &tokio_postgres::Client,
@@ -343,7 +343,9 @@ async fn buckets(
     random: &mut Random,
 ) -> (Rows, Rows) {
     let seconds = random.of(&[60_i64, 300, 420, 1800]);
-    let (width, first) = (seconds * 1000, which.after);
+    // Steps are multiples of their width.
+    let width = seconds * 1000;
+    let first = which.after - which.after % width;
     let steps = (which.until - first + width - 1) / width;
     let by = random.of(&["app", "detected_level"]);
     let query = format!("sum by ({by}) (count_over_time({} [{seconds}s]))", which.logql());
