@@ -153,6 +153,11 @@ pub trait Table: Send + Sync {
         Vec::new()
     }
 
+    /// Bytes of the text column that scans have looked at so far.
+    fn bytes(&self) -> u64 {
+        0
+    }
+
     /// Starts reading. Called and polled on the SQL runtime, which has timers and I/O.
     fn scan(&self, request: ScanRequest) -> Result<BatchStream, SourceError>;
 }

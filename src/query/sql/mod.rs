@@ -22,7 +22,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use drave_sql::{
-    Answer, BatchStream, Notice, Question, ScanRequest, Source, SourceError, Table, async_trait,
+    Activity, Answer, BatchStream, Notice, Question, ScanRequest, Source, SourceError, Table,
+    async_trait,
 };
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -50,13 +51,20 @@ pub struct LogsSource {
     auth_enabled: bool,
     limits: Arc<Limits>,
     streams: Arc<StreamCache>,
+    activity: Arc<Activity>,
 }
 
 impl LogsSource {
     /// With `auth_enabled` the database name is the tenant id; without, all is one tenant's.
-    pub fn new(scanner: Scanner, auth_enabled: bool, limits: Arc<Limits>) -> LogsSource {
+    /// `activity`: who is connected.
+    pub fn new(
+        scanner: Scanner,
+        auth_enabled: bool,
+        limits: Arc<Limits>,
+        activity: Arc<Activity>,
+    ) -> LogsSource {
         let streams = Arc::new(StreamCache::new(STREAM_CACHE_BYTES));
-        LogsSource { scanner, auth_enabled, limits, streams }
+        LogsSource { scanner, auth_enabled, limits, streams, activity }
     }
 }
 
@@ -251,6 +259,10 @@ impl Table for LogsTable {
             Notice::Told(format!("everything acknowledged {seconds:.3} s ago was read"))
         });
         missing.chain(staleness).collect()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.scanner.report().amount().bytes
     }
 
     fn scan(&self, request: ScanRequest) -> Result<BatchStream, SourceError> {
