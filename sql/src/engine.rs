@@ -53,6 +53,9 @@ use crate::table::{Notice, Source};
 
 /// Address space per thread; only what is used becomes memory.
 const STACK_BYTES: usize = 64 << 20;
+/// What each part of a statement needs to sort by itself: fewer parts run at once where memory is
+/// scarce, for a part that cannot hold two batches cannot go to disk either.
+const PART_BYTES_MIN: usize = 32 << 20;
 /// Encoded chunks that wait for a slow client, per statement.
 const CHUNKS_AHEAD: usize = 4;
 /// DataFusion and what all connections share of it.
@@ -152,10 +155,11 @@ fn base_state(
     threads: usize,
     server_version: &str,
 ) -> Result<SessionState, DataFusionError> {
+    let parts = threads.min(shares.statement_memory() / PART_BYTES_MIN).max(1);
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .with_create_default_catalog_and_schema(false)
-        .with_target_partitions(threads);
+        .with_target_partitions(parts);
     let options = config.options_mut();
     options.set("datafusion.sql_parser.dialect", "postgresql")?;
     options.set("datafusion.execution.time_zone", "UTC")?;
@@ -164,7 +168,7 @@ fn base_state(
     options.set("datafusion.explain.show_sizes", "false")?;
     options.set("datafusion.explain.analyze_level", "summary")?;
     // What a sort keeps to merge what it spilled: small beside what each of its parts may hold.
-    let reserved = (shares.statement_memory() / threads / 8).clamp(64 << 10, 10 << 20);
+    let reserved = (shares.statement_memory() / parts / 8).clamp(64 << 10, 10 << 20);
     options.execution.sort_spill_reservation_bytes = reserved;
     let mut rules = PhysicalOptimizer::default().rules;
     let last = rules.iter().position(|rule| rule.name() == "EnsureCooperative");
