@@ -37,6 +37,7 @@ use tokio::task::JoinHandle;
 
 use crate::arithmetic::PostgresArithmetic;
 use crate::catalog::{self, Identity, SCHEMA, Tables};
+use crate::cells::CountInCells;
 use crate::clock;
 use crate::copy::CopyFormat;
 use crate::dialect::Dialect;
@@ -46,6 +47,7 @@ use crate::functions;
 use crate::load::Sink;
 use crate::order::TimeOrder;
 use crate::params::ParamType;
+use crate::regex::PostgresRegex;
 use crate::settings::Settings;
 use crate::statement::{Rows, Statement, parse, parse_rows, parse_values};
 use crate::system::AskFunction;
@@ -180,7 +182,8 @@ fn base_state(
     options.set("datafusion.explain.analyze_level", "summary")?;
     let mut rules = PhysicalOptimizer::default().rules;
     let last = rules.iter().position(|rule| rule.name() == "EnsureCooperative");
-    rules.insert(last.unwrap_or(rules.len()), Arc::new(TimeOrder));
+    let last = last.unwrap_or(rules.len());
+    rules.splice(last..last, [Arc::new(TimeOrder) as _, Arc::new(CountInCells) as _]);
     let state = SessionStateBuilder::new()
         .with_physical_optimizer_rules(rules)
         .with_config(config)
@@ -196,6 +199,7 @@ fn base_state(
         .build();
     let context = SessionContext::new_with_state(state);
     context.add_analyzer_rule(Arc::new(PostgresArithmetic));
+    context.add_analyzer_rule(Arc::new(PostgresRegex));
     catalog_functions(&context);
     datafusion_functions_json::register_all(&mut *context.state_ref().write())?;
     functions::register(&context, server_version)?;

@@ -16,8 +16,10 @@
 //! - Every execution of a statement opens the table anew, after the statement has arrived.
 
 mod arithmetic;
+mod array_text;
 mod cap;
 mod catalog;
+mod cells;
 mod clock;
 mod command;
 mod copy;
@@ -29,13 +31,16 @@ mod engine;
 mod error;
 mod extended;
 mod functions;
+mod gapfill;
 mod infer;
+mod json;
 mod lines;
 mod load;
 mod local;
 mod order;
 mod params;
 mod pushdown;
+mod regex;
 mod rewrite;
 mod scan;
 mod server;
@@ -53,6 +58,6 @@ pub use async_trait::async_trait;
 pub use error::Error;
 pub use server::{Options, serve};
 pub use table::{
-    Answer, BatchStream, Moment, Notice, Question, Reading, ScanRequest, Source, SourceError,
-    Table, TextFilter,
+    Answer, BatchStream, Bin, Cells, Counts, Moment, Notice, Question, Reading, Scan, ScanRequest,
+    Source, SourceError, Table, TextFilter, TextPattern,
 };

@@ -9,5 +9,6 @@ mod extended;
 mod hostile;
 mod memory;
 mod session;
+mod silent;
 mod slt;
 mod sql;
