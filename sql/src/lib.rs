@@ -18,6 +18,7 @@
 mod arithmetic;
 mod array_text;
 mod cap;
+mod casts;
 mod catalog;
 mod cells;
 mod clock;
