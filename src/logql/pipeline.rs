@@ -24,6 +24,7 @@ use crate::logql::stage::parser::Wanted;
 use crate::logql::stage::{Context, Memory, Problem, Stage};
 use crate::model::{Labels, Lines, Metadata, MetadataColumn, Rows};
 
+pub(crate) use crate::logql::stage::line_filter::LineFilter;
 pub use crate::logql::stage::line_filter::LineFilters;
 
 /// Lines can make up any number of label names: beyond this many they are forgotten.

@@ -155,6 +155,34 @@ impl LineFilter {
         Ok(LineFilter { negated, alternatives, required })
     }
 
+    /// A filter for texts of which one must occur, or none if it is negated.
+    pub(crate) fn containing(texts: &[String], negated: bool) -> LineFilter {
+        let test = match texts.iter().any(String::is_empty) {
+            true => Test::Always,
+            false => Test::Literals(Literals::new(texts)),
+        };
+        let required = (!negated).then(|| texts.to_vec());
+        LineFilter { negated, alternatives: vec![test], required }
+    }
+
+    /// A filter for an expression that was compiled elsewhere, from this pattern: in any case if
+    /// `fold`.
+    pub(crate) fn matching(regex: Regex, pattern: &str, fold: bool, negated: bool) -> LineFilter {
+        let texts = match literal::required(pattern) {
+            Required::Exactly(texts) if !fold => return LineFilter::containing(&texts, negated),
+            Required::Exactly(texts) | Required::OneOf(texts) => Some(texts),
+            Required::Unknown => None,
+        };
+        let literals = texts.as_ref().filter(|_| !fold).map(|texts| Literals::new(texts));
+        let required = match fold {
+            false => texts,
+            // What occurs in any case does so in lower case, as far as ASCII goes.
+            true => texts.map(|texts| texts.iter().map(|text| literal::caseless(text)).collect()),
+        };
+        let required = required.filter(|_| !negated);
+        LineFilter { negated, alternatives: vec![Test::Regex(regex, literals)], required }
+    }
+
     /// Whether one line is kept.
     pub(crate) fn accepts(&self, line: &[u8]) -> bool {
         self.alternatives.iter().any(|test| test.holds(line)) != self.negated
