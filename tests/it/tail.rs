@@ -206,7 +206,8 @@ async fn a_slow_client_is_told_what_it_missed() {
     let node = Node::start().await;
     let params = [START, ("query", r#"{app="web"}"#)];
     let mut client = connect(&node, &params, "").await.expect("an upgrade");
-    let n_pushes = 40;
+    // Few enough that a busy machine has sent them before the server gives the client up.
+    let n_pushes = 24;
     let per_push = 5;
     for push in 0..n_pushes {
         let lines: Vec<String> =
@@ -227,7 +228,7 @@ async fn a_slow_client_is_told_what_it_missed() {
         dropped += frame["dropped_total"].as_u64().unwrap_or(0) as usize;
         named += frame["dropped_entries"].as_array().map_or(0, Vec::len);
     }
-    assert!(dropped > 0, "40 MB do not fit any buffer");
+    assert!(dropped > 0, "24 MB do not fit any buffer");
     assert_eq!(named, dropped);
     // It goes on as if nothing had been.
     node.push(&json!({"app": "web"}), &[(T + 1000, "next")]).await;
