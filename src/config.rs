@@ -4,6 +4,7 @@
 //! key is an error with a suggestion; blocks that Loki has and drave does not need are accepted
 //! and named in one warning. `${VAR}` and `${VAR:-default}` are expanded always.
 
+pub mod access;
 pub mod runtime;
 
 use std::collections::BTreeMap;
@@ -183,12 +184,35 @@ pub struct Sql {
     pub listen_address: String,
     /// 0 picks a free port.
     pub listen_port: u16,
-    /// Memory of all running SQL queries together.
+    /// Memory of all running SQL queries together; with `auth_enabled` a tenant gets at most three
+    /// quarters of it, and of `spill`.
     pub memory: ByteSize,
+    /// What one of them may hold of it before it goes on on disk, or ends.
+    pub memory_per_query: ByteSize,
+    /// Disk below `data` that sorts and groups larger than that may use together. 0 is none.
+    pub spill: ByteSize,
     /// How long one statement may run.
     pub statement_timeout: Span,
     /// How many clients may be connected.
     pub max_connections: usize,
+    /// Who may log in, as `drave user` writes it. Without it, everybody may. Read again while the
+    /// node runs, as are the files of `tls`.
+    pub users_file: Option<PathBuf>,
+    /// Encryption; without it there is none.
+    pub tls: Option<SqlTls>,
+}
+
+/// `sql.tls:` `drave cert server` makes both files.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlTls {
+    /// The certificate, and those between it and the authority, in PEM.
+    pub cert: PathBuf,
+    /// Its private key, in PEM.
+    pub key: PathBuf,
+    /// Whether connections that are not encrypted are refused.
+    #[serde(default)]
+    pub require: bool,
 }
 
 /// `peer:`
@@ -345,8 +369,12 @@ impl Default for Sql {
             listen_address: "127.0.0.1".into(),
             listen_port: 5433,
             memory: ByteSize(256 * MIB),
+            memory_per_query: ByteSize(128 * MIB),
+            spill: ByteSize(4096 * MIB),
             statement_timeout: Span(Duration::from_secs(60)),
-            max_connections: 100,
+            max_connections: 200,
+            users_file: None,
+            tls: None,
         }
     }
 }

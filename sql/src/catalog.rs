@@ -18,6 +18,7 @@ use datafusion_pg_catalog::pg_catalog::{PgCatalogSchemaProvider, PgCatalogStatic
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use crate::activity::Who;
 use crate::error::SqlError;
 use crate::scan::Provider;
 use crate::settings::Settings;
@@ -79,6 +80,14 @@ impl Tables {
     pub(crate) async fn end(&self) -> Vec<Notice> {
         let provider = self.current.lock().await.provider.take();
         provider.map_or_else(Vec::new, |provider| provider.notices())
+    }
+
+    /// Bytes that were read of the table so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        // While it is being opened, nothing was.
+        let current = self.current.try_lock();
+        let provider = current.ok().and_then(|current| current.provider.clone());
+        provider.map_or(0, |provider| provider.bytes())
     }
 
     fn settings(&self) -> MutexGuard<'_, Settings> {
@@ -151,26 +160,17 @@ impl PgCatalogContextProvider for Roles {
     }
 }
 
-/// Who asks for what.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    pub(crate) user: String,
-    pub(crate) database: String,
-    pub(crate) tenant: String,
-    pub(crate) pid: i32,
-}
-
 /// Builds the catalog of one connection.
 pub(crate) fn catalog(
     source: Arc<dyn Source>,
-    identity: &Identity,
+    who: &Who,
     settings: Arc<Mutex<Settings>>,
     runtime: Handle,
     fixed: Arc<PgCatalogStaticTables>,
 ) -> Result<(Arc<dyn CatalogProviderList>, Arc<Tables>)> {
     let tables = Arc::new(Tables {
         source,
-        tenant: identity.tenant.clone(),
+        tenant: who.tenant.clone(),
         settings,
         runtime,
         current: tokio::sync::Mutex::default(),
@@ -181,15 +181,15 @@ pub(crate) fn catalog(
     let system = Arc::new(System { asker: asker.clone() });
     database.register_schema(asker.source.system_schema(), system.clone())?;
     let list = Arc::new(MemoryCatalogProviderList::new());
-    list.register_catalog(identity.database.clone(), database.clone());
+    list.register_catalog(who.database.clone(), database.clone());
     // pg_catalog lists the tables of a list of its own: were it the one above, the two would own
     // each other and no connection would ever be freed.
     let listed: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
     let plain = MemoryCatalogProvider::new();
     plain.register_schema(SCHEMA, tables.clone())?;
     plain.register_schema(asker.source.system_schema(), system)?;
-    listed.register_catalog(identity.database.clone(), Arc::new(plain));
-    let roles = Roles { user: identity.user.clone() };
+    listed.register_catalog(who.database.clone(), Arc::new(plain));
+    let roles = Roles { user: who.user.clone() };
     let pg_catalog = PgCatalogSchemaProvider::try_new(listed, fixed, roles)?;
     database.register_schema("pg_catalog", Arc::new(pg_catalog))?;
     Ok((list, tables))

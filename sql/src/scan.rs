@@ -68,6 +68,11 @@ impl Provider {
     pub(crate) fn notices(&self) -> Vec<Notice> {
         self.table.notices()
     }
+
+    /// How much that is.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.table.bytes()
+    }
 }
 
 impl Provider {

@@ -66,6 +66,7 @@ pub(super) async fn range(
     let query = parse(&params)?;
     api.admit(&limits, &headers, params.get("query").unwrap_or(""), &query)?;
     let scanner = api.scanner(&params, &limits)?;
+    let running = scanner.begins(&tenant, params.get("query").unwrap_or(""), now);
     let visible = limits.visible(&range, now);
     let Some(range) = visible else { return Ok(encode::nothing(&query, false)) };
     api.admit_bytes(&limits, &scanner, &tenant, &query, &range).await?;
@@ -78,7 +79,7 @@ pub(super) async fn range(
                 if params.get("limit").is_none() {
                     wanted.limit = usize::MAX;
                 }
-                return export::begin(&api, scanner, &tenant, log, wanted).await;
+                return export::begin(&api, (scanner, running), &tenant, log, wanted).await;
             }
             limits.check_entries(limit).map_err(Error::bad_request)?;
             let (answer, next) = page(&api, &scanner, &tenant, &log, &wanted, &params).await?;
@@ -178,6 +179,8 @@ pub(super) async fn instant(
                 return Ok(encode::nothing(&query, true));
             }
             let scanner = api.scanner(&params, &limits)?;
+            let text = params.get("query").unwrap_or("");
+            let _running = scanner.begins(&tenant, text, now);
             api.admit_bytes(&limits, &scanner, &tenant, &query, &range).await?;
             let wanted = metric::Params {
                 start: time,

@@ -25,6 +25,7 @@ mod read;
 pub mod remote;
 mod report;
 mod run;
+mod running;
 mod sift;
 
 use std::sync::Arc;
@@ -49,8 +50,9 @@ pub use crate::chunk::{BlockMeta, Columns, Needles};
 pub use gathered::{Full, Gathered};
 pub use indexes::Indexes;
 pub use prune::{Plan, Unit};
-pub use report::Report;
+pub use report::{Amount, Report};
 pub use run::{Phases, Stats, Visit};
+pub use running::{Query, Running};
 
 /// Why a scan could not give all it was asked for. It never gives a part in silence.
 #[derive(Debug, thiserror::Error)]
@@ -189,6 +191,7 @@ pub struct Scanner {
     room: Room,
     reading: Reading,
     report: Arc<Report>,
+    running: Arc<Running>,
     /// Tasks of one scan that may run at once.
     tasks_max: usize,
     bounds: Bounds,
@@ -239,6 +242,7 @@ impl Scanner {
             room: Room::new(half),
             reading: Reading::default(),
             report: Arc::default(),
+            running: Arc::default(),
             tasks_max: usize::MAX,
             bounds: Bounds::default(),
             metrics: Arc::new(metrics.register(ScanMetrics::register)),

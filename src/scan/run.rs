@@ -192,6 +192,7 @@ impl Scanner {
         stats: &Arc<Stats>,
         out: mpsc::Sender<V::Partial>,
     ) -> Result<(), V::Error> {
+        self.report.runs(stats);
         let work = visitor.work();
         let there = snapshot.there().map(|(shard, held)| {
             let (visitor, work, out) = (&visitor, work.clone(), &out);

@@ -3,7 +3,10 @@
     bad_inputs.py HTTP_ADDRESS PG_ADDRESS BAD_INPUTS.jsonl
         [--only TEXT] [--pid PID] [--seconds N] [--verbose]
 
-The server must run with `auth_enabled: true` and a short `sql.statement_timeout`. After each
+The server must run with `auth_enabled: true`, a short `sql.statement_timeout`, `sql.tls` and a
+`sql.users_file` with the users `bad` and `test`, whose password is `PASSWORD`, for all tenants. An
+input for the Postgres port that begins with a startup packet logs in with it and goes on with the
+rest, but for those that are about what comes before. After each
 input it must be ready, must still answer a line that was pushed before, in LogQL and in SQL, and
 must not have grown by more than an input may cost. One line per surprise, a count per category
 at the end; the exit status is 1 if there was a surprise that is not in `DIFFERS`.
@@ -11,9 +14,12 @@ at the end; the exit status is 1 if there was a surprise that is not in `DIFFERS
 
 import argparse
 import base64
+import hashlib
+import hmac
 import json
 import os
 import re
+import secrets
 import select
 import socket
 import struct
@@ -31,7 +37,6 @@ DIFFERS = {
     "pj-label-number": LIKE_LOKI + "a number is taken as its text",
     "pj-value-short": LIKE_LOKI + "a missing line is an empty line",
     "t-star": "`*` is one of the characters of a tenant id, here as in Loki",
-    "g-query-before-auth": "there are no passwords yet: any user may ask",
     "s-sort-all": "the few lines of this test are sorted within the memory limit",
 }
 
@@ -117,6 +122,18 @@ GREEDY = {"pj-entries-500k", "pj-streams-20k"}
 WAITING = {"h-slow-header", "h-short-body"}
 WAITING_SECONDS_MAX = 60
 GROWTH_BYTES_MAX = 256 << 20
+
+# The password of all users, and the inputs that are sent as they are where one is asked for.
+PASSWORD = "correct horse"
+BEFORE_LOGIN = {
+    "g-query-before-auth",
+    "g-password-1g",
+    "g-scram-empty-nonce",
+    "g-scram-wrong-mech",
+    "g-scram-skip-final",
+    "g-ssl-twice",
+    "g-ssl-stuffed",
+}
 
 MARKER_TENANT = f"marker-{time.time_ns()}"
 MARKER = "the line that must survive"
@@ -403,12 +420,61 @@ def count_answers(raw):
     return count if count > 1 else None
 
 
+def login(talk, startup, seconds_max):
+    """Sends a startup packet and proves the password. Whether the server asked for it and was
+    content; else what it said instead is in `talk.received`."""
+
+    def said(*codes):
+        def done():
+            kinds = list(messages(talk.received))
+            asked = [b[:4] for k, b in kinds if k == "R"]
+            return any(k == "E" for k, _ in kinds) or any(
+                struct.pack(">I", code) in asked for code in codes
+            )
+
+        return done
+
+    def answer(body):
+        for kind, data in reversed(list(messages(talk.received))):
+            if kind == "R":
+                return data[4:] if data[:4] == struct.pack(">I", body) else None
+
+    talk.run([startup], said(0, 10), seconds_max)
+    if answer(10) is None:
+        return False
+    nonce = secrets.token_hex(12)
+    bare = f"n=,r={nonce}"
+    first = b"n,," + bare.encode()
+    body = b"SCRAM-SHA-256\0" + struct.pack(">I", len(first)) + first
+    talk.run([b"p" + struct.pack(">I", len(body) + 4) + body], said(11), seconds_max)
+    if (challenge := answer(11)) is None:
+        return False
+    fields = dict(part.split("=", 1) for part in challenge.decode().split(","))
+    salt, rounds = base64.b64decode(fields["s"]), int(fields["i"])
+    salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), salt, rounds)
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    unproven = f"c=biws,r={fields['r']}"
+    about = f"{bare},{challenge.decode()},{unproven}".encode()
+    signature = hmac.digest(hashlib.sha256(key).digest(), about, "sha256")
+    proof = base64.b64encode(bytes(a ^ b for a, b in zip(key, signature))).decode()
+    body = f"{unproven},p={proof}".encode()
+    talk.run([b"p" + struct.pack(">I", len(body) + 4) + body], said(0), seconds_max)
+    return answer(0) is not None
+
+
 def send_pg(row, pieces, args):
-    n_answers = count_answers(pieces[0])
-    is_ssl_request = pieces[0][4:8] == b"\x04\xd2\x16\x2f"
+    raw = pieces[0]
+    n_answers = count_answers(raw)
+    is_ssl_request = raw[4:8] == b"\x04\xd2\x16\x2f"
+    (length,) = struct.unpack_from(">I", raw, 0) if len(raw) >= 8 else (0,)
+    logs_in = row["id"] not in BEFORE_LOGIN and raw[4:6] == b"\0\x03" and 8 <= length <= len(raw)
 
     with Talk(args.pg) as talk:
         parsed = []
+        if logs_in and login(talk, raw[:length], args.seconds):
+            pieces = [raw[length:]]
+        elif logs_in:
+            pieces = []
 
         def done():
             if is_ssl_request:
@@ -446,7 +512,9 @@ def sql(args, tenant, text):
             parsed[:] = messages(talk.received)
             return [kind for kind, _ in parsed].count("Z") == 2
 
-        talk.run([startup + query], done, 60)
+        if not login(talk, startup, 60):
+            raise AssertionError(f"{text}: no login, {bytes(talk.received)!r}")
+        talk.run([query], done, 60)
         for kind, body in parsed:
             if kind == "E":
                 raise AssertionError(f"{text}: {body!r}")

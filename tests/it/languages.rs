@@ -48,7 +48,7 @@ fn app_of(pod: usize) -> &'static str {
 
 fn labels(pod: usize) -> Value {
     let mut labels = json!({"app": app_of(pod), "pod": format!("p{pod}")});
-    if pod % 2 == 0 {
+    if pod.is_multiple_of(2) {
         labels["env"] = json!("prod");
     }
     labels

@@ -4,6 +4,7 @@
 
 mod node;
 
+mod access;
 mod bad_inputs;
 mod clients;
 mod cluster;
@@ -13,6 +14,7 @@ mod dev;
 mod editor;
 mod faults;
 mod filters;
+mod footprint;
 mod grafana;
 mod index;
 mod languages;

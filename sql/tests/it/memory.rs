@@ -17,12 +17,12 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use drave_sql::{
-    Answer, Cells, Counts, Options, Question, Scan, ScanRequest, Source, SourceError, Table,
-    TextFilter, TextPattern, serve,
+    Access, Activity, Answer, Cells, Counts, Options, Question, Scan, ScanRequest, Source,
+    SourceError, Table, TextFilter, TextPattern, serve,
 };
 use futures::StreamExt;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_postgres::{Client, Config, NoTls};
 
 /// Groups: apps 0..10 in environments prod and dev, on five hosts each.
@@ -395,6 +395,8 @@ fn test(filter: &TextFilter) -> Test {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) access: watch::Sender<Access>,
+    pub(crate) activity: Arc<Activity>,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) task: tokio::task::JoinHandle<Result<(), drave_sql::Error>>,
 }
@@ -402,6 +404,10 @@ pub(crate) struct Server {
 pub(crate) fn options() -> Options {
     Options {
         memory_bytes: 64 << 20,
+        tenant_memory_bytes: 64 << 20,
+        statement_memory_bytes: 64 << 20,
+        spill_dir: None,
+        spill_bytes: 0,
         statement_timeout: Duration::from_secs(20),
         max_connections: 20,
         threads: 2,
@@ -415,15 +421,22 @@ impl Server {
     }
 
     pub(crate) async fn with(options: Options, rows: Vec<Row>) -> Server {
+        Server::behind(Access::default(), options, rows).await
+    }
+
+    /// A server that lets in who may.
+    pub(crate) async fn behind(access: Access, options: Options, rows: Vec<Row>) -> Server {
         let memory = Memory::new(rows);
+        let (access, met) = watch::channel(access);
+        let activity = Arc::new(Activity::new(|| START));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let source = memory.clone();
-        let task = tokio::spawn(serve(listener, source, options, async {
+        let task = tokio::spawn(serve(listener, source, met, activity.clone(), options, async {
             let _ = stopped.await;
         }));
-        Server { address, memory, stop: Some(stop), task }
+        Server { address, memory, access, activity, stop: Some(stop), task }
     }
 
     pub(crate) fn config(&self) -> Config {

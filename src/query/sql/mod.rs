@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use drave_sql::{
-    Answer, BatchStream, Notice, Question, Scan, ScanRequest, Source, SourceError, Table,
+    Activity, Answer, BatchStream, Notice, Question, Scan, ScanRequest, Source, SourceError, Table,
     async_trait,
 };
 use futures::StreamExt;
@@ -57,13 +57,20 @@ pub struct LogsSource {
     auth_enabled: bool,
     limits: Arc<Limits>,
     streams: Arc<StreamCache>,
+    activity: Arc<Activity>,
 }
 
 impl LogsSource {
     /// With `auth_enabled` the database name is the tenant id; without, all is one tenant's.
-    pub fn new(scanner: Scanner, auth_enabled: bool, limits: Arc<Limits>) -> LogsSource {
+    /// `activity`: who is connected.
+    pub fn new(
+        scanner: Scanner,
+        auth_enabled: bool,
+        limits: Arc<Limits>,
+        activity: Arc<Activity>,
+    ) -> LogsSource {
         let streams = Arc::new(StreamCache::new(STREAM_CACHE_BYTES));
-        LogsSource { scanner, auth_enabled, limits, streams }
+        LogsSource { scanner, auth_enabled, limits, streams, activity }
     }
 }
 
@@ -262,6 +269,10 @@ impl Table for LogsTable {
 
     fn cell_columns(&self) -> &[usize] {
         &[LEVEL]
+    }
+
+    fn bytes(&self) -> u64 {
+        self.scanner.report().amount().bytes
     }
 
     fn scan(&self, request: ScanRequest) -> Result<Scan, SourceError> {
