@@ -520,6 +520,10 @@ def forbidden(row, received):
         yield "two answers to one request"
     if row["id"] == "s-copy-to" and os.path.exists("/tmp/pwned.csv"):
         yield "it wrote /tmp/pwned.csv"
+    if row["id"] == "g-ssl-stuffed" and received[:1] == b"S" and len(received) > 1:
+        yield "what was sent ahead of encryption was answered"
+    if row["id"] in BEFORE_LOGIN and any(kind in "DZ" for kind, _ in messages(received)):
+        yield "it got in without a password"
     if row["id"] == "t-read-other" and b'"values"' in received:
         yield "another tenant's lines"
 
