@@ -153,6 +153,7 @@ impl Running {
     /// pushes are taken, and on a node that is alone everything acknowledged before is readable.
     pub async fn start(config: &Config) -> Result<Running, Error> {
         let watch_start = Stopwatch::start();
+        let path_prefix = config.http_path_prefix()?;
         let http = listen(config.http_listen()?, "HTTP", "--http-listen")?;
         let pg = listen(config.pg_listen()?, "Postgres", "--pg-listen")?;
         let peers = listen(config.peer_listen()?, "peers", "--peer-listen")?;
@@ -213,11 +214,12 @@ impl Running {
             let (runtime, everybody) = (&config.runtime_config, &config.limits_config);
             let (runtime, everybody) = (runtime.clone(), everybody.clone());
             let (metrics, stopped) = (Arc::clone(&metrics), stopped.clone());
-            tasks.push(tokio::spawn(follow(runtime, everybody, limits, metrics, stopped)));
+            let known = cluster.watch_known();
+            tasks.push(tokio::spawn(follow(runtime, everybody, known, limits, metrics, stopped)));
             now
         };
         let api = http::Api::new(
-            http_options(config, limits),
+            http_options(config, path_prefix, limits),
             cluster.clone(),
             scanner,
             lifecycle,
@@ -437,7 +439,11 @@ fn sql_options(config: &Config) -> drave_sql::Options {
     }
 }
 
-fn http_options(config: &Config, limits: watch::Receiver<Arc<Overrides>>) -> http::Options {
+fn http_options(
+    config: &Config,
+    path_prefix: String,
+    limits: watch::Receiver<Arc<Overrides>>,
+) -> http::Options {
     http::Options {
         auth_enabled: config.auth_enabled,
         limits,
@@ -449,6 +455,7 @@ fn http_options(config: &Config, limits: watch::Receiver<Arc<Overrides>>) -> htt
         },
         config_text: config.to_string(),
         compat_loki: config.compat == config::Compat::Loki,
+        path_prefix,
     }
 }
 

@@ -18,6 +18,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
+use crate::array_text;
 use crate::error::SqlError;
 
 /// Parses single statements.
@@ -55,7 +56,8 @@ impl Dialect {
         let ruled = rewritten.is_none();
         let mut statements = rewritten.unwrap_or(parsed);
         match (statements.pop(), statements.pop()) {
-            (Some(statement), None) if ruled => {
+            (Some(mut statement), None) if ruled => {
+                array_text::rewrite(&mut statement)?;
                 Ok(self.rules.iter().fold(statement, |statement, rule| rule.rewrite(statement)))
             }
             (Some(statement), None) => Ok(statement),

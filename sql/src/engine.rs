@@ -34,6 +34,7 @@ use tokio::task::JoinHandle;
 use crate::activity::{Activity, Backend, Cost};
 use crate::arithmetic::PostgresArithmetic;
 use crate::catalog::{self, SCHEMA, Tables};
+use crate::cells::CountInCells;
 use crate::clock;
 use crate::copy::CopyFormat;
 use crate::dialect::Dialect;
@@ -43,6 +44,7 @@ use crate::functions;
 use crate::load::Sink;
 use crate::order::TimeOrder;
 use crate::params::ParamType;
+use crate::regex::PostgresRegex;
 use crate::server::Options;
 use crate::settings::Settings;
 use crate::shares::{Held, Share, Shares, Turn};
@@ -172,7 +174,8 @@ fn base_state(
     options.execution.sort_spill_reservation_bytes = reserved;
     let mut rules = PhysicalOptimizer::default().rules;
     let last = rules.iter().position(|rule| rule.name() == "EnsureCooperative");
-    rules.insert(last.unwrap_or(rules.len()), Arc::new(TimeOrder));
+    let last = last.unwrap_or(rules.len());
+    rules.splice(last..last, [Arc::new(TimeOrder) as _, Arc::new(CountInCells) as _]);
     let state = SessionStateBuilder::new()
         .with_physical_optimizer_rules(rules)
         .with_config(config)
@@ -188,6 +191,7 @@ fn base_state(
         .build();
     let context = SessionContext::new_with_state(state);
     context.add_analyzer_rule(Arc::new(PostgresArithmetic));
+    context.add_analyzer_rule(Arc::new(PostgresRegex));
     catalog_functions(&context);
     datafusion_functions_json::register_all(&mut *context.state_ref().write())?;
     functions::register(&context, server_version)?;

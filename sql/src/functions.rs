@@ -21,6 +21,7 @@ use datafusion_functions_json::udfs::json_union_to_text_udf;
 use crate::activity::{Backend, Who};
 use crate::cap::{ConcatPlanner, capped};
 use crate::error::SqlError;
+use crate::json::JsonPlanner;
 use crate::settings::Settings;
 use crate::time;
 
@@ -31,6 +32,7 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
         replace(context, function);
     }
     context.state_ref().write().register_expr_planner(Arc::new(ConcatPlanner))?;
+    context.state_ref().write().register_expr_planner(Arc::new(JsonPlanner))?;
     let null = || ScalarValue::Utf8(None);
     let yes = || ScalarValue::Boolean(Some(true));
     let no = || ScalarValue::Boolean(Some(false));
@@ -68,7 +70,7 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
         replace(context, constant(name, value));
     }
     let own = time::functions().into_iter().chain([crate::date_part::function()]);
-    for function in own.chain(crate::lines::functions()) {
+    for function in own.chain(crate::lines::functions()).chain(crate::json::functions()) {
         replace(context, function);
     }
     replace(

@@ -18,8 +18,10 @@
 
 mod activity;
 mod arithmetic;
+mod array_text;
 mod cap;
 mod catalog;
+mod cells;
 mod clock;
 mod command;
 mod copy;
@@ -33,7 +35,9 @@ mod extended;
 mod functions;
 #[cfg(test)]
 mod fuzz;
+mod gapfill;
 mod infer;
+mod json;
 mod lines;
 mod load;
 mod local;
@@ -41,6 +45,7 @@ mod login;
 mod order;
 mod params;
 mod pushdown;
+mod regex;
 mod rewrite;
 mod scan;
 mod scram;
@@ -67,8 +72,8 @@ pub use error::Error;
 pub use scram::Verifier;
 pub use server::{Access, Options, serve};
 pub use table::{
-    Answer, BatchStream, Moment, Notice, Question, Reading, ScanRequest, Source, SourceError,
-    Table, TextFilter,
+    Answer, BatchStream, Bin, Cells, Counts, Moment, Notice, Question, Reading, Scan, ScanRequest,
+    Source, SourceError, Table, TextFilter, TextPattern,
 };
 pub use tls::{Tls, TlsError};
 pub use users::{Databases, User, Users};

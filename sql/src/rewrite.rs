@@ -38,6 +38,9 @@ const RENAMED: &[(&str, &str)] = &[
     ("variance", "var_samp"),
     ("jsonb_object_keys", "json_object_keys"),
     ("jsonb_array_length", "json_length"),
+    ("jsonb_extract_path", "json_extract_path"),
+    ("jsonb_extract_path_text", "json_extract_path_text"),
+    ("jsonb_typeof", "json_typeof"),
     ("json_array_length", "json_length"),
     ("regexp_split_to_table", "regexp_split_to_array"),
     ("string_to_table", "string_to_array"),
@@ -57,7 +60,7 @@ impl VisitorMut for Rewrite {
     type Break = SqlError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
-        into_flow(limit_of_fetch(query))
+        into_flow(limit_of_fetch(query).and_then(|()| crate::gapfill::fill(query)))
     }
 
     fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<SqlError> {

@@ -40,6 +40,81 @@ DIFFERS = {
     "s-sort-all": "the few lines of this test are sorted within the memory limit",
 }
 
+# What the queries of the list ask is of this tenant and stream. Without lines in it, a template that
+# would fill the memory is never run.
+QUERY_TENANT = "bad"
+QUERY_LINES = 2000
+
+
+def query_bomb(id, query, expect, why, **params):
+    """An input of our own: a query that asks for far more than it may."""
+    path = "/loki/api/v1/query_range?" + urllib.parse.urlencode({"query": query, **params})
+    row = {"cat": "bomb", "proto": "http", "method": "GET", "id": id, "path": path, "why": why}
+    return {**row, "headers": {"X-Scope-OrgID": QUERY_TENANT}, "must_not": [], "expect": expect}
+
+
+# Where the list has one query of a kind, or none: cardinality, templates that grow a label, windows
+# and steps that multiply.
+BOMBS = [
+    query_bomb(
+        "b-series",
+        'sum by (id) (count_over_time({job="bad"} | logfmt [1h]))',
+        [400],
+        "a series for each line",
+    ),
+    query_bomb(
+        "b-series-of-series",
+        'count_over_time({job="bad"} | logfmt | label_format a="{{.id}}{{__timestamp__}}" [1h])',
+        [400],
+        "a series for each line, by a template",
+    ),
+    query_bomb(
+        "b-label",
+        '{job="bad"} | label_format a="{{ repeat 900000 `x` }}", b="{{ repeat 900000 `y` }}"',
+        [200, 400],
+        "two labels of a megabyte for each line",
+        limit=5000,
+    ),
+    query_bomb(
+        "b-label-doubled",
+        '{job="bad"}' + ' | label_format a="{{.a}}{{.a}}{{__line__}}"' * 40,
+        [200, 400],
+        "a label that is doubled forty times",
+        limit=5000,
+    ),
+    query_bomb(
+        "b-nested-range",
+        '{job="bad"} | line_format "{{ range $a := (fromJson `['
+        + ",".join(["1"] * 1000)
+        + ']`) }}{{ range $b := (fromJson `['
+        + ",".join(["1"] * 1000)
+        + ']`) }}{{ repeat 1000 `x` }}{{ end }}{{ end }}"',
+        [200, 400],
+        "loops in loops",
+    ),
+    query_bomb(
+        "b-steps",
+        " + ".join(['sum(rate({job="bad"}[30d]))'] * 60),
+        [200, 400],
+        "11,000 steps, 60 times, each over a month",
+        start=int(time.time()) - 11_000,
+        end=int(time.time()),
+        step=1,
+    ),
+    query_bomb(
+        "b-regexes",
+        '{job="bad"} ' + " ".join('|~ "(x|a){1,200}%d"' % n for n in range(150)),
+        [200, 400],
+        "150 programs of a large regex",
+    ),
+    query_bomb(
+        "b-json",
+        'sum by (id) (rate({job="bad"} | json a="[' + "0][" * 3000 + '0]" [5m]))',
+        [200, 400],
+        "a path of 3,000 steps",
+    ),
+]
+
 # Inputs that use up what their tenant may have: they run after the others.
 GREEDY = {"pj-entries-500k", "pj-streams-20k"}
 
@@ -587,6 +662,9 @@ class Run:
         push(self.args, MARKER_TENANT, [stream([[str(at), MARKER]], app="marker")])
         values = [[str(at + i), f"line {i}"] for i in range(SQL_LINES)]
         push(self.args, SQL_TENANT, [stream(values, app="many")])
+        text = "a" * 900
+        values = [[str(at + i), f"id={i} status=200 msg={text}!"] for i in range(QUERY_LINES)]
+        push(self.args, QUERY_TENANT, [stream(values, job="bad")])
 
     def alive(self, with_sql):
         """What does not work any more."""
@@ -704,7 +782,7 @@ def arguments():
 
 def main():
     args = arguments()
-    rows = [json.loads(line) for line in open(args.file)]
+    rows = [json.loads(line) for line in open(args.file)] + BOMBS
     rows = [row for row in rows if row["cat"] == args.only or row["id"].startswith(args.only)]
     run = Run(args)
     run.prepare()

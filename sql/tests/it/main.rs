@@ -12,5 +12,6 @@ mod memory;
 mod session;
 mod shares;
 mod signals;
+mod silent;
 mod slt;
 mod sql;
