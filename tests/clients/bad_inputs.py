@@ -488,6 +488,9 @@ def send_pg(row, pieces, args):
         parsed[:] = messages(talk.received)
         kinds = [kind for kind, _ in parsed]
         received = bytes(talk.received)
+        if is_ssl_request and received == b"S" and talk.closed:
+            # TLS would have come next, and something else came.
+            return "close", received
         if is_ssl_request and received:
             return chr(received[0]), received
         if "E" in kinds:
