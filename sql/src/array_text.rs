@@ -27,12 +27,14 @@ impl VisitorMut for Arrays {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
         let text = match expr {
             Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => right.as_mut(),
-            Expr::Cast { expr: inner, data_type, .. } => match data_type {
-                DataType::Array(
-                    ArrayElemTypeDef::SquareBracket(..) | ArrayElemTypeDef::AngleBracket(_),
-                ) => inner.as_mut(),
-                _ => return ControlFlow::Continue(()),
-            },
+            Expr::Cast {
+                expr: inner,
+                data_type:
+                    DataType::Array(
+                        ArrayElemTypeDef::SquareBracket(..) | ArrayElemTypeDef::AngleBracket(_),
+                    ),
+                ..
+            } => inner.as_mut(),
             _ => return ControlFlow::Continue(()),
         };
         let mut text = text;

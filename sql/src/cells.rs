@@ -35,6 +35,7 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 
+use crate::casts::TO_DAY;
 use crate::pushdown::is_utc;
 use crate::scan::ScanExec;
 use crate::table::{Bin, Cells};
@@ -349,11 +350,10 @@ impl Looks<'_> {
 
     /// The bins in which a function of time is constant.
     fn bin_of(&self, expr: &Expr) -> Option<Bin> {
-        if let Some(cast) = expr.downcast_ref::<CastExpr>() {
-            let to_day = matches!(cast.cast_type(), DataType::Date32 | DataType::Date64);
-            return (to_day && self.is_time(cast.expr())).then_some(Bin { width: DAY, origin: 0 });
-        }
         let function = expr.downcast_ref::<ScalarFunctionExpr>()?;
+        if let (TO_DAY, [time]) = (function.name(), function.args()) {
+            return self.is_time(time).then_some(Bin { width: DAY, origin: 0 });
+        }
         let [first, time, rest @ ..] = function.args() else { return None };
         let value = first.downcast_ref::<Literal>()?.value();
         if !self.is_time(time) {

@@ -20,6 +20,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{SessionStateDefaults, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
@@ -33,6 +34,7 @@ use tokio::task::JoinHandle;
 
 use crate::activity::{Activity, Backend, Cost};
 use crate::arithmetic::PostgresArithmetic;
+use crate::casts::{DayPlanner, PostgresCasts};
 use crate::catalog::{self, SCHEMA, Tables};
 use crate::cells::CountInCells;
 use crate::clock;
@@ -41,6 +43,7 @@ use crate::dialect::Dialect;
 use crate::encode::{Chunk, Columns, Encoder, fields};
 use crate::error::{Error, SqlError};
 use crate::functions;
+use crate::json::JsonPlanner;
 use crate::load::Sink;
 use crate::order::TimeOrder;
 use crate::params::ParamType;
@@ -176,6 +179,9 @@ fn base_state(
     let last = rules.iter().position(|rule| rule.name() == "EnsureCooperative");
     let last = last.unwrap_or(rules.len());
     rules.splice(last..last, [Arc::new(TimeOrder) as _, Arc::new(CountInCells) as _]);
+    // Ours first: others take `#>` for `->`.
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(JsonPlanner), Arc::new(DayPlanner)];
+    planners.extend(SessionStateDefaults::default_expr_planners());
     let state = SessionStateBuilder::new()
         .with_physical_optimizer_rules(rules)
         .with_config(config)
@@ -184,7 +190,7 @@ fn base_state(
         // There are no files to read.
         .with_file_formats(Vec::new())
         .with_table_factories(Default::default())
-        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_expr_planners(planners)
         .with_type_planner(Arc::new(
             datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner,
         ))
@@ -192,6 +198,7 @@ fn base_state(
     let context = SessionContext::new_with_state(state);
     context.add_analyzer_rule(Arc::new(PostgresArithmetic));
     context.add_analyzer_rule(Arc::new(PostgresRegex));
+    context.add_analyzer_rule(Arc::new(PostgresCasts));
     catalog_functions(&context);
     datafusion_functions_json::register_all(&mut *context.state_ref().write())?;
     functions::register(&context, server_version)?;

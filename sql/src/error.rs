@@ -278,6 +278,8 @@ const TEXTS: &[(&str, &str)] = &[
     ("ddl not supported", "0A000"),
     ("dml not supported", "0A000"),
     ("statement not supported", "0A000"),
+    ("more than one row", "21000"),
+    ("field position", "22023"),
     ("limit must be", "2201W"),
     ("offset must be", "2201X"),
     ("divide by zero", "22012"),

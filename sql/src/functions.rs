@@ -21,7 +21,6 @@ use datafusion_functions_json::udfs::json_union_to_text_udf;
 use crate::activity::{Backend, Who};
 use crate::cap::{ConcatPlanner, capped};
 use crate::error::SqlError;
-use crate::json::JsonPlanner;
 use crate::settings::Settings;
 use crate::time;
 
@@ -32,7 +31,6 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
         replace(context, function);
     }
     context.state_ref().write().register_expr_planner(Arc::new(ConcatPlanner))?;
-    context.state_ref().write().register_expr_planner(Arc::new(JsonPlanner))?;
     let null = || ScalarValue::Utf8(None);
     let yes = || ScalarValue::Boolean(Some(true));
     let no = || ScalarValue::Boolean(Some(false));

@@ -54,8 +54,10 @@ fn call<'a>(expr: &'a Expr, name: &str) -> Option<&'a Function> {
     }
 }
 
-/// The arguments by place, and those with a name.
-fn arguments(call: &Function) -> Option<(Vec<&Expr>, Vec<(String, &Expr)>)> {
+/// The arguments of a call by place, and those with a name.
+type Arguments<'a> = (Vec<&'a Expr>, Vec<(String, &'a Expr)>);
+
+fn arguments(call: &Function) -> Option<Arguments<'_>> {
     let FunctionArguments::List(list) = &call.args else { return None };
     let (mut placed, mut named) = (Vec::new(), Vec::new());
     for argument in &list.args {

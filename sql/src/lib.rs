@@ -20,6 +20,7 @@ mod activity;
 mod arithmetic;
 mod array_text;
 mod cap;
+mod casts;
 mod catalog;
 mod cells;
 mod clock;

@@ -65,19 +65,33 @@ fn rewrite(mut expr: Expr) -> Transformed<Expr> {
         Expr::ScalarFunction(call) if FUNCTIONS.contains(&call.func.name()) => call.args.get_mut(1),
         _ => None,
     };
-    let Some(Expr::Literal(value, _)) = pattern else { return Transformed::no(expr) };
+    let Some(Expr::Literal(value, _)) = pattern else { return whole_match(expr) };
     let text = match value {
         ScalarValue::Utf8(Some(text))
         | ScalarValue::Utf8View(Some(text))
         | ScalarValue::LargeUtf8(Some(text)) => text,
         _ => return Transformed::no(expr),
     };
-    let translated = translated(text);
-    if translated == *text {
-        return Transformed::no(expr);
+    *text = translated(text);
+    let rewritten = whole_match(expr);
+    Transformed::yes(rewritten.data)
+}
+
+/// What stands for the whole match in the replacement of `regexp_replace`: `\&`, as group 0.
+fn whole_match(mut expr: Expr) -> Transformed<Expr> {
+    let Expr::ScalarFunction(call) = &mut expr else { return Transformed::no(expr) };
+    match call.args.get_mut(2) {
+        Some(Expr::Literal(
+            ScalarValue::Utf8(Some(text))
+            | ScalarValue::Utf8View(Some(text))
+            | ScalarValue::LargeUtf8(Some(text)),
+            _,
+        )) if call.func.name() == "regexp_replace" && text.contains(r"\&") => {
+            *text = text.replace(r"\&", r"\0");
+            Transformed::yes(expr)
+        }
+        _ => Transformed::no(expr),
     }
-    *text = translated;
-    Transformed::yes(expr)
 }
 
 /// A pattern in our words; one that is in them already stays as it is.
@@ -118,6 +132,15 @@ const BORDERS: &[(&str, &str)] = &[
     (r"\Z", r"\z"),
 ];
 
+/// Classes that know all of Unicode in Postgres.
+const CLASSES: &[(&str, &str)] = &[
+    ("[:alpha:]", r"\p{Alphabetic}"),
+    ("[:alnum:]", r"\p{Alphabetic}\p{N}"),
+    ("[:lower:]", r"\p{Lowercase}"),
+    ("[:upper:]", r"\p{Uppercase}"),
+    ("[:space:]", r"\s"),
+];
+
 /// Copies a class of characters, and answers what follows it. In Postgres `[`, `&`, `~` and `-` are
 /// characters where the crate would combine sets.
 fn class<'a>(text: &'a str, out: &mut String) -> &'a str {
@@ -138,7 +161,8 @@ fn class<'a>(text: &'a str, out: &mut String) -> &'a str {
             }
             '[' if after.starts_with(':') => {
                 let end = rest.find(":]").map_or(rest.len(), |end| end + 2);
-                out.push_str(&rest[..end]);
+                let named = CLASSES.iter().find(|(name, _)| *name == &rest[..end]);
+                out.push_str(named.map_or(&rest[..end], |(_, class)| class));
                 rest = &rest[end..];
                 continue;
             }
@@ -174,7 +198,8 @@ mod tests {
         check(r"\ya\Z", r"\ba\z");
         check("[]a]", r"[\]a]");
         check("[^]a[&&b~~]", r"[^\]a\[\&\&b\~\~]");
-        check("[[:alpha:]_]+", "[[:alpha:]_]+");
+        check("[[:alpha:]_]+", r"[\p{Alphabetic}_]+");
+        check("[[:digit:]]", "[[:digit:]]");
         check(r"[\]\d]", r"[\]\d]");
         check(r"\\.", r"(?s)\\.");
     }

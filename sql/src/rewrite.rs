@@ -123,7 +123,14 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
         Expr::Extract { field, expr: time, .. } => {
             let field = field.to_string().to_lowercase();
             let field = field.trim_matches(['\'', '"']).replace('\'', "''");
-            *expr = parsed(&format!("date_part('{field}', {time})"))?;
+            // A numeric in Postgres, with as many digits as the field has.
+            let digits = match field.as_str() {
+                "epoch" | "second" | "seconds" | "julian" => 6,
+                "millisecond" | "milliseconds" | "msec" => 3,
+                _ => 0,
+            };
+            let part = format!("cast(date_part('{field}', {time}) as numeric(18, {digits}))");
+            *expr = parsed(&part)?;
         }
         Expr::Value(value) => match &value.value {
             Value::HexStringLiteral(_) | Value::SingleQuotedByteStringLiteral(_) => {
@@ -136,7 +143,13 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
                 *expr = to;
             }
         }
-        Expr::Function(call) => rewrite_call(call)?,
+        Expr::Function(call) => {
+            rewrite_call(call)?;
+            // An array without elements has no length.
+            if call.name.to_string().eq_ignore_ascii_case("array_length") {
+                *expr = parsed(&format!("nullif({call}, 0)"))?;
+            }
+        }
         _ => {}
     }
     Ok(())

@@ -153,15 +153,15 @@ pub trait Table: Send + Sync {
         Vec::new()
     }
 
-    /// Bytes of the text column that scans have looked at so far.
-    fn bytes(&self) -> u64 {
-        0
-    }
-
     /// The columns that cells may be told apart by, beside the key columns, as indices into
     /// `schema`.
     fn cell_columns(&self) -> &[usize] {
         &[]
+    }
+
+    /// Bytes of the text column that scans have looked at so far.
+    fn bytes(&self) -> u64 {
+        0
     }
 
     /// Starts reading. Called and polled on the SQL runtime, which has timers and I/O.
@@ -235,7 +235,7 @@ impl Bin {
     pub fn within(self, other: Bin) -> Bin {
         let apart = (i128::from(self.origin) - i128::from(other.origin)).unsigned_abs();
         let width = gcd(self.width.unsigned_abs(), other.width.unsigned_abs());
-        let width = gcd(width.into(), apart);
+        let width = gcd(width, apart);
         Bin { width: i64::try_from(width).unwrap_or(1).max(1), origin: self.origin }
     }
 }

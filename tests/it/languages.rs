@@ -48,7 +48,7 @@ fn app_of(pod: usize) -> &'static str {
 
 fn labels(pod: usize) -> Value {
     let mut labels = json!({"app": app_of(pod), "pod": format!("p{pod}")});
-    if pod % 2 == 0 {
+    if pod.is_multiple_of(2) {
         labels["env"] = json!("prod");
     }
     labels
@@ -451,4 +451,24 @@ async fn logql_and_sql_give_the_same_answers() {
         digits.parse().expect("a number")
     };
     assert!(number("blocks_read") > 0 && number("line_bytes") == 0, "{plan}");
+}
+
+/// Entries of one push before and behind what is asked for, and none in it: the query for numbers was
+/// a panic, for it looked for lines where there were no rows. Found by the test above.
+#[tokio::test]
+async fn a_gap_in_the_head_is_no_entry() {
+    let node = Node::start().await;
+    let at = |seconds: i64| T + seconds * 1000;
+    push(&node, &[(at(0), 0, "a GET".into(), None), (at(600), 0, "b GET".into(), None)]).await;
+    let query = r#"sum(count_over_time({app="plain"} |= "GET" [60s]))"#;
+    assert_eq!(numbers(&node, query, at(300), &[]).await, Rows::new());
+    assert_eq!(numbers(&node, query, at(600), &[]).await, [["1"]]);
+    let client = node.sql().await;
+    let between = format!(
+        "select level, count(*) from logs where line like '%GET%' and timestamp > \
+         to_timestamp({}::float8 / 1000) and timestamp < to_timestamp({}::float8 / 1000) group by 1",
+        at(100),
+        at(500)
+    );
+    assert_eq!(sql(&client, &between).await, Rows::new());
 }

@@ -101,7 +101,7 @@ async fn record(dsn: &str) {
             }
         }
         write_if_other(&file.with_extension("slt"), &out);
-        println!("{}: {equal} as Postgres, {differ} differ", file.display());
+        eprintln!("{}: {equal} as Postgres, {differ} differ", file.display());
     }
 }
 

@@ -133,7 +133,7 @@ mod tests {
         #[test]
         fn texts_end_where_their_bytes_say(bytes in proptest::collection::vec(
             proptest::prop_oneof![
-                4 => b'a'..b'z',
+                4 => b'a'..=b'z',
                 1 => proptest::num::u8::ANY,
                 1 => 0x21..0x24u8,
                 1 => 0x5b..0x5eu8,

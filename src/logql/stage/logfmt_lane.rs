@@ -69,7 +69,7 @@ fn pair(bytes: &[u8], at: usize) -> Option<Pair<'_>> {
     let length = word_length(behind);
     let value = start..start + length;
     let ends = behind.get(length).is_none_or(|byte| *byte <= b' ');
-    ends.then(|| Pair { key, next: value.end, value })
+    ends.then_some(Pair { key, next: value.end, value })
 }
 
 #[cfg(test)]

@@ -267,12 +267,12 @@ impl Table for LogsTable {
         missing.chain(staleness).collect()
     }
 
-    fn bytes(&self) -> u64 {
-        self.scanner.report().amount().bytes
-    }
-
     fn cell_columns(&self) -> &[usize] {
         &[LEVEL]
+    }
+
+    fn bytes(&self) -> u64 {
+        self.scanner.report().amount().bytes
     }
 
     fn scan(&self, request: ScanRequest) -> Result<Scan, SourceError> {
