@@ -488,6 +488,9 @@ def send_pg(row, pieces, args):
         parsed[:] = messages(talk.received)
         kinds = [kind for kind, _ in parsed]
         received = bytes(talk.received)
+        if is_ssl_request and received == b"S" and talk.closed:
+            # TLS would have come next, and something else came.
+            return "close", received
         if is_ssl_request and received:
             return chr(received[0]), received
         if "E" in kinds:
@@ -595,6 +598,10 @@ def forbidden(row, received):
         yield "two answers to one request"
     if row["id"] == "s-copy-to" and os.path.exists("/tmp/pwned.csv"):
         yield "it wrote /tmp/pwned.csv"
+    if row["id"] == "g-ssl-stuffed" and received[:1] == b"S" and len(received) > 1:
+        yield "what was sent ahead of encryption was answered"
+    if row["id"] in BEFORE_LOGIN and any(kind in "DZ" for kind, _ in messages(received)):
+        yield "it got in without a password"
     if row["id"] == "t-read-other" and b'"values"' in received:
         yield "another tenant's lines"
 

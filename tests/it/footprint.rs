@@ -64,7 +64,8 @@ async fn idle_connections_are_cheap() {
 /// the server.
 #[tokio::test]
 async fn a_million_rows_flow_through() {
-    let node = Node::start().await;
+    // Other tests run beside it.
+    let node = Node::with_config("sql: {statement_timeout: 10m}").await;
     let lines: Vec<String> = (0..1000).map(|n| format!("line {n} of a thousand lines")).collect();
     let entries: Vec<(i64, &str)> = (0..)
         .map(|n| 1_700_000_000_000_000_000 + n)
