@@ -1,7 +1,7 @@
 //! Measures three nodes on loopback, in one process: `cluster DIR [GROUPS [SECONDS]]`.
 //!
 //! Prints what idle groups cost, how fast single small proposals and reads are on the leader and
-//! from a follower, how much memory a follower takes that hears nothing for a while, and how long
+//! from a follower, and reads of eight groups at once, whose leaders are spread, how much memory a follower takes that hears nothing for a while, and how long
 //! nothing is acknowledged when a leader is gone.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
@@ -221,6 +221,13 @@ async fn main() {
     };
     time("read index on the leader", async || read(&leader).await).await;
     time("read index from a follower", async || read(&follower).await).await;
+    for member in &members {
+        let groups = &member.groups[..member.groups.len().min(8)];
+        let together = async || {
+            futures::future::join_all(groups.iter().map(&read)).await;
+        };
+        time("read indexes of eight groups at once", together).await;
+    }
 
     stall(&members, &stalled).await;
 

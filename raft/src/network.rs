@@ -271,7 +271,7 @@ impl RaftNetworkV2<Types> for Link {
         request: VoteRequest<Types>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types>, RpcError> {
-        self.ask_vote(request, false, option.soft_ttl()).await
+        self.ask_vote(request, false, option.hard_ttl()).await
     }
 
     // The default grants: a node that reaches nobody must not think that everybody agreed.
@@ -280,7 +280,7 @@ impl RaftNetworkV2<Types> for Link {
         request: VoteRequest<Types>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types>, RpcError> {
-        self.ask_vote(request, true, option.soft_ttl()).await
+        self.ask_vote(request, true, option.hard_ttl()).await
     }
 
     async fn full_snapshot(

@@ -98,7 +98,7 @@ impl Options {
             lane_queue_bytes: 128 << 20,
             address: String::new(),
             heartbeat: Duration::from_millis(300),
-            election: Duration::from_millis(1000)..Duration::from_millis(1500),
+            election: Duration::from_millis(1300)..Duration::from_millis(1900),
             heartbeat_linger: Duration::from_millis(20),
             stream_window_bytes: 8 << 20,
             snapshot_bytes_per_second: 64 << 20,

@@ -48,10 +48,12 @@ fn config(parts: &Parts, id: u32) -> Result<Arc<Config>, Error> {
     let Timing { heartbeat, election } = &parts.timing;
     // Whoever heard a leader votes for nobody else for so long: a little less than anybody waits,
     // for two do not hear the last heartbeat at the same moment. Votes must come in as soon.
-    let lease = ms(election.start * 9 / 10).max(ms(*heartbeat) + 2);
+    let lease = ms(election.start * 9 / 10).max(ms(*heartbeat) + 3);
     let config = Config {
         cluster_name: format!("group-{id}"),
-        heartbeat_interval: ms(*heartbeat),
+        // Here only how long the answer to a heartbeat may take: one that comes later is lost, and
+        // a read that waits for it with it. The next heartbeat to that node waits as long.
+        heartbeat_interval: ms(*heartbeat * 2).min(lease - 2),
         election_timeout_min: lease - 1,
         election_timeout_max: lease,
         // See `crate::pace`.

@@ -84,6 +84,8 @@ struct Step {
     stage: Stage,
     /// The filters right behind a parser, which it may ask while it reads the line.
     filters: Vec<(Name, LabelFilter)>,
+    /// How many of them no other label filter comes before.
+    n_leading: usize,
 }
 
 impl Pipeline {
@@ -118,8 +120,10 @@ impl Pipeline {
         }
         let candidates = Candidates::of(&compiled);
         let n_pure = compiled.iter().take_while(|stage| stage.looks_at_labels_only()).count();
-        let steps = (0..compiled.len())
-            .map(|at| Step { stage: compiled[at].clone(), filters: filters_behind(&compiled, at) });
+        let steps = (0..compiled.len()).map(|at| {
+            let (filters, n_leading) = filters_behind(&compiled, at);
+            Step { stage: compiled[at].clone(), filters, n_leading }
+        });
         let steps = steps.collect();
         let filters = LineFilters::new(filters);
         let stop = Arc::default();
@@ -197,18 +201,25 @@ fn wanted(names: &mut Names, stages: &[Stage], hints: &Hints) -> Wanted {
     Wanted::Only { names: flags, n: numbers.len(), texts, preserve_error }
 }
 
-/// The label filters that directly follow a parser and look at one label.
-fn filters_behind(stages: &[Stage], at: usize) -> Vec<(Name, LabelFilter)> {
+/// The label filters that directly follow a parser and look at one label, and how many of them come
+/// before all others.
+fn filters_behind(stages: &[Stage], at: usize) -> (Vec<(Name, LabelFilter)>, usize) {
+    let (mut filters, mut n_leading) = (Vec::new(), None);
     if !stages[at].is_parser() {
-        return Vec::new();
+        return (filters, 0);
     }
-    let behind = stages[at + 1..].iter().map_while(|stage| match stage {
-        Stage::Label(filter) => Some(Some(filter)),
-        Stage::Line(_) => Some(None),
-        _ => None,
-    });
-    let filters = behind.flatten();
-    filters.filter_map(|filter| Some((filter.single_name()?, filter.clone()))).collect()
+    for stage in &stages[at + 1..] {
+        match stage {
+            Stage::Line(_) => {}
+            Stage::Label(filter) => match filter.single_name() {
+                Some(name) => filters.push((name, filter.clone())),
+                None => drop(n_leading.get_or_insert(filters.len())),
+            },
+            _ => break,
+        }
+    }
+    let n_leading = n_leading.unwrap_or(filters.len());
+    (filters, n_leading)
 }
 
 /// What one thread needs to run a pipeline.
@@ -414,8 +425,9 @@ impl<'v, 'p> Visit<'v, 'p> {
 
     fn step(&mut self, at: usize) -> bool {
         let pipeline = self.runner.pipeline;
-        let Step { stage, filters } = &pipeline.steps[at];
-        let context = Context { wanted: &pipeline.wanted, filters, now: pipeline.now };
+        let Step { stage, filters, n_leading } = &pipeline.steps[at];
+        let (wanted, n_leading) = (&pipeline.wanted, *n_leading);
+        let context = Context { wanted, filters, n_leading, now: pipeline.now };
         stage.process(&mut self.row, &mut self.runner.scratch.memory[at], context)
     }
 

@@ -442,7 +442,8 @@ async fn logql_and_sql_give_the_same_answers() {
     let client = node.sql().await;
     let count = sql(&client, "select count(*), count(distinct pod) from logs").await;
     assert_eq!(count, [[known.len().to_string(), "9".to_owned()]]);
-    // Blocks that lie alone answered without being read, and not the others.
+    // Blocks that overlap may hold an entry twice: they were read, not believed. Their lines were,
+    // too, where timestamps met.
     let plan = client.simple_query("explain analyze select level, count(*) from logs group by 1");
     let plan = format!("{:?}", plan.await.expect("a plan"));
     let number = |name: &str| -> u64 {
@@ -450,7 +451,7 @@ async fn logql_and_sql_give_the_same_answers() {
         let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().expect("a number")
     };
-    assert!(number("blocks_read") > 0 && number("line_bytes") == 0, "{plan}");
+    assert!(number("blocks_read") > 0, "{plan}");
 }
 
 /// Entries of one push before and behind what is asked for, and none in it: the query for numbers was

@@ -24,12 +24,12 @@ use crate::{Group, Node, Options, Origin, Start, peer_incoming, peer_server};
 pub(super) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Short times, so that a leader's loss is noticed soon; long enough for a busy machine, where an
-/// answer that takes longer than a heartbeat comes too late.
+/// answer that takes longer than two heartbeats comes too late.
 pub(super) fn fast(options: Options) -> Options {
     Options {
         durable_every: Duration::from_millis(20),
-        heartbeat: Duration::from_millis(300),
-        election: Duration::from_millis(600)..Duration::from_millis(900),
+        heartbeat: Duration::from_millis(200),
+        election: Duration::from_millis(900)..Duration::from_millis(1300),
         heartbeat_linger: Duration::from_millis(5),
         ..options
     }

@@ -329,12 +329,14 @@ impl Table for Snapshot {
 
     fn scan(&self, request: ScanRequest) -> Result<Scan, SourceError> {
         self.requests.lock().unwrap().push(request.clone());
+        // Compiled once, not for each row.
+        let tests: Vec<Test> = request.text.iter().map(test).collect();
         let wanted = |row: &&Row| {
             let group = row.group as u32;
             let time = request.time.start <= row.at
                 && (row.at < request.time.end || request.time.end == i64::MAX);
             time && request.groups.as_ref().is_none_or(|groups| groups.contains(&group))
-                && request.text.iter().all(|filter| holds(filter, &row.line))
+                && tests.iter().all(|holds| holds(&row.line))
         };
         let mut rows: Vec<&Row> = self.rows.iter().filter(wanted).collect();
         if request.newest_first == Some(true) {
@@ -368,16 +370,24 @@ impl Table for Snapshot {
     }
 }
 
-fn holds(filter: &TextFilter, line: &str) -> bool {
-    let found = |pattern: &TextPattern| {
+type Test = Box<dyn Fn(&str) -> bool>;
+
+fn test(filter: &TextFilter) -> Test {
+    let compiled = |pattern: &TextPattern| {
         let flags = if pattern.fold { "(?si)" } else { "(?s)" };
-        regex::Regex::new(&format!("{flags}{}", pattern.regex)).unwrap().is_match(line)
+        regex::Regex::new(&format!("{flags}{}", pattern.regex)).unwrap()
     };
-    match filter {
-        TextFilter::Contains(text) => line.contains(text),
-        TextFilter::NotContains(text) => !line.contains(text),
-        TextFilter::Matches(pattern) => found(pattern),
-        TextFilter::NotMatches(pattern) => !found(pattern),
+    match filter.clone() {
+        TextFilter::Contains(text) => Box::new(move |line| line.contains(&text)),
+        TextFilter::NotContains(text) => Box::new(move |line| !line.contains(&text)),
+        TextFilter::Matches(pattern) => {
+            let regex = compiled(&pattern);
+            Box::new(move |line| regex.is_match(line))
+        }
+        TextFilter::NotMatches(pattern) => {
+            let regex = compiled(&pattern);
+            Box::new(move |line| !regex.is_match(line))
+        }
     }
 }
 

@@ -193,7 +193,7 @@ async fn lines_are_taken_apart() {
         (
             "select extract(second from timestamp '2024-01-01 00:00:01.5'), \
              '1.5'::float8::int, 2.5::int, -2 ^ 2",
-            &["1.5|2|3|4"],
+            &["1.500000|2|3|4"],
         ),
         ("select 9223372036854775807 + 1", &["22003"]),
         ("select 1::float8 / 0", &["22012"]),

@@ -39,10 +39,11 @@ pub(super) fn is_refused<'k>(
                 Step::Reject => return true,
             }
         }
-        if bytes.get(next) != Some(&b',') {
-            return false;
+        match bytes.get(next) {
+            Some(b',') => at = next + 1,
+            Some(b'}') => return probe.lacks(row),
+            _ => return false,
         }
-        at = next + 1;
     }
     false
 }

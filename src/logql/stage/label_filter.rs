@@ -107,6 +107,12 @@ impl LabelFilter {
         }
     }
 
+    /// Whether an entry without an error is kept that does not have the label, where the filter is
+    /// one comparison.
+    pub(crate) fn accepts_absence(&self) -> bool {
+        matches!(self, LabelFilter::Text(_, matcher) if matcher.accepts(""))
+    }
+
     /// Whether the entry is kept. May mark it with an error.
     pub(crate) fn accepts(&self, row: &mut Row<'_>) -> bool {
         match self {

@@ -29,6 +29,9 @@ pub(super) fn is_refused(
         while bytes.get(at).is_some_and(|byte| *byte <= b' ') {
             at += 1;
         }
+        if at == bytes.len() {
+            return probe.lacks(row);
+        }
         let Some(Pair { key, value, next }) = pair(bytes, at) else { return false };
         at = next;
         let wanted = probe.names().find(|name| row.names.text(*name).as_bytes() == key);

@@ -107,6 +107,8 @@ pub(crate) struct Context<'c> {
     pub(crate) wanted: &'c Wanted,
     /// Filters right behind the stage that look at one label each.
     pub(crate) filters: &'c [(Name, LabelFilter)],
+    /// How many of them no other label filter comes before.
+    pub(crate) n_leading: usize,
     /// The time of the query, in nanoseconds.
     pub(crate) now: i64,
 }
@@ -245,7 +247,8 @@ impl Stage {
         memory: &mut Memory,
         context: Context<'_>,
     ) -> bool {
-        let target = Target { wanted: context.wanted, filters: context.filters };
+        let Context { wanted, filters, n_leading, .. } = context;
+        let target = Target { wanted, filters, n_leading };
         match (self, memory) {
             (Stage::Line(filter), _) => return filter.accepts(row.line().as_bytes()),
             (Stage::Label(filter), _) => return filter.accepts(row),

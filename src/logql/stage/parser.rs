@@ -48,6 +48,8 @@ pub(crate) struct Target<'p> {
     pub(crate) wanted: &'p Wanted,
     /// Filters right behind the parser that look at one label each.
     pub(crate) filters: &'p [(Name, LabelFilter)],
+    /// How many of them no other label filter comes before.
+    pub(crate) n_leading: usize,
 }
 
 impl Wanted {
@@ -73,7 +75,7 @@ impl<'p> Target<'p> {
     /// Filters to be asked about the line before any label of it is made; `None` where what they say
     /// hangs on more than the line.
     pub(crate) fn probe(&self, row: &Row<'_>) -> Option<Probe<'p>> {
-        Probe::new(self.filters, row)
+        Probe::new(self.filters, self.n_leading, row)
     }
 
     /// Whether parsers have nothing to do.

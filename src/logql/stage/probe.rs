@@ -5,8 +5,9 @@
 //! that value is a good part of the work, and nobody looks at them. So the line is first read for the
 //! filters alone; only a line that they do not refuse is parsed.
 //!
-//! Invariant: a probe refuses only what the parser would refuse at the same value. Where it cannot
-//! tell (an escape, a value that makes an error) it stops, and the parser decides.
+//! Invariant: a probe refuses only what the parser would refuse at the same value, or what the filters
+//! would refuse behind it. Where it cannot tell (an escape, a value that makes an error) it stops, and
+//! the parser decides.
 
 use super::label_filter::LabelFilter;
 use super::parser::Step;
@@ -23,13 +24,19 @@ const LINES_WITHOUT: u32 = 4096;
 /// The filters behind a parser, and which of them have seen their value.
 pub(crate) struct Probe<'p> {
     filters: &'p [(Name, LabelFilter)],
+    /// How many of the filters nothing comes before that could make an error of its own.
+    n_leading: usize,
     /// One bit per filter that has not.
     waiting: u32,
 }
 
 impl<'p> Probe<'p> {
     /// Begins a line; `None` where filters would say something else of the row that it is in.
-    pub(crate) fn new(filters: &'p [(Name, LabelFilter)], row: &Row<'_>) -> Option<Probe<'p>> {
+    pub(crate) fn new(
+        filters: &'p [(Name, LabelFilter)],
+        n_leading: usize,
+        row: &Row<'_>,
+    ) -> Option<Probe<'p>> {
         // A row with an error is kept by most filters; a label that was set before is what counts.
         let good = (1..=FILTERS_MAX).contains(&filters.len())
             && row.error().is_none()
@@ -39,7 +46,7 @@ impl<'p> Probe<'p> {
             let first = filters.iter().position(|(own, _)| own == name);
             u32::from(first == Some(at)) << at
         });
-        good.then(|| Probe { filters, waiting: waiting.sum() })
+        good.then(|| Probe { filters, n_leading, waiting: waiting.sum() })
     }
 
     /// The labels that are asked about.
@@ -65,6 +72,23 @@ impl<'p> Probe<'p> {
             Some(true) if self.waiting != 0 => Step::Next,
             Some(true) | None => Step::Done,
         }
+    }
+}
+
+impl Probe<'_> {
+    /// At the end of a line that is whole: whether it is refused for a label that it does not have.
+    pub(crate) fn lacks(&self, row: &Row<'_>) -> bool {
+        for (at, (name, filter)) in self.filters[..self.n_leading].iter().enumerate() {
+            let first = self.filters.iter().position(|(own, _)| own == name);
+            // A value that was not seen here may make an error, which keeps the line.
+            if first != Some(at) || row.is_given(*name) {
+                return false;
+            }
+            if self.waiting & (1 << at) != 0 && !filter.accepts_absence() {
+                return true;
+            }
+        }
+        false
     }
 }
 
