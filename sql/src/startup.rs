@@ -111,7 +111,7 @@ pub(crate) async fn startup(
             if !connection.input.is_empty() {
                 // Whoever put them there may not be the client. Nothing said in the clear now would
                 // be understood, and nobody would know whom it came from.
-                tracing::warn!("refused an sql client that sent bytes ahead of encryption");
+                tracing::debug!("refused an sql client that sent bytes ahead of encryption");
                 return Ok(Startup::Gone);
             }
             if !connection.secure(tls, false).await {
