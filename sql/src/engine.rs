@@ -28,7 +28,6 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
-use datafusion_pg_catalog::pg_catalog::PgCatalogStaticTables;
 use futures::StreamExt;
 use pgwire::api::results::FieldInfo;
 use tokio::runtime::{Handle, Runtime};
@@ -67,7 +66,7 @@ pub(crate) struct Engine {
     /// The caller's runtime, where `Source::open` runs.
     caller: Handle,
     base: SessionState,
-    fixed: Arc<PgCatalogStaticTables>,
+    catalog: catalog::Base,
     dialect: Dialect,
     source: Arc<dyn Source>,
     turns: Arc<Semaphore>,
@@ -95,7 +94,7 @@ impl Engine {
             .build_arc()?;
         Ok(Engine {
             base: base_state(memory, threads, server_version)?,
-            fixed: Arc::new(PgCatalogStaticTables::try_new()?),
+            catalog: catalog::Base::new(source.as_ref())?,
             dialect: Dialect::new(),
             turns: Arc::new(Semaphore::new(TURNS_MIN.max(threads * 8))),
             caller: Handle::current(),
@@ -130,11 +129,10 @@ impl Engine {
     ) -> Result<Arc<Session>, SqlError> {
         let engine = self.clone();
         run(self.handle(), async move {
-            let fixed = engine.fixed.clone();
             let caller = engine.caller.clone();
             let (source, settings) = (engine.source.clone(), settings);
-            let (list, tables) =
-                catalog::catalog(source, &identity, settings.clone(), caller, fixed)?;
+            let (list, tables, world) =
+                catalog::catalog(source, &identity, settings.clone(), caller, &engine.catalog)?;
             let config = engine.base.config().clone();
             let config = config.with_default_catalog_and_schema(&identity.database, SCHEMA);
             let state = SessionStateBuilder::new_from_existing(engine.base.clone())
@@ -147,6 +145,8 @@ impl Engine {
             let name = asker.source.function_name().to_owned();
             context.register_udtf(&name, Arc::new(AskFunction { asker }));
             functions::register_session(&context, user, database, *pid, &settings);
+            catalog::functions::register(&context, &world);
+            context.add_analyzer_rule(Arc::new(catalog::CatalogCasts::new(&context.state())?));
             Ok(Arc::new(Session { engine, context, tables }))
         })
         .await
@@ -168,7 +168,6 @@ fn base_state(
     server_version: &str,
 ) -> Result<SessionState, DataFusionError> {
     let mut config = SessionConfig::new()
-        .with_information_schema(true)
         .with_create_default_catalog_and_schema(false)
         .with_target_partitions(threads);
     let options = config.options_mut();
@@ -197,6 +196,7 @@ fn base_state(
     let context = SessionContext::new_with_state(state);
     context.add_analyzer_rule(Arc::new(PostgresArithmetic));
     catalog_functions(&context);
+    catalog::aggregates::register(&context);
     datafusion_functions_json::register_all(&mut *context.state_ref().write())?;
     functions::register(&context, server_version)?;
     Ok(context.state())
@@ -205,19 +205,8 @@ fn base_state(
 /// The functions of datafusion-pg-catalog that are right as they are.
 fn catalog_functions(context: &SessionContext) {
     use datafusion_pg_catalog::pg_catalog as pg;
-    let privileges = [
-        "has_table_privilege",
-        "has_schema_privilege",
-        "has_database_privilege",
-        "has_any_column_privilege",
-    ];
-    for name in privileges {
-        context.register_udf(pg::has_privilege_udf::create_has_privilege_udf(name));
-    }
     for function in [
         pg::create_current_schemas_udf(),
-        pg::create_pg_table_is_visible(),
-        pg::format_type::create_format_type_udf(),
         pg::pg_get_expr_udf::create_pg_get_expr_udf(),
         pg::create_pg_get_partkeydef_udf(),
         pg::create_pg_relation_is_publishable_udf(),
@@ -431,6 +420,7 @@ impl Session {
             .with_allow_dml(false)
             .with_allow_statements(false)
             .verify_plan(&plan)?;
+        let plan = catalog::show_names(plan, state)?;
         Ok(clock::complete(plan)?)
     }
 

@@ -36,26 +36,30 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
     let stubs = [
         ("version", text(&format!("PostgreSQL {server_version}"))),
         ("current_schema", text("public")),
-        ("obj_description", null()),
-        ("col_description", null()),
-        ("shobj_description", null()),
-        ("pg_get_viewdef", null()),
         ("pg_get_indexdef", null()),
-        ("pg_get_functiondef", null()),
-        ("pg_get_function_result", null()),
-        ("pg_get_function_arguments", null()),
-        ("pg_get_function_identity_arguments", null()),
         ("pg_get_serial_sequence", null()),
         ("pg_tablespace_location", null()),
         ("inet_server_addr", null()),
         ("inet_client_addr", null()),
-        ("pg_type_is_visible", yes()),
-        ("pg_function_is_visible", yes()),
         ("pg_operator_is_visible", yes()),
         ("pg_collation_is_visible", yes()),
         ("pg_opclass_is_visible", yes()),
         ("pg_ts_config_is_visible", yes()),
         ("pg_ts_dict_is_visible", yes()),
+        ("pg_statistics_obj_is_visible", yes()),
+        ("pg_conversion_is_visible", yes()),
+        ("pg_opfamily_is_visible", yes()),
+        ("pg_ts_parser_is_visible", yes()),
+        ("pg_ts_template_is_visible", yes()),
+        ("pg_get_ruledef", null()),
+        ("pg_get_triggerdef", null()),
+        ("pg_get_statisticsobjdef", null()),
+        ("pg_describe_object", null()),
+        ("pg_sequence_parameters", null()),
+        ("pg_is_other_temp_schema", no()),
+        ("pg_my_temp_schema", ScalarValue::Int32(Some(0))),
+        ("inet_server_port", ScalarValue::Int32(None)),
+        ("inet_client_port", ScalarValue::Int32(None)),
         ("pg_is_in_recovery", no()),
         ("pg_is_wal_replay_paused", no()),
         ("pg_advisory_unlock_all", null()),
@@ -91,7 +95,6 @@ pub(crate) fn register_session(
     context.register_udf(constant("current_catalog", text(database)));
     context.register_udf(constant("session_user", text(user)));
     context.register_udf(constant("current_user", text(user)));
-    context.register_udf(constant("pg_get_userbyid", text(user)));
     context.register_udf(constant("pg_backend_pid", ScalarValue::Int32(Some(pid))));
     for write in [false, true] {
         let volatility = if write { Volatility::Volatile } else { Volatility::Stable };

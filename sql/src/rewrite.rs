@@ -14,6 +14,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
+use crate::catalog;
 use crate::error::SqlError;
 use crate::time::chrono_pattern;
 
@@ -142,6 +143,11 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
 /// Casts to types that DataFusion does not have, or does not cut text to.
 fn cast(inner: &Expr, data_type: &mut DataType) -> Result<Option<Expr>, SqlError> {
     use ast::CharacterLength::IntegerLength;
+    let kind = data_type.to_string().to_lowercase();
+    let kind = kind.strip_prefix("pg_catalog.").unwrap_or(&kind);
+    if let Some(kind) = catalog::Kind::named(kind) {
+        return Ok(Some(catalog::call(kind.name(), inner.clone())));
+    }
     let length = match data_type {
         DataType::JSON | DataType::JSONB => {
             *data_type = DataType::Text;

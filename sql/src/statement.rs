@@ -372,7 +372,7 @@ pub(crate) fn distinct_names(statement: &ast::Statement) -> Option<ast::Statemen
 }
 
 /// `None` for a plain column, which has its own name.
-fn column_name(expr: &Expr) -> Option<String> {
+pub(crate) fn column_name(expr: &Expr) -> Option<String> {
     let name = match expr {
         Expr::Identifier(_) | Expr::CompoundIdentifier(_) => return None,
         Expr::Nested(inner) => return column_name(inner),
@@ -383,6 +383,12 @@ fn column_name(expr: &Expr) -> Option<String> {
         Expr::Cast { expr, data_type, .. } => {
             return match column_name(expr) {
                 Some(name) if name == "?column?" => Some(type_name(data_type)),
+                // A cast may become a call, which is called otherwise.
+                None => match expr.as_ref() {
+                    Expr::Identifier(name) => Some(folded(name)),
+                    Expr::CompoundIdentifier(names) => names.last().map(folded),
+                    _ => None,
+                },
                 name => name,
             };
         }

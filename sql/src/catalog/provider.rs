@@ -1,0 +1,118 @@
+//! The schemas `pg_catalog` and `information_schema` as DataFusion finds them.
+//!
+//! - Rows are made when a statement runs, from what there is then.
+//! - Only relations that show columns open the source's table.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{MemTable, SchemaProvider, Session, TableProvider};
+use datafusion::common::Result;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::shapes::{SHAPES, Shape, find};
+use super::world::shown;
+use super::{Tables, information, instance, relations, values};
+
+/// One of the two schemas.
+#[derive(Debug)]
+pub(crate) struct CatalogSchema {
+    name: &'static str,
+    tables: Arc<Tables>,
+}
+
+impl CatalogSchema {
+    pub(crate) fn new(name: &'static str, tables: Arc<Tables>) -> CatalogSchema {
+        CatalogSchema { name, tables }
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for CatalogSchema {
+    fn table_names(&self) -> Vec<String> {
+        let own = SHAPES.iter().filter(|shape| shape.namespace == self.name);
+        own.map(|shape| shape.name.to_owned()).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        Ok(find(self.name, name).map(|shape| {
+            let tables = self.tables.clone();
+            Arc::new(CatalogTable { shape, tables }) as Arc<dyn TableProvider>
+        }))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        find(self.name, name).is_some()
+    }
+}
+
+struct CatalogTable {
+    shape: &'static Shape,
+    tables: Arc<Tables>,
+}
+
+impl fmt::Debug for CatalogTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CatalogTable").field("name", &self.shape.name).finish_non_exhaustive()
+    }
+}
+
+/// The relations that show columns of other relations.
+fn shows_columns(shape: &Shape) -> bool {
+    match shape.namespace {
+        "pg_catalog" => ["pg_attribute", "pg_class", "pg_description"].contains(&shape.name),
+        _ => ["columns", "column_privileges", "role_column_grants"].contains(&shape.name),
+    }
+}
+
+impl CatalogTable {
+    async fn rows(&self) -> Result<RecordBatch> {
+        let shape = self.shape;
+        let world = match shows_columns(shape) {
+            true => self.tables.world().await?,
+            false => self.tables.world.as_ref().clone(),
+        };
+        let mut rows = None;
+        if shape.namespace == "pg_catalog" {
+            let settings = shown(&self.tables.settings());
+            rows = instance::rows(&world, shape.name, &settings)
+                .or_else(|| relations::rows(&world, shape.name));
+        } else {
+            rows = rows.or_else(|| information::rows(&world, shape.name));
+        }
+        let made = values::batch(shape, &rows.unwrap_or_default())?;
+        match world.fixed.rows(shape.name).filter(|_| shape.namespace == "pg_catalog") {
+            Some(fixed) if made.num_rows() == 0 => Ok(fixed.clone()),
+            Some(fixed) => Ok(concat_batches(&shape.schema, [fixed, &made])?),
+            None => Ok(made),
+        }
+    }
+}
+
+#[async_trait]
+impl TableProvider for CatalogTable {
+    fn schema(&self) -> SchemaRef {
+        self.shape.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let batch = self.rows().await?;
+        let table = MemTable::try_new(self.shape.schema.clone(), vec![vec![batch]])?;
+        table.scan(state, projection, filters, limit).await
+    }
+}
