@@ -5,16 +5,14 @@
 
 use std::sync::Arc;
 
-use super::fixed::PG_CATALOG;
 use super::functions_own::OWN;
 use super::values::{Row, Value};
-use super::world::{Column, DATABASE, OWNER, Relation, World, oid_of};
+use super::world::{DATABASE, OWNER, Relation, World, oid_of};
 
 /// The classes that descriptions refer to.
 pub(crate) const CLASS_RELATION: i32 = 1259;
 pub(crate) const CLASS_NAMESPACE: i32 = 2615;
 pub(crate) const CLASS_FUNCTION: i32 = 1255;
-pub(crate) const CLASS_DATABASE: i32 = 1262;
 /// What says that a number of rows is not known.
 const UNKNOWN: f64 = -1.0;
 
@@ -178,13 +176,6 @@ pub(crate) fn comment(world: &World, object: i32, class: Option<i32>) -> Option<
         .or_else(|| class.map_or_else(fixed, fixed_of))
 }
 
-/// What is said of a column, by its number.
-pub(crate) fn column_comment(world: &World, relation: i32, number: i32) -> Option<String> {
-    let at = usize::try_from(number).ok()?.checked_sub(1)?;
-    let column: &Column = world.relation_of(relation)?.columns.get(at)?;
-    column.comment.clone()
-}
-
 /// The oid of a schema.
 pub(crate) fn namespace_oid(world: &World, name: &str) -> Option<i32> {
     let found = world.namespaces.iter().find(|namespace| namespace.name == name);
@@ -194,9 +185,4 @@ pub(crate) fn namespace_oid(world: &World, name: &str) -> Option<i32> {
 /// The oid of a function of ours.
 pub(crate) fn own_oid(name: &str) -> i32 {
     oid_of("function", name)
-}
-
-/// Whether a name is that of a relation of the catalog itself.
-pub(crate) fn is_catalog_relation(world: &World, name: &str) -> bool {
-    world.relation(Some("pg_catalog"), name).is_some_and(|r| r.namespace.oid == PG_CATALOG)
 }

@@ -5,6 +5,7 @@
 
 mod commands;
 mod explain;
+mod golden;
 mod extended;
 mod hostile;
 mod memory;

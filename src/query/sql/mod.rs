@@ -9,6 +9,7 @@
 //! text: `labels->>'pod'` reads what has no column of its own.
 
 mod ask;
+mod describe;
 mod ordered;
 pub(super) mod remote;
 mod rows;
@@ -121,6 +122,10 @@ impl Source for LogsSource {
 
     async fn system_table(&self, tenant: &str, name: &str) -> Result<RecordBatch, SourceError> {
         system::table(self, tenant, name).await
+    }
+
+    fn describe(&self, schema: &str, table: Option<&str>, column: Option<&str>) -> Option<String> {
+        describe::describe(schema, table, column)
     }
 
     fn function_name(&self) -> &str {
