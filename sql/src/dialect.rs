@@ -59,5 +59,6 @@ impl Dialect {
 fn names_catalog(token: &Token) -> bool {
     let Token::Word(word) = token else { return false };
     let name = word.value.to_ascii_lowercase();
-    name.starts_with("pg_") || name == "information_schema" || name.starts_with("reg")
+    let others = ["array", "col_description", "information_schema"];
+    name.starts_with("pg_") || name.starts_with("reg") || others.contains(&name.as_str())
 }

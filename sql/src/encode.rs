@@ -59,6 +59,7 @@ impl Chunk {
 /// The type a column has for the client. Types without one are refused when the statement is
 /// planned, not when the first row comes.
 pub(crate) fn pg_type(field: &Arc<Field>) -> Result<Type, SqlError> {
+    let field = &honest(field);
     match field.data_type() {
         DataType::Union(..) => return Ok(Type::TEXT),
         DataType::Duration(_) => return Ok(Type::INTERVAL),
@@ -72,6 +73,15 @@ pub(crate) fn pg_type(field: &Arc<Field>) -> Result<Type, SqlError> {
         ))
         .hint("cast it to text")
     })
+}
+
+/// The field without what it says of another type: DataFusion hands the metadata of a column on to
+/// what is made of it, and arrow-pg panics where a "char" is no `Utf8`.
+fn honest(field: &Arc<Field>) -> Arc<Field> {
+    match (crate::catalog::tag(field), field.data_type()) {
+        (None, _) | (Some("char"), DataType::Utf8) | (Some(_), DataType::Int32) => field.clone(),
+        _ => Arc::new(field.as_ref().clone().with_metadata(Default::default())),
+    }
 }
 
 /// Columns as the client will see them: `formats` has none, one for all, or one per column.
@@ -171,7 +181,8 @@ enum Column {
 impl Column {
     fn new(array: &ArrayRef, field: &Arc<Field>) -> Result<Column, SqlError> {
         // Columns that the catalog tags as oid or "char" have an encoding of their own.
-        let tagged = !field.metadata().is_empty();
+        let field = &honest(field);
+        let tagged = crate::catalog::tag(field).is_some();
         Ok(match array.data_type() {
             _ if tagged => Column::Other(array.clone(), field.clone()),
             DataType::Boolean => Column::Bool(array.as_boolean().clone()),

@@ -131,7 +131,7 @@ impl Engine {
         run(self.handle(), async move {
             let caller = engine.caller.clone();
             let (source, settings) = (engine.source.clone(), settings);
-            let (list, tables, world) =
+            let (list, tables) =
                 catalog::catalog(source, &identity, settings.clone(), caller, &engine.catalog)?;
             let config = engine.base.config().clone();
             let config = config.with_default_catalog_and_schema(&identity.database, SCHEMA);
@@ -145,7 +145,7 @@ impl Engine {
             let name = asker.source.function_name().to_owned();
             context.register_udtf(&name, Arc::new(AskFunction { asker }));
             functions::register_session(&context, user, database, *pid, &settings);
-            catalog::functions::register(&context, &world);
+            catalog::functions::register(&context, &tables);
             context.add_analyzer_rule(Arc::new(catalog::CatalogCasts::new(&context.state())?));
             Ok(Arc::new(Session { engine, context, tables }))
         })

@@ -20,6 +20,7 @@ use datafusion_functions_json::udfs::json_union_to_text_udf;
 
 use crate::cap::{ConcatPlanner, capped};
 use crate::error::SqlError;
+use crate::operators::OperatorPlanner;
 use crate::settings::Settings;
 use crate::time;
 
@@ -30,9 +31,13 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
         replace(context, function);
     }
     context.state_ref().write().register_expr_planner(Arc::new(ConcatPlanner))?;
+    context.state_ref().write().register_expr_planner(Arc::new(OperatorPlanner))?;
     let null = || ScalarValue::Utf8(None);
     let yes = || ScalarValue::Boolean(Some(true));
     let no = || ScalarValue::Boolean(Some(false));
+    let no_numbers = || {
+        ScalarValue::List(ScalarValue::new_list_nullable(&[], &DataType::Int32))
+    };
     let stubs = [
         ("version", text(&format!("PostgreSQL {server_version}"))),
         ("current_schema", text("public")),
@@ -58,8 +63,12 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
         ("pg_sequence_parameters", null()),
         ("pg_is_other_temp_schema", no()),
         ("pg_my_temp_schema", ScalarValue::Int32(Some(0))),
+        ("pg_blocking_pids", no_numbers()),
         ("inet_server_port", ScalarValue::Int32(None)),
         ("inet_client_port", ScalarValue::Int32(None)),
+        ("pg_get_function_sqlbody", null()),
+        ("pg_char_to_encoding", ScalarValue::Int32(Some(6))),
+        ("getdatabaseencoding", text("UTF8")),
         ("pg_is_in_recovery", no()),
         ("pg_is_wal_replay_paused", no()),
         ("pg_advisory_unlock_all", null()),
@@ -194,31 +203,41 @@ impl ScalarUDFImpl for SettingFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let argument = |index: usize| match args.args.get(index) {
-            Some(ColumnarValue::Scalar(value)) => Ok(value.try_as_str().flatten()),
-            Some(ColumnarValue::Array(_)) => {
-                let text = format!("{} of a column", self.name());
-                Err(SqlError::unsupported(text))
-            }
-            None => Ok(None),
-        };
-        let Some(name) = argument(0)? else {
-            return Ok(ColumnarValue::Scalar(ScalarValue::Utf8(None)));
-        };
-        let mut settings = self.settings.0.lock().expect("no code panics while it holds settings");
-        if self.write {
-            settings.set(name, argument(1)?)?;
+        let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        if self.write && !constant {
+            return Err(SqlError::unsupported("set_config of a column").into());
         }
+        let rows = if constant { 1 } else { args.number_rows };
+        let texts = |index: usize| -> Result<Option<StringArray>> {
+            let Some(value) = args.args.get(index) else { return Ok(None) };
+            Ok(Some(cast(&value.to_array(rows)?, &DataType::Utf8)?.as_string().clone()))
+        };
+        let (names, others) = (texts(0)?, texts(1)?);
         let missing_ok = matches!(
             args.args.get(1),
             Some(ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))))
         );
-        let value = match settings.get(name) {
-            Ok(value) => Some(value),
-            Err(_) if missing_ok => None,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(ColumnarValue::Scalar(ScalarValue::Utf8(value)))
+        let mut settings = self.settings.0.lock().expect("no code panics while it holds settings");
+        let values = (0..rows).map(|row| {
+            let Some(names) = names.as_ref().filter(|names| names.is_valid(row)) else {
+                return Ok(None);
+            };
+            let name = names.value(row);
+            if self.write {
+                let value = others.as_ref().filter(|others| others.is_valid(row));
+                settings.set(name, value.map(|values| values.value(row)))?;
+            }
+            match settings.get(name) {
+                Ok(value) => Ok(Some(value)),
+                Err(_) if missing_ok => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        });
+        let values = values.collect::<Result<StringArray>>()?;
+        Ok(match constant {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+            false => ColumnarValue::Array(Arc::new(values)),
+        })
     }
 }
 

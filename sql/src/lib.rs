@@ -33,6 +33,7 @@ mod infer;
 mod lines;
 mod load;
 mod local;
+mod operators;
 mod order;
 mod params;
 mod pushdown;

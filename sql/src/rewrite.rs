@@ -100,6 +100,10 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
             let op = if *negated { "!~" } else { "~" };
             *expr = parsed(&format!("({text}) {op} '{}'", regex.replace('\'', "''")))?;
         }
+        Expr::Like { pattern, escape_char: escape @ Some(_), .. }
+        | Expr::ILike { pattern, escape_char: escape @ Some(_), .. } => {
+            escaped_pattern(pattern, escape)?;
+        }
         // A sign binds more tightly than a power.
         Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => {
             if let Expr::BinaryOp { left, op: BinaryOperator::PGExp, .. } = inner.as_mut() {
@@ -229,6 +233,47 @@ fn string(expr: &Expr) -> Option<&str> {
         Expr::Nested(inner) => string(inner),
         _ => None,
     }
+}
+
+/// `LIKE 'a/_%' ESCAPE '/'` with the only escape that is known here, which is a backslash.
+fn escaped_pattern(
+    pattern: &mut Expr,
+    escape: &mut Option<ast::ValueWithSpan>,
+) -> Result<(), SqlError> {
+    let Some(Value::SingleQuotedString(char)) = escape.as_ref().map(|value| &value.value) else {
+        return Err(SqlError::unsupported("ESCAPE with something that is not a text"));
+    };
+    let mut chars = char.chars();
+    let (char, more) = (chars.next(), chars.next());
+    if more.is_some() {
+        return Err(SqlError::new("22025", "invalid escape string"));
+    }
+    if char != Some('\\') {
+        let Some(text) = string(pattern) else {
+            let text = "LIKE with ESCAPE and a pattern that is not a text";
+            return Err(SqlError::unsupported(text));
+        };
+        let (mut out, mut chars) = (String::new(), text.chars());
+        while let Some(next) = chars.next() {
+            match next {
+                next if Some(next) == char => {
+                    let Some(escaped) = chars.next() else {
+                        let text = "LIKE pattern must not end with escape character";
+                        return Err(SqlError::new("22025", text));
+                    };
+                    if matches!(escaped, '%' | '_' | '\\') {
+                        out.push('\\');
+                    }
+                    out.push(escaped);
+                }
+                '\\' => out.push_str("\\\\"),
+                next => out.push(next),
+            }
+        }
+        *pattern = Expr::Value(Value::SingleQuotedString(out).into());
+    }
+    *escape = None;
+    Ok(())
 }
 
 /// An SQL regular expression as one of ours: `%` and `_` are wildcards, a point is none, and the

@@ -13,7 +13,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::prelude::SessionContext;
 
-use super::rewrite::SINGLE_VALUE;
+use super::rewrite::{SINGLE_DIFFERING, SINGLE_VALUE};
 use crate::error::SqlError;
 
 /// Registers them.
@@ -21,6 +21,8 @@ pub(crate) fn register(context: &SessionContext) {
     let signature = Signature::any(1, Volatility::Immutable);
     context.register_udaf(AggregateUDF::from(SingleValue { signature: signature.clone() }));
     context.register_udf(ScalarUDF::new_from_impl(ArrayOrEmpty { signature }));
+    let signature = Signature::any(2, Volatility::Immutable);
+    context.register_udf(ScalarUDF::new_from_impl(SingleDiffering { signature }));
 }
 
 /// `single_value(x)`: the value of the only row, null without one, an error with several.
@@ -58,6 +60,10 @@ impl AggregateUDFImpl for SingleValue {
     }
 }
 
+fn several() -> SqlError {
+    SqlError::new("21000", "more than one row returned by a subquery used as an expression")
+}
+
 #[derive(Debug)]
 struct Single {
     value: ScalarValue,
@@ -73,10 +79,7 @@ impl Single {
         self.count += count;
         match self.count {
             1 => Ok(()),
-            _ => {
-                let text = "more than one row returned by a subquery used as an expression";
-                Err(SqlError::new("21000", text).into())
-            }
+            _ => Err(several().into()),
         }
     }
 }
@@ -147,5 +150,64 @@ impl ScalarUDFImpl for ArrayOrEmpty {
         let lengths = found.iter().map(|list| list.map_or(0, |list| list.len()));
         let offsets = OffsetBuffer::from_lengths(lengths);
         Ok(ColumnarValue::Array(Arc::new(ListArray::try_new(item.clone(), offsets, values, None)?)))
+    }
+}
+
+/// `single_differing(pairs, x)`: of a list of `{value, key}` the value whose key differs from `x`,
+/// null without one, an error with several.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct SingleDiffering {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for SingleDiffering {
+    fn name(&self) -> &str {
+        SINGLE_DIFFERING
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, kinds: &[DataType]) -> Result<DataType> {
+        match kinds.first() {
+            Some(DataType::List(item)) => match item.data_type() {
+                DataType::Struct(fields) if !fields.is_empty() => Ok(fields[0].data_type().clone()),
+                _ => Err(SqlError::unsupported("such a subquery").into()),
+            },
+            _ => Err(SqlError::unsupported("such a subquery").into()),
+        }
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let lists = args.args[0].to_array(args.number_rows)?;
+        let others = args.args[1].to_array(args.number_rows)?;
+        let null = ScalarValue::try_from(args.return_field.data_type())?;
+        let lists = lists.as_list::<i32>();
+        let values = (0..lists.len()).map(|row| {
+            let mut found = None;
+            if lists.is_null(row) || others.is_null(row) {
+                return Ok(null.clone());
+            }
+            let other = ScalarValue::try_from_array(&others, row)?;
+            let pairs = lists.value(row);
+            let pairs = pairs.as_struct();
+            for at in 0..pairs.len() {
+                let key = ScalarValue::try_from_array(pairs.column(1), at)?;
+                // Comparing with null is neither true nor false.
+                if key.is_null() || key.cast_to(&other.data_type())? == other {
+                    continue;
+                }
+                if found.replace(ScalarValue::try_from_array(pairs.column(0), at)?).is_some() {
+                    return Err(several().into());
+                }
+            }
+            Ok(found.unwrap_or_else(|| null.clone()))
+        });
+        let values = values.collect::<Result<Vec<_>>>()?;
+        match values.is_empty() {
+            true => Ok(ColumnarValue::Array(null.to_array_of_size(0)?)),
+            false => Ok(ColumnarValue::Array(ScalarValue::iter_to_array(values)?)),
+        }
     }
 }

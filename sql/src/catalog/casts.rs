@@ -22,23 +22,21 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use super::shapes::OID_KEY;
+use super::shapes::tag;
 
-/// What kind of oid a field is of.
-fn kind(field: &Field) -> Option<&str> {
-    field.metadata().get(OID_KEY).map(String::as_str)
-}
+/// An oid is a number, a `"char"` is itself.
+const SHOWN_AS_THEY_ARE: &[&str] = &["oid", "char"];
 
 /// Adds what shows names instead of oids to the columns of a plan that are shown so.
 pub(crate) fn show_names(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
-    let named = |field: &Field| kind(field).is_some_and(|kind| kind != "oid");
+    let named = |field: &Field| tag(field).is_some_and(|tag| !SHOWN_AS_THEY_ARE.contains(&tag));
     if !plan.schema().fields().iter().any(|field| named(field)) {
         return Ok(plan);
     }
     let schema = plan.schema().clone();
     let columns = schema.iter().map(|(qualifier, field)| {
         let column = Expr::Column((qualifier, field).into());
-        Ok(match kind(field).filter(|kind| *kind != "oid") {
+        Ok(match tag(field).filter(|tag| !SHOWN_AS_THEY_ARE.contains(tag)) {
             Some(kind) => {
                 let function = state.udf(&format!("{kind}_text"))?;
                 function.call(vec![column]).alias_qualified(qualifier.cloned(), field.name())
@@ -61,17 +59,14 @@ impl CatalogCasts {
     /// With the functions of a connection.
     pub(crate) fn new(state: &SessionState) -> Result<CatalogCasts> {
         let kinds = super::names::Kind::ALL.map(super::names::Kind::name);
+        let kinds = kinds.into_iter().chain(["char"]);
         let text = kinds.map(|kind| Ok((kind.to_owned(), state.udf(&format!("{kind}_text"))?)));
-        let text = text.into_iter().collect::<Result<_>>()?;
+        let text = text.collect::<Result<_>>()?;
         Ok(CatalogCasts { number: state.udf("oid_number")?, text })
     }
 
     fn rewrite_node(&self, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-        let inputs = node.inputs();
-        let schema = merge_schema(&inputs);
-        if !schema.fields().iter().any(|field| kind(field).is_some()) {
-            return Ok(Transformed::no(node));
-        }
+        let schema = merge_schema(&node.inputs());
         let names = NamePreserver::new(&node);
         let rewritten = node.map_expressions(|expr| {
             let name = names.save(&expr);
@@ -90,7 +85,7 @@ impl CatalogCasts {
             return Ok(Transformed::no(expr));
         };
         let from = inner.to_field(schema).ok().map(|(_, field)| field);
-        let from = from.as_ref().and_then(|field| kind(field));
+        let from = from.as_ref().and_then(|field| tag(field));
         let Some(from) = from else {
             return Ok(Transformed::no(Expr::Cast(Cast { expr: inner, field })));
         };
@@ -102,6 +97,9 @@ impl CatalogCasts {
             let same = *field.data_type() == DataType::Utf8;
             let cast = |expr| Expr::Cast(Cast { expr: Box::new(expr), field: field.clone() });
             return Ok(Transformed::yes(if same { text } else { cast(text) }));
+        }
+        if from == "char" {
+            return Ok(Transformed::no(Expr::Cast(Cast { expr: inner, field })));
         }
         let number = Box::new(self.number.call(vec![*inner]));
         Ok(Transformed::yes(Expr::Cast(Cast { expr: number, field })))

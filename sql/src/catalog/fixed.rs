@@ -59,6 +59,8 @@ pub(crate) struct Function {
 #[derive(Debug)]
 pub(crate) struct Fixed {
     tables: HashMap<&'static str, RecordBatch>,
+    /// The words of the language, which are a function's rows.
+    pub(crate) keywords: RecordBatch,
     pub(crate) types: HashMap<i32, Type>,
     pub(crate) type_oids: HashMap<String, i32>,
     pub(crate) functions: HashMap<i32, Function>,
@@ -105,6 +107,7 @@ impl Fixed {
         ];
         let mut fixed = Fixed {
             tables: HashMap::new(),
+            keywords: concat_batches(&all.pg_get_keywords.schema(), all.pg_get_keywords.data())?,
             types: HashMap::new(),
             type_oids: HashMap::new(),
             functions: HashMap::new(),

@@ -22,11 +22,12 @@ use datafusion::logical_expr::{
 use datafusion::prelude::SessionContext;
 
 use super::names::{self, Kind};
+use super::provider::{Call as TableCall, CatalogCall};
 use super::relations::{self, VIEW_DEFINITION};
 use super::shapes::oid_field;
 use super::values::{Value, array};
 use super::world::{OWNER, World};
-use super::information;
+use super::{Tables, information};
 use crate::error::SqlError;
 
 /// What a function returns.
@@ -73,6 +74,7 @@ const FUNCTIONS: &[(&str, Gives, Body)] = &[
     // What casts of oids become: see casts.rs.
     ("oid_number", Gives::Int4, |_, call| Ok(call.int(0).map_or(Value::Null, Value::Int))),
     ("oid_text", Gives::Text, |_, call| Ok(call.int(0).map(|oid| oid.to_string()).into())),
+    ("char_text", Gives::Text, |_, call| Ok(call.shown(0).into())),
     ("regclass_text", Gives::Text, |world, call| call.name(world, Kind::Class)),
     ("regtype_text", Gives::Text, |world, call| call.name(world, Kind::Type)),
     ("regproc_text", Gives::Text, |world, call| call.name(world, Kind::Function)),
@@ -158,7 +160,14 @@ const FUNCTIONS: &[(&str, Gives, Body)] = &[
 ];
 
 /// Registers the functions for a connection.
-pub(crate) fn register(context: &SessionContext, world: &Arc<World>) {
+pub(crate) fn register(context: &SessionContext, tables: &Arc<Tables>) {
+    let world = &tables.world;
+    for (name, call) in
+        [("pg_get_keywords", TableCall::Keywords), ("pg_show_all_settings", TableCall::Settings)]
+    {
+        let tables = tables.clone();
+        context.register_udtf(name, Arc::new(CatalogCall { call, tables }));
+    }
     for (at, (name, gives, _)) in FUNCTIONS.iter().enumerate() {
         let one_of = vec![TypeSignature::Nullary, TypeSignature::VariadicAny];
         context.register_udf(ScalarUDF::new_from_impl(Lookup {

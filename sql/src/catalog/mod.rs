@@ -35,6 +35,7 @@ use tokio::task::JoinSet;
 pub(crate) use casts::{CatalogCasts, show_names};
 pub(crate) use names::Kind;
 pub(crate) use rewrite::{call, rewrite};
+pub(crate) use shapes::tag;
 pub(crate) use world::{Base, World};
 use provider::CatalogSchema;
 
@@ -167,11 +168,11 @@ pub(crate) fn catalog(
     settings: Arc<Mutex<Settings>>,
     runtime: Handle,
     base: &Base,
-) -> Result<(Arc<dyn CatalogProviderList>, Arc<Tables>, Arc<World>)> {
+) -> Result<(Arc<dyn CatalogProviderList>, Arc<Tables>)> {
     let world = Arc::new(World::new(base, identity));
     let tables = Arc::new(Tables {
         source,
-        world: world.clone(),
+        world,
         tenant: identity.tenant.clone(),
         settings,
         runtime,
@@ -187,5 +188,5 @@ pub(crate) fn catalog(
     for name in ["pg_catalog", "information_schema"] {
         database.register_schema(name, Arc::new(CatalogSchema::new(name, tables.clone())))?;
     }
-    Ok((list, tables, world))
+    Ok((list, tables))
 }

@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::{MemTable, SchemaProvider, Session, TableProvider};
+use datafusion::catalog::{
+    MemTable, SchemaProvider, Session, TableFunctionArgs, TableFunctionImpl, TableProvider,
+};
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
@@ -114,5 +116,35 @@ impl TableProvider for CatalogTable {
         let batch = self.rows().await?;
         let table = MemTable::try_new(self.shape.schema.clone(), vec![vec![batch]])?;
         table.scan(state, projection, filters, limit).await
+    }
+}
+
+/// Functions that are asked as tables.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Call {
+    /// `pg_get_keywords()`
+    Keywords,
+    /// `pg_show_all_settings()`
+    Settings,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct CatalogCall {
+    pub(crate) call: Call,
+    pub(crate) tables: Arc<Tables>,
+}
+
+impl TableFunctionImpl for CatalogCall {
+    fn call_with_args(&self, _: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
+        match (self.call, find("pg_catalog", "pg_settings")) {
+            (Call::Settings, Some(shape)) => {
+                Ok(Arc::new(CatalogTable { shape, tables: self.tables.clone() }))
+            }
+            _ => {
+                let words = self.tables.world.fixed.keywords.clone();
+                Ok(Arc::new(MemTable::try_new(words.schema(), vec![vec![words]])?))
+            }
+        }
     }
 }

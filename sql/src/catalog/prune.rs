@@ -81,6 +81,7 @@ impl VisitorMut for Prune {
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         let empty = empty_ctes(query);
+        without_empty_arm(&mut query.body);
         if let SetExpr::Select(select) = query.body.as_mut()
             && is_empty_select(select, &empty)
             && simplify(select)
@@ -139,6 +140,23 @@ fn no_texts() -> Expr {
     }
 }
 
+/// `a UNION b` is `a` where `b` has no rows.
+fn without_empty_arm(body: &mut Box<SetExpr>) {
+    if let SetExpr::SetOperation { op: SetOperator::Union, left, right, set_quantifier } =
+        body.as_mut()
+        && *set_quantifier == ast::SetQuantifier::All
+        && is_empty_body(right, &[])
+    {
+        let left = std::mem::replace(left, Box::new(SetExpr::Values(no_values())));
+        *body = left;
+        without_empty_arm(body);
+    }
+}
+
+fn no_values() -> ast::Values {
+    ast::Values { explicit_row: false, value_keyword: false, rows: Vec::new() }
+}
+
 /// The names of the common table expressions of a query that have no rows.
 fn empty_ctes(query: &Query) -> Vec<String> {
     let mut empty = Vec::new();
@@ -187,21 +205,33 @@ fn is_empty_select(select: &Select, ctes: &[String]) -> bool {
         || select.from.iter().any(|table| is_empty_join(table, ctes))
 }
 
+fn is_aggregate(name: &ObjectName) -> bool {
+    let name = name.0.last().map(ToString::to_string).unwrap_or_default().to_lowercase();
+    AGGREGATES.contains(&name.as_str())
+}
+
 /// Whether a SELECT has an aggregate among its columns, or groups without GROUP BY.
 pub(crate) fn aggregates(select: &Select) -> bool {
-    struct Find;
+    struct Find {
+        depth: usize,
+    }
     impl ast::Visitor for Find {
         type Break = ();
         fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            self.depth += 1;
+            ControlFlow::Continue(())
+        }
+        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            self.depth -= 1;
             ControlFlow::Continue(())
         }
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             match expr {
-                Expr::Function(call) if call.over.is_none() => {
-                    let name = call.name.0.last().map(ToString::to_string).unwrap_or_default();
-                    match AGGREGATES.contains(&name.to_lowercase().as_str()) {
-                        true => ControlFlow::Break(()),
-                        false => ControlFlow::Continue(()),
+                Expr::Function(call) if call.over.is_none() && is_aggregate(&call.name) => {
+                    // One of a subquery is that one's own.
+                    match self.depth {
+                        0 => ControlFlow::Break(()),
+                        _ => ControlFlow::Continue(()),
                     }
                 }
                 _ => ControlFlow::Continue(()),
@@ -211,8 +241,7 @@ pub(crate) fn aggregates(select: &Select) -> bool {
     select.having.is_some()
         || select.projection.iter().any(|item| match item {
             SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
-                // One inside a subquery is counted as well, which leaves that SELECT as it is.
-                ast::Visit::visit(expr, &mut Find).is_break()
+                ast::Visit::visit(expr, &mut Find { depth: 0 }).is_break()
             }
             _ => false,
         })
@@ -246,9 +275,30 @@ fn is_empty_factor(factor: &TableFactor, ctes: &[String]) -> bool {
             _ => false,
         },
         TableFactor::Derived { subquery, .. } => is_empty_query(subquery, ctes),
+        TableFactor::Table { name, args: Some(args), .. } => {
+            idents(name).last().is_some_and(|name| name.eq_ignore_ascii_case("unnest"))
+                && matches!(args.args.as_slice(),
+                    [FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))] if is_null_column(expr))
+        }
+        TableFactor::UNNEST { array_exprs, .. } => array_exprs.iter().all(is_null_column),
         TableFactor::NestedJoin { table_with_joins, .. } => is_empty_join(table_with_joins, ctes),
         _ => false,
     }
+}
+
+/// Columns of the catalog that are arrays, and null in every row here.
+const NULL_COLUMNS: &[&str] = &[
+    "attacl", "attoptions", "datacl", "extconfig", "lanacl", "nspacl", "proacl", "proconfig",
+    "relacl", "reloptions", "spcacl", "spcoptions", "typacl",
+];
+
+fn is_null_column(expr: &Expr) -> bool {
+    let name = match expr {
+        Expr::Identifier(name) => Some(name),
+        Expr::CompoundIdentifier(parts) => parts.last(),
+        _ => None,
+    };
+    name.is_some_and(|name| NULL_COLUMNS.contains(&name.value.to_lowercase().as_str()))
 }
 
 fn idents(name: &ObjectName) -> Vec<&str> {
@@ -357,6 +407,7 @@ fn is_plain(expr: &Expr) -> bool {
                 !["unnest", "generate_subscripts", "_pg_expandarray"]
                     .iter()
                     .any(|name| call.name.to_string().to_lowercase().ends_with(name))
+                    && !is_aggregate(&call.name)
                     && list.args.iter().all(|arg| {
                         matches!(arg,
                             FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if is_plain(expr))

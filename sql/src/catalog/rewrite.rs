@@ -63,6 +63,11 @@ impl VisitorMut for Names {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        value_as_table(factor);
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<()> {
         if let [ObjectNamePart::Identifier(table)] = name.0.as_slice() {
             let lower = table.value.to_lowercase();
@@ -71,6 +76,26 @@ impl VisitorMut for Names {
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Functions with one value that tools put where a table stands.
+const VALUES: &[&str] = &["current_schemas", "parse_ident", "regexp_split_to_array", "string_to_array"];
+
+/// `from string_to_array(a, ',') s` is a table with one row and a column `s`.
+fn value_as_table(factor: &mut TableFactor) {
+    let TableFactor::Table { name, alias: Some(alias), args: Some(args), .. } = &*factor else {
+        return;
+    };
+    let called = name.0.last().map(ToString::to_string).unwrap_or_default().to_lowercase();
+    if !VALUES.contains(&called.as_str()) || !alias.columns.is_empty() {
+        return;
+    }
+    let arguments = args.args.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let text = format!("(select {called}({arguments}) as {})", alias.name);
+    if let Ok(Expr::Subquery(subquery)) = parsed(&text) {
+        let alias = Some(alias.clone());
+        *factor = TableFactor::Derived { lateral: false, subquery, alias, sample: None };
     }
 }
 
@@ -164,7 +189,10 @@ impl VisitorMut for Subqueries {
 
 fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
     match expr {
-        Expr::Subquery(query) => one_value(query),
+        Expr::Subquery(query) => match one_differing(query) {
+            Some(value) => *expr = value,
+            None => one_value(query),
+        },
         Expr::Function(call) => {
             let name = call.name.to_string().to_lowercase();
             if let FunctionArguments::Subquery(query) = &call.args
@@ -219,6 +247,8 @@ fn plain_again(query: &Query) -> Box<Query> {
 
 /// The aggregate that is its only value, or null.
 pub(crate) const SINGLE_VALUE: &str = "single_value";
+/// The function that is the only value whose key differs from another.
+pub(crate) const SINGLE_DIFFERING: &str = "single_differing";
 
 fn only_item(select: &mut Select) -> Option<&mut Expr> {
     match select.projection.as_mut_slice() {
@@ -227,8 +257,117 @@ fn only_item(select: &mut Select) -> Option<&mut Expr> {
     }
 }
 
+/// The tables that a SELECT names, as its columns call them.
+fn called(select: &Select) -> Vec<String> {
+    let joins = select.from.iter().flat_map(|table| {
+        std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation))
+    });
+    let names = joins.filter_map(|factor| match factor {
+        TableFactor::Table { alias: Some(alias), .. }
+        | TableFactor::Derived { alias: Some(alias), .. } => Some(alias.name.value.to_lowercase()),
+        TableFactor::Table { name, .. } => {
+            name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase())
+        }
+        _ => None,
+    });
+    names.collect()
+}
+
+/// Takes `outer.x <> inner.y` out of the conditions of a subquery: they are decorrelated only where
+/// they are equalities. Returns the two sides.
+fn take_difference(select: &mut Select) -> Option<(Expr, Expr)> {
+    fn conjuncts(expr: Expr, out: &mut Vec<Expr>) {
+        match expr {
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                conjuncts(*left, out);
+                conjuncts(*right, out);
+            }
+            other => out.push(other),
+        }
+    }
+    let own = called(select);
+    let is_outer = |expr: &Expr| match expr {
+        Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+            [table, _] => Some(!own.contains(&table.value.to_lowercase())),
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut all = Vec::new();
+    conjuncts(select.selection.clone()?, &mut all);
+    let at = all.iter().position(|expr| {
+        matches!(expr, Expr::BinaryOp { left, op: BinaryOperator::NotEq, right }
+            if is_outer(left).zip(is_outer(right)).is_some_and(|(left, right)| left != right))
+    })?;
+    let Expr::BinaryOp { left, right, .. } = all.remove(at) else { return None };
+    let and = |left: Expr, right: Expr| Expr::BinaryOp {
+        left: Box::new(left),
+        op: BinaryOperator::And,
+        right: Box::new(right),
+    };
+    select.selection = all.into_iter().reduce(and);
+    Some(if is_outer(&left)? { (*left, *right) } else { (*right, *left) })
+}
+
+/// A subquery with a condition `outer.x <> inner.y`: its values with their `y`, of which the one is
+/// taken that differs.
+fn one_differing(query: &Query) -> Option<Expr> {
+    let mut query = query.clone();
+    if query.with.is_some() || query.limit_clause.is_some() || query.order_by.is_some() {
+        return None;
+    }
+    let SetExpr::Select(select) = query.body.as_mut() else { return None };
+    if select.distinct.is_some() || aggregates(select) {
+        return None;
+    }
+    let (outer, inner) = take_difference(select)?;
+    let item = only_item(select)?;
+    *item = parsed(&format!("array_agg(named_struct('value', {item}, 'key', {inner}))")).ok()?;
+    parsed(&format!("{SINGLE_DIFFERING}(({query}), {outer})")).ok()
+}
+
+/// Puts a common table expression that is all a query reads where it is read.
+fn inline_cte(query: &mut Query) {
+    let Some(with) = &query.with else { return };
+    let [cte] = with.cte_tables.as_slice() else { return };
+    if !cte.alias.columns.is_empty() {
+        return;
+    }
+    let (name, inner) = (cte.alias.name.clone(), cte.query.clone());
+    // A recursive one names itself.
+    if inner.to_string().to_lowercase().contains(&name.value.to_lowercase()) {
+        return;
+    }
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let [table] = select.from.as_mut_slice() else { return };
+    let TableFactor::Table { name: read, alias, args: None, .. } = &table.relation else { return };
+    if !table.joins.is_empty() || !read.to_string().eq_ignore_ascii_case(&name.value) {
+        return;
+    }
+    let alias = alias.clone().or(Some(ast::TableAlias {
+        explicit: true,
+        name,
+        columns: Vec::new(),
+        at: None,
+    }));
+    table.relation = TableFactor::Derived { lateral: false, subquery: inner, alias, sample: None };
+    query.with = None;
+}
+
 /// Makes an aggregate of a subquery that has one column and reads something.
 fn one_value(query: &mut Query) {
+    inline_cte(query);
+    if let SetExpr::Select(select) = query.body.as_ref()
+        && matches!(&select.group_by, ast::GroupByExpr::Expressions(by, _) if by.is_empty())
+        && aggregates(select)
+        && let Some(LimitClause::LimitOffset { limit: Some(limit), offset: None, .. }) =
+            &query.limit_clause
+        && limit.to_string() == "1"
+    {
+        // It has one row anyway.
+        query.limit_clause = None;
+        query.order_by = None;
+    }
     let limit = match &query.limit_clause {
         None => None,
         Some(LimitClause::LimitOffset { limit: Some(limit), offset: None, limit_by })
@@ -277,6 +416,7 @@ fn ordering(order: &[OrderByExpr], item: &Expr) -> String {
 
 /// `ARRAY(SELECT x ...)`, which is empty where nothing is found.
 fn array_of(mut query: Query) -> Result<Expr, SqlError> {
+    inline_cte(&mut query);
     let order = match query.order_by.take().map(|order| order.kind) {
         None => Vec::new(),
         Some(OrderByKind::Expressions(by)) => by,

@@ -1,6 +1,6 @@
 //! The relations of `pg_catalog` and `information_schema`: names, oids, columns and types.
 //!
-//! In goes `shapes.txt`, which `tests/clients/record_shapes` writes from a real Postgres 15, one
+//! In goes `shapes.txt`, which `shapes.sql` makes from a real Postgres 15, one
 //! relation a line:
 //!
 //! ```text
@@ -87,6 +87,12 @@ impl ShapeColumn {
 
 fn tagged(field: Field, key: &str, value: &str) -> Field {
     field.with_metadata(HashMap::from([(key.to_owned(), value.to_owned())]))
+}
+
+/// What kind of oid a field is of, or that it is a `"char"`.
+pub(crate) fn tag(field: &Field) -> Option<&str> {
+    let metadata = field.metadata();
+    metadata.get(OID_KEY).or_else(|| metadata.get(CHAR_KEY)).map(String::as_str)
 }
 
 /// A field that is an oid of this type.
