@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use datafusion_pg_catalog::sql::rules::{
     AliasDuplicatedProjectionRewrite, CurrentUserVariableToSessionUserFunctionCall,
-    FixArrayLiteral, ResolveUnqualifiedIdentifier,
-    RewriteArrayAnyAllOperation, RewritePgCatalogOperator, SqlStatementRewriteRule,
-    StripCallableQualifier, StripCollate,
+    FixArrayLiteral, ResolveUnqualifiedIdentifier, RewriteArrayAnyAllOperation,
+    RewritePgCatalogOperator, SqlStatementRewriteRule, StripCallableQualifier, StripCollate,
 };
-use sqlparser::ast::Statement;
+use sqlparser::ast::{Expr, Ident, SelectItem, SetExpr, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use crate::catalog;
 use crate::error::SqlError;
+use crate::statement::column_name;
 
 /// Parses single statements.
 #[derive(Debug)]
@@ -47,12 +47,28 @@ impl Dialect {
         match (statements.pop(), statements.pop()) {
             (Some(mut statement), None) => {
                 if tokens.iter().any(names_catalog) {
+                    keep_names(&mut statement);
                     catalog::rewrite(&mut statement)?;
                 }
                 Ok(self.rules.iter().fold(statement, |statement, rule| rule.rewrite(statement)))
             }
             _ => Err(SqlError::new("42601", "syntax error: one statement is expected here")),
         }
+    }
+}
+
+/// Gives what is rewritten below the name that it has before.
+fn keep_names(statement: &mut Statement) {
+    let Statement::Query(query) = statement else { return };
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    for item in &mut select.projection {
+        let SelectItem::UnnamedExpr(expr) = item else { continue };
+        let changes = matches!(expr, Expr::Subquery(_) | Expr::Function(_) | Expr::Case { .. });
+        let Some(name) = column_name(expr).filter(|name| changes && name != "?column?") else {
+            continue;
+        };
+        let alias = Ident::with_quote('"', name);
+        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
     }
 }
 

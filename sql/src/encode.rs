@@ -61,7 +61,8 @@ impl Chunk {
 pub(crate) fn pg_type(field: &Arc<Field>) -> Result<Type, SqlError> {
     let field = &honest(field);
     match field.data_type() {
-        DataType::Union(..) => return Ok(Type::TEXT),
+        // As a literal of no type in a select list is a text to Postgres.
+        DataType::Union(..) | DataType::Null => return Ok(Type::TEXT),
         DataType::Duration(_) => return Ok(Type::INTERVAL),
         _ => {}
     }

@@ -211,9 +211,6 @@ fn catalog_functions(context: &SessionContext) {
         pg::create_pg_get_partkeydef_udf(),
         pg::create_pg_relation_is_publishable_udf(),
         pg::create_pg_get_statisticsobjdef_columns_udf(),
-        pg::create_pg_encoding_to_char_udf(),
-        pg::create_pg_relation_size_udf(),
-        pg::create_pg_total_relation_size_udf(),
         pg::create_pg_stat_get_numscans(),
         pg::create_pg_get_constraintdef(),
         pg::create_pg_get_partition_ancestors_udf(),
@@ -529,7 +526,9 @@ fn shown(rows: &Rows, schema: &Schema) -> (SchemaRef, Arc<Vec<String>>) {
         let schema = Schema::new(vec![Field::new(&name, DataType::Utf8, false)]);
         return (Arc::new(schema), Arc::new(vec![name]));
     }
-    let mut names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    // A column that stands beside a `*` with the same column has another name for the planner.
+    let own = |name: &String| name.strip_prefix("__alias_").unwrap_or(name).to_owned();
+    let mut names: Vec<String> = schema.fields().iter().map(|field| own(field.name())).collect();
     if names.len() == rows.names.len() {
         for (name, chosen) in names.iter_mut().zip(&rows.names) {
             if let Some(chosen) = chosen {

@@ -35,9 +35,7 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
     let null = || ScalarValue::Utf8(None);
     let yes = || ScalarValue::Boolean(Some(true));
     let no = || ScalarValue::Boolean(Some(false));
-    let no_numbers = || {
-        ScalarValue::List(ScalarValue::new_list_nullable(&[], &DataType::Int32))
-    };
+    let no_numbers = || ScalarValue::List(ScalarValue::new_list_nullable(&[], &DataType::Int32));
     let stubs = [
         ("version", text(&format!("PostgreSQL {server_version}"))),
         ("current_schema", text("public")),
@@ -74,7 +72,14 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
         ("pg_advisory_unlock_all", null()),
         ("txid_current_if_assigned", ScalarValue::Int64(None)),
     ];
-    let sizes = ["pg_table_size", "pg_indexes_size", "pg_database_size", "pg_tablespace_size"];
+    let sizes = [
+        "pg_database_size",
+        "pg_indexes_size",
+        "pg_relation_size",
+        "pg_table_size",
+        "pg_tablespace_size",
+        "pg_total_relation_size",
+    ];
     let sizes = sizes.map(|name| (name, ScalarValue::Int64(None)));
     for (name, value) in stubs.into_iter().chain(sizes) {
         replace(context, constant(name, value));

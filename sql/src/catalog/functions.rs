@@ -151,12 +151,62 @@ const FUNCTIONS: &[(&str, Gives, Body)] = &[
     ("has_foreign_data_wrapper_privilege", Gives::Bool, |_, call| Ok(call.wants(&[]))),
     ("has_server_privilege", Gives::Bool, |_, call| Ok(call.wants(&[]))),
     ("pg_has_role", Gives::Bool, |_, call| Ok(call.wants(&["USAGE", "MEMBER"]))),
+    ("pg_encoding_to_char", Gives::Text, |_, call| {
+        let name = |number: i64| usize::try_from(number).ok().and_then(|at| ENCODINGS.get(at));
+        Ok(call.int(0).map(|number| *name(number).unwrap_or(&"")).into())
+    }),
     ("row_security_active", Gives::Bool, |_, _| Ok(false.into())),
     ("quote_literal", Gives::Text, |_, call| Ok(call.shown(0).map(|text| literal(&text)).into())),
     ("quote_nullable", Gives::Text, |_, call| {
         Ok(call.shown(0).map_or("NULL".into(), |text| literal(&text).into()))
     }),
     ("format", Gives::Text, |_, call| formatted(call)),
+];
+
+/// Encodings by their numbers.
+const ENCODINGS: &[&str] = &[
+    "SQL_ASCII",
+    "EUC_JP",
+    "EUC_CN",
+    "EUC_KR",
+    "EUC_TW",
+    "EUC_JIS_2004",
+    "UTF8",
+    "MULE_INTERNAL",
+    "LATIN1",
+    "LATIN2",
+    "LATIN3",
+    "LATIN4",
+    "LATIN5",
+    "LATIN6",
+    "LATIN7",
+    "LATIN8",
+    "LATIN9",
+    "LATIN10",
+    "WIN1256",
+    "WIN1258",
+    "WIN866",
+    "WIN874",
+    "KOI8R",
+    "WIN1251",
+    "WIN1252",
+    "ISO_8859_5",
+    "ISO_8859_6",
+    "ISO_8859_7",
+    "ISO_8859_8",
+    "WIN1250",
+    "WIN1253",
+    "WIN1254",
+    "WIN1255",
+    "WIN1257",
+    "KOI8U",
+    "SJIS",
+    "BIG5",
+    "GBK",
+    "UHC",
+    "GB18030",
+    "JOHAB",
+    "SHIFT_JIS_2004",
 ];
 
 /// Registers the functions for a connection.

@@ -59,11 +59,9 @@ pub(crate) fn rows(world: &World, name: &str, settings: &[Shown]) -> Option<Vec<
             ("gss_authenticated", false.into()),
             ("encrypted", false.into()),
         ]],
-        "pg_timezone_names" => vec![vec![
-            ("name", "UTC".into()),
-            ("abbrev", "UTC".into()),
-            ("is_dst", false.into()),
-        ]],
+        "pg_timezone_names" => {
+            vec![vec![("name", "UTC".into()), ("abbrev", "UTC".into()), ("is_dst", false.into())]]
+        }
         _ => return None,
     })
 }

@@ -80,9 +80,7 @@ pub(crate) fn resolve(world: &World, kind: Kind, text: &str) -> Result<i32, SqlE
     if let Ok(oid) = text.parse::<u32>() {
         return i32::try_from(oid).map_err(|_| SqlError::new("22003", "oid out of range"));
     }
-    let named = |code, what: &str| {
-        SqlError::new(code, format!("{what} \"{text}\" does not exist"))
-    };
+    let named = |code, what: &str| SqlError::new(code, format!("{what} \"{text}\" does not exist"));
     match kind {
         Kind::Oid => {
             Err(SqlError::new("22P02", format!("invalid input syntax for type oid: \"{text}\"")))
@@ -216,9 +214,9 @@ pub(crate) fn format_type(fixed: &Fixed, oid: i32, modifier: Option<i32>) -> Str
 /// A name as it must be written.
 pub(crate) fn quoted(name: &str) -> String {
     let plain = name.starts_with(|char: char| char.is_ascii_lowercase() || char == '_')
-        && name.chars().all(|char| {
-            char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_'
-        });
+        && name
+            .chars()
+            .all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_');
     // Of the words that must be quoted, those that columns are likely to be called.
     const RESERVED: &[&str] = &[
         "all", "and", "as", "case", "column", "default", "desc", "end", "from", "group", "limit",

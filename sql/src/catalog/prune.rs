@@ -10,12 +10,12 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     self, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident,
-    JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, SetExpr,
-    SetOperator, Statement, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+    JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, SetExpr, SetOperator,
+    Statement, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
 };
 
 use super::shapes;
-use crate::statement::column_name;
+use crate::statement::{column_name, folded};
 
 /// The relations of `pg_catalog` that have rows.
 pub(crate) const WITH_ROWS: &[&str] = &[
@@ -65,8 +65,22 @@ pub(crate) const WITH_ROWS: &[&str] = &[
 
 /// Aggregates: a SELECT with one of them has a row however few it reads.
 pub(crate) const AGGREGATES: &[&str] = &[
-    "array_agg", "avg", "bit_and", "bit_or", "bool_and", "bool_or", "count", "every", "json_agg",
-    "json_object_agg", "jsonb_agg", "jsonb_object_agg", "max", "min", "string_agg", "sum",
+    "array_agg",
+    "avg",
+    "bit_and",
+    "bit_or",
+    "bool_and",
+    "bool_or",
+    "count",
+    "every",
+    "json_agg",
+    "json_object_agg",
+    "jsonb_agg",
+    "jsonb_object_agg",
+    "max",
+    "min",
+    "string_agg",
+    "sum",
 ];
 
 /// Leaves out what has no rows.
@@ -198,9 +212,8 @@ fn is_empty_select(select: &Select, ctes: &[String]) -> bool {
     if !grouped && aggregates(select) {
         return false;
     }
-    let is_false = |expr: &Expr| {
-        matches!(expr, Expr::Value(value) if value.value == Value::Boolean(false))
-    };
+    let is_false =
+        |expr: &Expr| matches!(expr, Expr::Value(value) if value.value == Value::Boolean(false));
     select.selection.as_ref().is_some_and(is_false)
         || select.from.iter().any(|table| is_empty_join(table, ctes))
 }
@@ -288,8 +301,19 @@ fn is_empty_factor(factor: &TableFactor, ctes: &[String]) -> bool {
 
 /// Columns of the catalog that are arrays, and null in every row here.
 const NULL_COLUMNS: &[&str] = &[
-    "attacl", "attoptions", "datacl", "extconfig", "lanacl", "nspacl", "proacl", "proconfig",
-    "relacl", "reloptions", "spcacl", "spcoptions", "typacl",
+    "attacl",
+    "attoptions",
+    "datacl",
+    "extconfig",
+    "lanacl",
+    "nspacl",
+    "proacl",
+    "proconfig",
+    "relacl",
+    "reloptions",
+    "spcacl",
+    "spcoptions",
+    "typacl",
 ];
 
 fn is_null_column(expr: &Expr) -> bool {
@@ -329,9 +353,10 @@ const NO_ROWS_IN_INFORMATION_SCHEMA: &[&str] = &[
 
 /// Makes an empty SELECT plannable; `true` if what it is ordered by must go.
 fn simplify(select: &mut Select) -> bool {
-    let wild = select.projection.iter().any(|item| {
-        !matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. })
-    });
+    let wild = select
+        .projection
+        .iter()
+        .any(|item| !matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }));
     let keeps_tables = select.from.iter().all(is_plain_join);
     if wild && !keeps_tables {
         return false;
@@ -343,15 +368,15 @@ fn simplify(select: &mut Select) -> bool {
     for item in &mut select.projection {
         let (expr, name) = match item {
             SelectItem::UnnamedExpr(expr) => (&*expr, column_name(expr)),
-            SelectItem::ExprWithAlias { expr, alias } => (&*expr, Some(alias.value.clone())),
+            SelectItem::ExprWithAlias { expr, alias } => (&*expr, Some(folded(alias))),
             _ => continue,
         };
         if keeps_tables && is_plain(expr) {
             continue;
         }
         let name = name.or_else(|| match expr {
-            Expr::Identifier(name) => Some(name.value.clone()),
-            Expr::CompoundIdentifier(parts) => parts.last().map(|name| name.value.clone()),
+            Expr::Identifier(name) => Some(folded(name)),
+            Expr::CompoundIdentifier(parts) => parts.last().map(folded),
             _ => None,
         });
         let null = Expr::Cast {
@@ -418,4 +443,3 @@ fn is_plain(expr: &Expr) -> bool {
         _ => false,
     }
 }
-

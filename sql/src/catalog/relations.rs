@@ -89,7 +89,7 @@ fn class(relation: &Relation) -> Row {
         ("relpersistence", "p".into()),
         ("relnatts", Value::Int(relation.columns.len() as i64)),
         ("relispopulated", true.into()),
-        ("relreplident", "n".into()),
+        ("relreplident", if relation.is_system() { "n" } else { "d" }.into()),
     ]
 }
 

@@ -80,7 +80,8 @@ impl VisitorMut for Names {
 }
 
 /// Functions with one value that tools put where a table stands.
-const VALUES: &[&str] = &["current_schemas", "parse_ident", "regexp_split_to_array", "string_to_array"];
+const VALUES: &[&str] =
+    &["current_schemas", "parse_ident", "regexp_split_to_array", "string_to_array"];
 
 /// `from string_to_array(a, ',') s` is a table with one row and a column `s`.
 fn value_as_table(factor: &mut TableFactor) {
@@ -212,6 +213,12 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
                 }
                 *expr = value;
             }
+        }
+        // A word of the language to Postgres; elsewhere it may be a label.
+        Expr::Identifier(name)
+            if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("user") =>
+        {
+            *expr = parsed("session_user")?;
         }
         Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
             if let Expr::Subquery(query) = right.as_mut() {

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array,
-    ListBuilder, Int16Builder, Int32Builder, RecordBatch, RecordBatchOptions, StringArray,
-    StringBuilder, TimestampNanosecondArray, new_null_array,
+    ArrayRef, BooleanArray, Float32Array, Float64Array, Int16Array, Int16Builder, Int32Array,
+    Int32Builder, Int64Array, ListBuilder, RecordBatch, RecordBatchOptions, StringArray,
+    StringBuilder, new_null_array,
 };
-use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 
 use super::shapes::Shape;
@@ -26,8 +26,6 @@ pub(crate) enum Value {
     Text(String),
     Texts(Vec<String>),
     Ints(Vec<i64>),
-    /// Nanoseconds since 1970.
-    Time(i64),
 }
 
 impl From<&str> for Value {
@@ -103,10 +101,6 @@ pub(crate) fn array(kind: &DataType, values: &[&Value]) -> ArrayRef {
         Value::Float(value) => Some(*value),
         _ => None,
     };
-    let time = |value: &&Value| match value {
-        Value::Time(value) => Some(*value),
-        _ => None,
-    };
     let values = values.iter();
     match kind {
         DataType::Boolean => Arc::new(BooleanArray::from_iter(values.map(|value| match value {
@@ -122,10 +116,6 @@ pub(crate) fn array(kind: &DataType, values: &[&Value]) -> ArrayRef {
             Arc::new(Float32Array::from_iter(floats))
         }
         DataType::Float64 => Arc::new(Float64Array::from_iter(values.map(float))),
-        DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
-            let times = TimestampNanosecondArray::from_iter(values.map(time));
-            Arc::new(times.with_timezone_opt(zone.clone()))
-        }
         DataType::Utf8 => Arc::new(StringArray::from_iter(values.map(|value| match value {
             Value::Text(value) => Some(value.as_str()),
             _ => None,

@@ -137,26 +137,28 @@ impl Base {
                 is_writable: false,
             });
         }
-        relations.extend(SHAPES.iter().map(|shape| Relation {
-            oid: shape.oid,
-            namespace: match shape.namespace {
-                "pg_catalog" => namespaces[0].clone(),
-                _ => namespaces[2].clone(),
-            },
-            name: shape.name.to_owned(),
-            kind: shape.kind,
-            comment: None,
-            columns: shape
-                .columns
-                .iter()
-                .map(|column| Column {
-                    name: column.name.to_owned(),
-                    kind: fixed.type_oids.get(column.kind).copied().unwrap_or(25),
-                    not_null: column.not_null,
-                    comment: None,
-                })
-                .collect(),
-            is_writable: false,
+        relations.extend(SHAPES.iter().map(|shape| {
+            Relation {
+                oid: shape.oid,
+                namespace: match shape.namespace {
+                    "pg_catalog" => namespaces[0].clone(),
+                    _ => namespaces[2].clone(),
+                },
+                name: shape.name.to_owned(),
+                kind: shape.kind,
+                comment: None,
+                columns: shape
+                    .columns
+                    .iter()
+                    .map(|column| Column {
+                        name: column.name.to_owned(),
+                        kind: fixed.type_oids.get(column.kind).copied().unwrap_or(25),
+                        not_null: column.not_null,
+                        comment: None,
+                    })
+                    .collect(),
+                is_writable: false,
+            }
         }));
         let relations = relations.into_iter().map(Arc::new).collect();
         Ok(Base { fixed, namespaces: Arc::new(namespaces), relations })
@@ -226,6 +228,12 @@ pub(crate) struct Shown {
 pub(crate) fn shown(settings: &Settings) -> Vec<Shown> {
     settings
         .described()
-        .map(|(name, value, default, kind, is_fixed)| Shown { name, value, default, kind, is_fixed })
+        .map(|(name, value, default, kind, is_fixed)| Shown {
+            name,
+            value,
+            default,
+            kind,
+            is_fixed,
+        })
         .collect()
 }

@@ -5,8 +5,8 @@
 
 mod commands;
 mod explain;
-mod golden;
 mod extended;
+mod golden;
 mod hostile;
 mod memory;
 mod session;
