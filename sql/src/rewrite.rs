@@ -138,7 +138,31 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
                 *expr = to;
             }
         }
-        Expr::Function(call) => rewrite_call(call)?,
+        Expr::Identifier(name)
+            if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("current_schema") =>
+        {
+            *expr = parsed("current_schema()")?;
+        }
+        Expr::Function(call) => {
+            // `current_user` and the like are called without parentheses.
+            if matches!(call.args, FunctionArguments::None) && call.name.0.len() == 1 {
+                let name = call.name.to_string().to_lowercase();
+                let known = match name.as_str() {
+                    "current_role" | "user" => "current_user",
+                    "current_catalog" => "current_database",
+                    other => other,
+                };
+                if ["current_user", "session_user", "current_database"].contains(&known) {
+                    call.name = ast::ObjectName::from(vec![Ident::new(known)]);
+                    call.args = FunctionArguments::List(ast::FunctionArgumentList {
+                        duplicate_treatment: None,
+                        args: Vec::new(),
+                        clauses: Vec::new(),
+                    });
+                }
+            }
+            rewrite_call(call)?;
+        }
         _ => {}
     }
     Ok(())
@@ -250,30 +274,41 @@ fn escaped_pattern(
     }
     if char != Some('\\') {
         let Some(text) = string(pattern) else {
-            let text = "LIKE with ESCAPE and a pattern that is not a text";
-            return Err(SqlError::unsupported(text));
+            *pattern = parsed(&format!("like_escape({pattern}, '{}')", char_text(char)))?;
+            *escape = None;
+            return Ok(());
         };
-        let (mut out, mut chars) = (String::new(), text.chars());
-        while let Some(next) = chars.next() {
-            match next {
-                next if Some(next) == char => {
-                    let Some(escaped) = chars.next() else {
-                        let text = "LIKE pattern must not end with escape character";
-                        return Err(SqlError::new("22025", text));
-                    };
-                    if matches!(escaped, '%' | '_' | '\\') {
-                        out.push('\\');
-                    }
-                    out.push(escaped);
-                }
-                '\\' => out.push_str("\\\\"),
-                next => out.push(next),
-            }
-        }
-        *pattern = Expr::Value(Value::SingleQuotedString(out).into());
+        let text = like_escape(text, char)?;
+        *pattern = Expr::Value(Value::SingleQuotedString(text).into());
     }
     *escape = None;
     Ok(())
+}
+
+fn char_text(char: Option<char>) -> String {
+    char.map(|char| char.to_string().replace('\'', "''")).unwrap_or_default()
+}
+
+/// A pattern of LIKE whose escape is `char`, with a backslash instead.
+pub(crate) fn like_escape(pattern: &str, char: Option<char>) -> Result<String, SqlError> {
+    let (mut out, mut chars) = (String::new(), pattern.chars());
+    while let Some(next) = chars.next() {
+        match next {
+            next if Some(next) == char => {
+                let Some(escaped) = chars.next() else {
+                    let text = "LIKE pattern must not end with escape character";
+                    return Err(SqlError::new("22025", text));
+                };
+                if matches!(escaped, '%' | '_' | '\\') {
+                    out.push('\\');
+                }
+                out.push(escaped);
+            }
+            '\\' => out.push_str("\\\\"),
+            next => out.push(next),
+        }
+    }
+    Ok(out)
 }
 
 /// An SQL regular expression as one of ours: `%` and `_` are wildcards, a point is none, and the
@@ -377,6 +412,17 @@ fn name_function_column(table: &mut TableFactor) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escapes() {
+        let check = |pattern: &str, expected: &str| {
+            assert_eq!(like_escape(pattern, Some('/')).unwrap(), expected, "{pattern}");
+        };
+        check("pg/_%", r"pg\_%");
+        check("a//b", "a/b");
+        check(r"a\b", r"a\\b");
+        assert!(like_escape("a/", Some('/')).is_err());
+    }
 
     #[test]
     fn similar() {

@@ -22,8 +22,8 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::shapes::tag;
 
-/// An oid is a number, a `"char"` is itself.
-const SHOWN_AS_THEY_ARE: &[&str] = &["oid", "char"];
+/// What is no name.
+const SHOWN_AS_THEY_ARE: &[&str] = &["oid", "char", "oidvector", "int2vector"];
 
 /// Adds what shows names instead of oids to the columns of a plan that are shown so.
 pub(crate) fn show_names(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
@@ -96,7 +96,7 @@ impl CatalogCasts {
             let cast = |expr| Expr::Cast(Cast { expr: Box::new(expr), field: field.clone() });
             return Ok(Transformed::yes(if same { text } else { cast(text) }));
         }
-        if from == "char" {
+        if matches!(from, "char" | "oidvector" | "int2vector") {
             return Ok(Transformed::no(Expr::Cast(Cast { expr: inner, field })));
         }
         let number = Box::new(self.number.call(vec![*inner]));

@@ -29,6 +29,7 @@ use super::values::{Value, array};
 use super::world::{OWNER, World};
 use super::{Tables, information};
 use crate::error::SqlError;
+use crate::rewrite::like_escape;
 
 /// What a function returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -159,6 +160,10 @@ const FUNCTIONS: &[(&str, Gives, Body)] = &[
     ("quote_literal", Gives::Text, |_, call| Ok(call.shown(0).map(|text| literal(&text)).into())),
     ("quote_nullable", Gives::Text, |_, call| {
         Ok(call.shown(0).map_or("NULL".into(), |text| literal(&text).into()))
+    }),
+    ("like_escape", Gives::Text, |_, call| match (call.text(0), call.text(1)) {
+        (Some(pattern), Some(escape)) => Ok(like_escape(&pattern, escape.chars().next())?.into()),
+        _ => Ok(Value::Null),
     }),
     ("format", Gives::Text, |_, call| formatted(call)),
 ];

@@ -117,6 +117,13 @@ impl VisitorMut for Prune {
         let null = || Expr::Value(Value::Null.into());
         let truth = |value| Expr::Value(Value::Boolean(value).into());
         match expr {
+            Expr::Case { operand: None, conditions, else_result, .. } => {
+                conditions.retain(|when| !is_of_no_type(&when.condition));
+                if conditions.is_empty() {
+                    let value = else_result.take().map_or_else(null, |value| *value);
+                    *expr = value;
+                }
+            }
             Expr::Subquery(query) if is_empty_query(query, &[]) => *expr = null(),
             Expr::Exists { subquery, negated } if is_empty_query(subquery, &[]) => {
                 *expr = truth(*negated);
@@ -133,6 +140,22 @@ impl VisitorMut for Prune {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// `typtype = 'd'`: there are no domains, enums and composite types.
+fn is_of_no_type(condition: &Expr) -> bool {
+    let Expr::BinaryOp { left, op: ast::BinaryOperator::Eq, right } = condition else {
+        return false;
+    };
+    let column = match left.as_ref() {
+        Expr::Identifier(name) => Some(name),
+        Expr::CompoundIdentifier(parts) => parts.last(),
+        _ => None,
+    };
+    column.is_some_and(|name| name.value.eq_ignore_ascii_case("typtype"))
+        && matches!(right.as_ref(), Expr::Value(value)
+            if matches!(&value.value, Value::SingleQuotedString(kind)
+                if ["c", "d", "e"].contains(&kind.as_str())))
 }
 
 /// `ARRAY(SELECT ...)` is a call to the parser.

@@ -218,7 +218,7 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
         Expr::Identifier(name)
             if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("user") =>
         {
-            *expr = parsed("session_user")?;
+            *expr = parsed("current_user")?;
         }
         Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
             if let Expr::Subquery(query) = right.as_mut() {

@@ -20,6 +20,9 @@ pub(crate) const OID_KEY: &str = "pg.oid_alias";
 /// Field metadata that arrow-pg knows a `"char"` by.
 const CHAR_KEY: &str = "pg.char";
 
+/// Field metadata that says that a list is an `oidvector` or `int2vector`, which look otherwise.
+const VECTOR_KEY: &str = "drave.vector";
+
 /// A relation of the system.
 #[derive(Debug)]
 pub(crate) struct Shape {
@@ -80,6 +83,7 @@ impl ShapeColumn {
         match self.kind {
             "oid" | "regproc" | "regtype" => tagged(field, OID_KEY, self.kind),
             "char" => tagged(field, CHAR_KEY, "char"),
+            "oidvector" | "int2vector" => tagged(field, VECTOR_KEY, self.kind),
             _ => field,
         }
     }
@@ -89,10 +93,11 @@ fn tagged(field: Field, key: &str, value: &str) -> Field {
     field.with_metadata(HashMap::from([(key.to_owned(), value.to_owned())]))
 }
 
-/// What kind of oid a field is of, or that it is a `"char"`.
+/// What kind of oid a field is of, or that it is a `"char"` or a vector.
 pub(crate) fn tag(field: &Field) -> Option<&str> {
     let metadata = field.metadata();
-    metadata.get(OID_KEY).or_else(|| metadata.get(CHAR_KEY)).map(String::as_str)
+    let keys = [OID_KEY, CHAR_KEY, VECTOR_KEY];
+    keys.iter().find_map(|key| metadata.get(*key)).map(String::as_str)
 }
 
 /// A field that is an oid of this type.
