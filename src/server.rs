@@ -215,7 +215,8 @@ impl Running {
             let (runtime, everybody) = (&config.runtime_config, &config.limits_config);
             let (runtime, everybody) = (runtime.clone(), everybody.clone());
             let (metrics, stopped) = (Arc::clone(&metrics), stopped.clone());
-            tasks.push(tokio::spawn(follow(runtime, everybody, limits, metrics, stopped)));
+            let known = cluster.watch_known();
+            tasks.push(tokio::spawn(follow(runtime, everybody, known, limits, metrics, stopped)));
             now
         };
         let api = http::Api::new(

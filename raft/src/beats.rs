@@ -158,7 +158,10 @@ impl Sender {
 
     fn answer(&mut self, replies: Result<proto::BeatReplies, Status>) {
         let replies = match replies {
-            Ok(replies) => replies.replies,
+            Ok(replies) => {
+                self.peer.full.store(replies.full, Ordering::Relaxed);
+                replies.replies
+            }
             Err(status) => {
                 let error = self.peers.failed(self.peer.id, &status);
                 return self.drop_stream(error.reason());

@@ -10,6 +10,7 @@
 //! - A read takes part in a round that starts after the read: one round serves all that came
 //!   while the one before was on its way.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -135,7 +136,7 @@ impl<M: Machine> Group<M> {
         share: OwnedSemaphorePermit,
     ) -> Result<(u64, Bytes), ProposeError> {
         if let Some(admit) = &self.parts.admit {
-            let admitted = admit.admit(self.id, &command);
+            let admitted = admit.admit(self.id, &command, &self.full_voters());
             admitted.map_err(|reason| ProposeError::Refused { group: self.id, reason })?;
         }
         let (ticket, result) = Ticket::new(share);
@@ -146,6 +147,24 @@ impl<M: Machine> Group<M> {
             Ok(Err(_)) => Err(self.unknown(self.reason("the group stopped"))),
             Err(_) => Err(self.unknown(self.reason("no majority took it in time"))),
         }
+    }
+
+    /// Other voters that have no room, where without them there is no majority.
+    fn full_voters(&self) -> Vec<u64> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let membership = metrics.membership_config.membership();
+        let is_full = |id: &u64| *id != self.parts.node_id && !self.parts.peers.has_room(*id);
+        let mut full: Vec<u64> = membership.voter_ids().filter(is_full).collect();
+        // While voters change there are two sets of them, and each needs its majority.
+        let lacks = |voters: &BTreeSet<u64>| {
+            let n_full = voters.iter().filter(|id| full.contains(id)).count();
+            voters.len() - n_full <= voters.len() / 2
+        };
+        if full.is_empty() || !membership.get_joint_config().iter().any(lacks) {
+            full.clear();
+        }
+        full
     }
 
     fn outcome(&self, result: ClientWriteResult<Types>) -> Result<(u64, Bytes), ProposeError> {

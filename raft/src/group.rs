@@ -19,6 +19,7 @@ use crate::error::{Error, ProposeError};
 use crate::forward::Rounds;
 use crate::machine::Machine;
 use crate::node::Parts;
+use crate::pace::Timer;
 use crate::snapshot::Inbox;
 use crate::types::{Entry, Types};
 
@@ -50,6 +51,8 @@ pub(crate) struct Side {
     /// One membership change at a time.
     pub(crate) changing: Semaphore,
     pub(crate) inbox: Inbox,
+    /// When it stands for election.
+    pub(crate) timer: Timer,
     opened: Instant,
     /// When a leader was last heard, in milliseconds after `opened`; 0 if none was.
     contact_ms: AtomicU64,
@@ -66,14 +69,10 @@ impl Side {
             asked_ms: AtomicU64::new(0),
             changing: Semaphore::new(1),
             inbox: Inbox::default(),
+            timer: Timer::default(),
             opened: Instant::now(),
             contact_ms: AtomicU64::new(0),
         }
-    }
-
-    /// A leader was heard.
-    pub(crate) fn contact(&self) {
-        self.contact_ms.store(self.now_ms(), Ordering::Relaxed);
     }
 
     /// Milliseconds since the group was opened, at least 1.
@@ -209,6 +208,12 @@ impl<M: Machine> Group<M> {
                 .collect(),
             last_contact: if leads { acked } else { self.side.last_contact() },
         }
+    }
+
+    /// A leader was heard.
+    pub(crate) fn contact(&self) {
+        self.side.contact_ms.store(self.side.now_ms(), Ordering::Relaxed);
+        self.side.timer.heard(&self.parts.pace);
     }
 
     /// Whether this replica believes that it leads.

@@ -51,6 +51,7 @@ mod members;
 mod network;
 mod node;
 mod open;
+mod pace;
 mod peers;
 mod reader;
 mod replica;

@@ -7,7 +7,7 @@ use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use drave_proto::raft::raft_server::RaftServer;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::disk::{LogDb, Marks, Medium, Op, PAYLOAD_BYTES_MAX, StateDb, refused};
@@ -25,6 +26,7 @@ use crate::keeper::{Keeper, Pending};
 use crate::lane::{Lane, LaneStats};
 use crate::machine::{Machine, Recovered};
 use crate::open::{self, Start};
+use crate::pace::Pace;
 use crate::peers::Peers;
 use crate::reader::Reader;
 use crate::replica::{Doubt, Doubtful, Replicas};
@@ -60,9 +62,8 @@ pub struct Options {
     pub address: String,
     /// How often a leader says that it is there. The idle cost of a group goes with it.
     pub heartbeat: Duration,
-    /// How long a follower waits for a leader once the last one's time is over, drawn anew each
-    /// time. Nobody votes for another one before the end of this range has passed in silence, so
-    /// after a loss a group is without a leader for one to two times that.
+    /// After so long without a word of its leader a replica stands for election, drawn anew each
+    /// time. Well above the heartbeat: whoever does not hear a few of them in a row is thought dead.
     pub election: Range<Duration>,
     /// Heartbeats wait so long for those of other groups to the same node.
     pub heartbeat_linger: Duration,
@@ -78,8 +79,12 @@ pub struct Options {
 
 /// Says whether there is room for a command. Asked for each one, so it is quick.
 pub trait Admit: std::fmt::Debug + Send + Sync {
-    /// Why the command of a group is not taken, if it is not.
-    fn admit(&self, group: u32, command: &[u8]) -> Result<(), String>;
+    /// Why the command of a group is not taken, if it is not. `full` are other voters that have no
+    /// room, where without them there is no majority; else it is empty.
+    fn admit(&self, group: u32, command: &[u8], full: &[u64]) -> Result<(), String>;
+
+    /// Whether there is room for more on this node, as leaders elsewhere are told.
+    fn has_room(&self) -> bool;
 }
 
 impl Options {
@@ -92,8 +97,8 @@ impl Options {
             tail_cache_bytes: 64 << 20,
             lane_queue_bytes: 128 << 20,
             address: String::new(),
-            heartbeat: Duration::from_millis(700),
-            election: Duration::from_millis(1000)..Duration::from_millis(1600),
+            heartbeat: Duration::from_millis(300),
+            election: Duration::from_millis(1000)..Duration::from_millis(1500),
             heartbeat_linger: Duration::from_millis(20),
             stream_window_bytes: 8 << 20,
             snapshot_bytes_per_second: 64 << 20,
@@ -154,6 +159,8 @@ pub struct Node {
     service: RaftServer<Service>,
     groups: Mutex<Vec<Running>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The task of the node's clock, from the first group on.
+    pacing: OnceLock<tokio::task::JoinHandle<()>>,
     /// Held, not read: the lock ends with it.
     _lock: Option<File>,
 }
@@ -165,6 +172,7 @@ pub(crate) struct Parts {
     pub(crate) identity: Identity,
     pub(crate) address: String,
     pub(crate) timing: Timing,
+    pub(crate) pace: Arc<Pace>,
     pub(crate) stream_window_bytes: usize,
     pub(crate) peers: Peers,
     pub(crate) n_groups: u32,
@@ -216,6 +224,16 @@ pub(crate) struct Running {
     pub(crate) pending: Arc<Pending>,
 }
 
+impl Running {
+    /// Stops the group's core, then what works for it. In this order, and to the end: whoever asks
+    /// openraft's core for something while it ends waits for whom waited first, and panics where
+    /// that one did not wait to the end.
+    async fn end(&self) {
+        (self.stop)().await;
+        self.task.abort();
+    }
+}
+
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Node").field("identity", &self.parts.identity).finish_non_exhaustive()
@@ -263,13 +281,6 @@ impl Node {
         let queue_bytes = options.lane_queue_bytes.clamp(1, Semaphore::MAX_PERMITS);
         let replicas = Replicas::default();
         let doubtful = Doubtful::default();
-        let service = Service::new(
-            identity.clone(),
-            replicas.clone(),
-            doubtful.clone(),
-            reader.clone(),
-            queue_bytes,
-        );
         let peers = Peers::new(
             identity.cluster_id,
             identity.node_id,
@@ -277,11 +288,21 @@ impl Node {
             options.heartbeat_linger,
             options.tls.clone(),
         );
+        let service = Service::new(
+            identity.clone(),
+            replicas.clone(),
+            doubtful.clone(),
+            reader.clone(),
+            queue_bytes,
+            peers.clone(),
+            options.admit.clone(),
+        );
         let parts = Parts {
             node_id: options.node_id,
             n_groups: identity.n_groups,
             identity,
             address: options.address.clone(),
+            pace: Pace::new(options.heartbeat, &options.election),
             timing: Timing { heartbeat: options.heartbeat, election: options.election.clone() },
             stream_window_bytes: options.stream_window_bytes.clamp(1, WINDOW_BYTES_MAX),
             peers,
@@ -302,6 +323,7 @@ impl Node {
             groups: Mutex::default(),
             // The keeper waits for the lane, so it is joined first.
             threads: Mutex::new([keeping, writer].into_iter().chain(reading).collect()),
+            pacing: OnceLock::new(),
             _lock: lock,
         })
     }
@@ -356,6 +378,8 @@ impl Node {
         let (group, running) = open::open(&self.parts, id, start, build).await?;
         self.lock().push(running);
         self.replicas.insert(id, Arc::new(group.clone()));
+        let pace = || tokio::spawn(self.parts.pace.clone().run(self.replicas.clone()));
+        self.pacing.get_or_init(pace);
         Ok(group)
     }
 
@@ -378,8 +402,7 @@ impl Node {
         if let Some(running) = running {
             (running.give_way)().await;
             self.replicas.remove(id);
-            running.task.abort();
-            (running.stop)().await;
+            running.end().await;
             let stopped = |error: std::io::Error| Error::Stopped(error.to_string());
             running.pending.flush().await.map_err(stopped)?;
             self.parts.keeper.forget(&running.pending);
@@ -401,9 +424,9 @@ impl Node {
         let groups = std::mem::take(&mut *self.lock());
         join_all(groups.iter().map(|running| (running.give_way)())).await;
         self.replicas.clear();
+        self.stop_pacing();
         for running in groups {
-            running.task.abort();
-            (running.stop)().await;
+            running.end().await;
         }
         self.parts.peers.close();
         self.parts.keeper.close();
@@ -432,6 +455,12 @@ impl Node {
         }
     }
 
+    fn stop_pacing(&self) {
+        if let Some(pacing) = self.pacing.get() {
+            pacing.abort();
+        }
+    }
+
     fn take_threads(&self) -> Vec<JoinHandle<()>> {
         std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -449,10 +478,15 @@ impl Drop for Node {
         self.parts.health.stop();
         self.parts.peers.close();
         self.replicas.clear();
+        self.stop_pacing();
         for running in self.lock().drain(..) {
-            running.task.abort();
             // The first step tells the group's core to end; nobody waits for it.
-            let _ = (running.stop)().now_or_never();
+            let mut stop = (running.stop)();
+            let rest = (&mut stop).now_or_never().is_none();
+            if rest && let Ok(runtime) = Handle::try_current() {
+                runtime.spawn(stop);
+            }
+            running.task.abort();
         }
         self.parts.lane.close();
         self.parts.keeper.close();

@@ -27,7 +27,7 @@ use crate::keeper::Pending;
 use crate::log::GroupLog;
 use crate::machine::{Machine, Recovered};
 use crate::network::Network;
-use crate::node::{Parts, Running};
+use crate::node::{Parts, Running, Timing};
 use crate::types::{Member, Types};
 
 /// How a group that has nothing on this node's disk yet begins. One that has goes on as it was.
@@ -45,15 +45,17 @@ pub enum Start {
 
 fn config(parts: &Parts, id: u32) -> Result<Arc<Config>, Error> {
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
-    let timing = &parts.timing;
+    let Timing { heartbeat, election } = &parts.timing;
+    // Whoever heard a leader votes for nobody else for so long: a little less than anybody waits,
+    // for two do not hear the last heartbeat at the same moment. Votes must come in as soon.
+    let lease = ms(election.start * 9 / 10).max(ms(*heartbeat) + 2);
     let config = Config {
         cluster_name: format!("group-{id}"),
-        heartbeat_interval: ms(timing.heartbeat),
-        election_timeout_min: ms(timing.election.start),
-        election_timeout_max: ms(timing.election.end),
-        enable_pre_vote: Some(true),
-        // Until it is named: see `stand`.
-        enable_elect: false,
+        heartbeat_interval: ms(*heartbeat),
+        election_timeout_min: lease - 1,
+        election_timeout_max: lease,
+        // See `crate::pace`.
+        enable_tick: false,
         // A new term at each start: whatever the last process left behind is fenced off.
         enable_leader_restore: Some(false),
         // We say when: after the floor became durable.
@@ -186,7 +188,7 @@ fn run<M: Machine>(group: &Group<M>, pending: Arc<Pending>, is_old: bool) -> Run
     }
 }
 
-/// A group's own task. Makes the lone voter of an old group lead; then announces a snapshot each
+/// A group's own task. Makes the lone voter of an old group lead, and does what its turns are; announces a snapshot each
 /// time that the durable floor moved, whereupon openraft purges the log below it.
 async fn tend<M: Machine>(group: Group<M>, mut floor: watch::Receiver<u64>, is_old: bool) {
     let standing = async {
@@ -201,7 +203,7 @@ async fn tend<M: Machine>(group: Group<M>, mut floor: watch::Receiver<u64>, is_o
             }
         }
     };
-    futures::join!(standing, purging);
+    futures::join!(standing, purging, group.do_turns());
 }
 
 /// Lets a replica stand for election once the group means it. Found by a test of a cluster: a
@@ -224,7 +226,7 @@ async fn stand<M: Machine>(group: &Group<M>, is_old: bool) -> Result<(), Fatal<T
             return Ok(());
         }
     }
-    group.raft.runtime_config().elect(true);
+    group.side.timer.may_stand();
     // Groups are opened one after the other, but elect their leaders at the same time, here.
     if is_old { elect_lone_voter(&group.raft, node_id).await } else { Ok(()) }
 }

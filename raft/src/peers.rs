@@ -10,9 +10,9 @@
 //! - An address that was set counts for more than one that a membership names.
 //! - When an address changes, everything under way on the old connections ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -157,6 +157,8 @@ struct Inner {
     tls: Option<Tls>,
     counts: Counts,
     closed: AtomicBool,
+    /// Nodes that are not listened to any more.
+    removed: RwLock<BTreeSet<u64>>,
     table: Mutex<BTreeMap<u64, Arc<Peer>>>,
     /// When the next byte of a snapshot may leave.
     pace: tokio::sync::Mutex<Option<Instant>>,
@@ -171,6 +173,8 @@ pub(crate) struct Peer {
     pub(crate) hurry: Notify,
     /// Reads of what it leads.
     pub(crate) asks: Asks,
+    /// It said with its last answer to a heartbeat that it has no room for more entries.
+    pub(crate) full: AtomicBool,
     lines: Mutex<Lines>,
     /// Counts changes of the address.
     changes: watch::Sender<u64>,
@@ -207,6 +211,7 @@ impl Peers {
             tls,
             counts: Counts::default(),
             closed: AtomicBool::new(false),
+            removed: RwLock::default(),
             table: Mutex::default(),
             pace: tokio::sync::Mutex::default(),
         }))
@@ -217,9 +222,24 @@ impl Peers {
         self.peer(id).point(address, true);
     }
 
+    /// Says which nodes are not listened to, from now on: they were removed for good.
+    pub fn set_removed(&self, removed: BTreeSet<u64>) {
+        *self.0.removed.write().unwrap_or_else(PoisonError::into_inner) = removed;
+    }
+
+    /// Whether a node was removed for good.
+    pub fn is_removed(&self, id: u64) -> bool {
+        self.0.removed.read().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
     /// What proves who this node is, where peers ask for that.
     pub fn tls(&self) -> Option<&Tls> {
         self.0.tls.as_ref()
+    }
+
+    /// Whether a node said that it has room for more entries; it has until it says otherwise.
+    pub fn has_room(&self, id: u64) -> bool {
+        self.table().get(&id).is_none_or(|peer| !peer.full.load(Ordering::Relaxed))
     }
 
     /// What was sent and taken so far.
@@ -376,6 +396,7 @@ impl Peers {
                 window: Arc::new(Semaphore::new(PEER_WINDOW_BYTES)),
                 hurry: Notify::new(),
                 asks: Asks::default(),
+                full: AtomicBool::new(false),
                 lines: Mutex::default(),
                 changes: watch::Sender::new(0),
                 beats: Mutex::default(),

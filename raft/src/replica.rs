@@ -61,6 +61,9 @@ pub(crate) trait Replica: Send + Sync {
 
     /// A read index, if this replica leads.
     fn read_index(self: Arc<Self>) -> BoxFuture<'static, Result<u64, ReadError>>;
+
+    /// A turn of the node's clock; whether leaders say in it that they are there.
+    fn turn(&self, beats: bool);
 }
 
 /// The replicas of this node, by group. Clones share them.
@@ -82,6 +85,12 @@ impl Replicas {
 
     pub(crate) fn clear(&self) {
         self.lock().clear();
+    }
+
+    /// Calls `each` for every replica, which must be quick.
+    pub(crate) fn for_each(&self, each: impl Fn(&dyn Replica)) {
+        let replicas: Vec<Arc<dyn Replica>> = self.lock().values().cloned().collect();
+        replicas.iter().for_each(|replica| each(&**replica));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u32, Arc<dyn Replica>>> {
@@ -150,11 +159,12 @@ impl<M: Machine> Replica for Group<M> {
         let requests = stream::unfold(inbound, move |mut inbound| {
             let (group, ended) = (group.clone(), ended.clone());
             async move {
-                let message = inbound.message().await;
-                group.side.contact();
-                let request = match message {
+                let request = match inbound.message().await {
                     Ok(None) => return None,
-                    Ok(Some(message)) => wire::to_append(message).map_err(malformed),
+                    Ok(Some(message)) => {
+                        group.contact();
+                        wire::to_append(message).map_err(malformed)
+                    }
                     Err(status) => Err(status),
                 };
                 match request {
@@ -182,7 +192,10 @@ impl<M: Machine> Replica for Group<M> {
                 Err(what) => return wire::beat_reply(&beat, Err(what)),
             };
             let response = self.raft.append_entries(request).await;
-            self.side.contact();
+            // One that leads no more is told so, and is nobody to wait for.
+            if matches!(response, Ok(ref answer) if answer.is_success() || answer.is_conflict()) {
+                self.contact();
+            }
             wire::beat_reply(&beat, response.map_err(|error| error.to_string()))
         }
         .boxed()
@@ -199,7 +212,12 @@ impl<M: Machine> Replica for Group<M> {
             } else {
                 self.raft.vote(request).await
             };
-            Ok(wire::vote_reply(&response.map_err(stopped)?))
+            let response = response.map_err(stopped)?;
+            if response.vote_granted && !message.pre {
+                // Whoever voted waits to see what comes of it.
+                self.side.timer.heard(&self.parts.pace);
+            }
+            Ok(wire::vote_reply(&response))
         }
         .boxed()
     }
@@ -251,5 +269,9 @@ impl<M: Machine> Replica for Group<M> {
 
     fn read_index(self: Arc<Self>) -> BoxFuture<'static, Result<u64, ReadError>> {
         async move { self.lead_round().await }.boxed()
+    }
+
+    fn turn(&self, beats: bool) {
+        self.take_turn(beats);
     }
 }

@@ -22,8 +22,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::error::ProposeError;
 use crate::gather;
-use crate::node::{COMMAND_BYTES_MAX, Identity};
-use crate::peers::{REFUSED, halves};
+use crate::node::{Admit, COMMAND_BYTES_MAX, Identity};
+use crate::peers::{Peers, REFUSED, halves};
 use crate::reader::Reader;
 use crate::replica::{Doubtful, Replica, Replicas};
 use crate::tls::Caller;
@@ -47,6 +47,8 @@ pub struct Service {
     forwarded: Arc<Semaphore>,
     forwarded_bytes: usize,
     strangers: Arc<Mutex<HashMap<u64, &'static str>>>,
+    peers: Peers,
+    room: Option<Arc<dyn Admit>>,
 }
 
 impl Service {
@@ -56,6 +58,8 @@ impl Service {
         doubtful: Doubtful,
         reader: Reader,
         forwarded_bytes: usize,
+        peers: Peers,
+        room: Option<Arc<dyn Admit>>,
     ) -> RaftServer<Self> {
         let service = Self {
             identity,
@@ -65,6 +69,8 @@ impl Service {
             forwarded: Arc::new(Semaphore::new(forwarded_bytes)),
             forwarded_bytes,
             strangers: Arc::default(),
+            peers,
+            room,
         };
         RaftServer::new(service)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
@@ -106,6 +112,8 @@ impl Service {
             ("sender", message)
         } else if let Some(message) = caller.refuses(header.sender) {
             ("certificate", message)
+        } else if self.peers.is_removed(header.sender) {
+            ("removed", was_removed(header.sender))
         } else {
             return Ok(header);
         };
@@ -169,6 +177,14 @@ impl Service {
     }
 }
 
+/// Why a node is not listened to.
+pub(crate) fn was_removed(node: u64) -> String {
+    format!(
+        "node {node} was removed from this cluster: start it with an empty data directory and a new \
+         --node-id to have it back"
+    )
+}
+
 /// Why a replica does not answer for the one that the group knows.
 fn replaced(node_id: u64, group: u32) -> String {
     format!(
@@ -230,6 +246,7 @@ impl Raft for Service {
         request: Request<Streaming<proto::Beats>>,
     ) -> Result<Response<Self::BeatStream>, Status> {
         let (service, caller) = (self.clone(), Caller::of(&request));
+        let room = self.room.clone();
         let replies = request
             .into_inner()
             .map(move |beats| {
@@ -240,9 +257,10 @@ impl Raft for Service {
             .try_flatten()
             .try_buffer_unordered(BEATS_AT_ONCE)
             .boxed();
-        let replies = gather::runs(replies, REPLIES_AT_ONCE).map(|replies| {
+        let replies = gather::runs(replies, REPLIES_AT_ONCE).map(move |replies| {
             let replies = replies.into_iter().collect::<Result<_, Status>>()?;
-            Ok(proto::BeatReplies { replies })
+            let full = room.as_ref().is_some_and(|room| !room.has_room());
+            Ok(proto::BeatReplies { replies, full })
         });
         Ok(Response::new(replies.boxed()))
     }

@@ -29,6 +29,9 @@ use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
+use crate::peers::Peers;
+use crate::service::was_removed;
+
 /// A peer that is not done with its part of the beginning by then is let go.
 pub(crate) const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(3);
 /// Peers whose last refusal is remembered, so that the log says it once.
@@ -323,6 +326,11 @@ impl Caller {
     /// Who sent a request.
     pub fn of<T>(request: &tonic::Request<T>) -> Self {
         request.extensions().get().copied().unwrap_or(Self(None))
+    }
+
+    /// Why it is not listened to, if it was removed for good.
+    pub fn removed(self, peers: &Peers) -> Option<String> {
+        self.0.filter(|node| peers.is_removed(*node)).map(was_removed)
     }
 
     /// Why it cannot speak for that node, if it cannot.

@@ -57,36 +57,41 @@ fn place(gram: u64) -> u64 {
 }
 
 /// Calls for each gram of the text that stands at a noted place.
+#[inline(always)]
 fn each_gram(text: &[u8], mut call: impl FnMut(u64)) {
     // Two bytes have one score, so a window of four places is decided by five bytes.
     let n_windows = (text.len() + 1).saturating_sub(WINDOW + 1);
     let mut tile = Tile::default();
     for start in (0..n_windows).step_by(TILE) {
         let n = TILE.min(n_windows - start);
-        let end = text.len().min(start + tile.bytes.len());
+        let end = text.len().min(start + TILE + GRAM_BYTES + WINDOW);
         tile.load(&text[start..end]);
         tile.mark(n);
-        let grams_end = (text.len() + 1).saturating_sub(start + GRAM_BYTES);
-        tile.each_marked(|at| {
-            if at < grams_end {
-                call(tile.gram(at));
-            }
-        });
+        // The last places of a text may have no whole gram.
+        tile.keep((text.len() + 1).saturating_sub(start + GRAM_BYTES));
+        tile.each_gram(&mut call);
     }
 }
 
 /// Some windows, with what is known of their places.
 struct Tile {
-    /// In lower case.
-    bytes: [u8; TILE + 16],
+    /// In lower case. Longer than the places, so that eight bytes can be read at each.
+    bytes: [u8; TILE + 128],
     scores: [u8; TILE + WINDOW],
     /// 1 where a place is the smallest of a window.
     marks: [u8; TILE + 64],
+    /// The marks as bits.
+    words: [u64; TILE / 64 + 1],
 }
 
 impl Default for Tile {
     fn default() -> Tile {
-        Tile { bytes: [0; TILE + 16], scores: [0; TILE + WINDOW], marks: [0; TILE + 64] }
+        Tile {
+            bytes: [0; TILE + 128],
+            scores: [0; TILE + WINDOW],
+            marks: [0; TILE + 64],
+            words: [0; TILE / 64 + 1],
+        }
     }
 }
 
@@ -104,40 +109,55 @@ impl Tile {
             let (a, b) = (u16::from(self.bytes[at]), u16::from(self.bytes[at + 1]));
             *score = ((a.wrapping_mul(0x9e5b) ^ b.wrapping_mul(0x6a35)) >> 8) as u8;
         }
-        let mut smallest = [0; TILE];
-        for (at, least) in smallest.iter_mut().enumerate() {
+        // The smallest score of each window, between windows that are not there: these say 0.
+        const BESIDE: usize = WINDOW - 1;
+        let mut smallest = [0_u8; TILE + 2 * BESIDE];
+        for (at, least) in smallest[BESIDE..][..n].iter_mut().enumerate() {
             let s = &self.scores[at..at + WINDOW];
             *least = s[0].min(s[1]).min(s[2]).min(s[3]);
         }
-        self.marks.fill(0);
-        for step in 0..WINDOW {
-            let marks = self.marks[step..].iter_mut();
-            let scores = &self.scores[step..];
-            for ((mark, score), least) in marks.zip(scores).zip(&smallest[..n]) {
-                *mark |= u8::from(score == least);
-            }
+        // No window that a place is in has a greater least score than its own, so it is the
+        // smallest of one of them where it equals the greatest.
+        let places = self.marks[..TILE + BESIDE].iter_mut().zip(&self.scores);
+        for (at, (mark, score)) in places.enumerate() {
+            let m = smallest.get(at..at + WINDOW).unwrap_or(&[0; WINDOW]);
+            *mark = u8::from(m[0].max(m[1]).max(m[2]).max(m[3]) == *score);
         }
-    }
-
-    /// Calls for each marked place.
-    fn each_marked(&self, mut call: impl FnMut(usize)) {
-        for (block, marks) in self.marks.as_chunks::<64>().0.iter().enumerate() {
-            let mut word = 0;
+        for (word, marks) in self.words.iter_mut().zip(self.marks.as_chunks::<64>().0) {
+            *word = 0;
             for (at, eight) in marks.as_chunks::<8>().0.iter().enumerate() {
                 // Eight bytes of 0 or 1 become eight bits.
                 let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-                word |= bits << (8 * at);
+                *word |= bits << (8 * at);
             }
-            while word != 0 {
-                call(64 * block + word.trailing_zeros() as usize);
-                word &= word - 1;
-            }
+        }
+        // Beyond the last window, 0 stands for nothing and may equal a score.
+        self.keep(n + BESIDE);
+    }
+
+    /// Takes back the marks of all but the first places.
+    fn keep(&mut self, n_places: usize) {
+        let mut first = n_places;
+        for word in &mut self.words {
+            *word &= if first < 64 { (1 << first) - 1 } else { u64::MAX };
+            first = first.saturating_sub(64);
         }
     }
 
-    fn gram(&self, at: usize) -> u64 {
-        let eight = self.bytes[at..].first_chunk::<8>().expect("the buffer is that much longer");
-        u64::from_le_bytes(*eight) & ((1 << (8 * GRAM_BYTES)) - 1)
+    /// Calls for the gram at each marked place.
+    #[inline(always)]
+    fn each_gram(&self, call: &mut impl FnMut(u64)) {
+        for (block, word) in self.words.iter().enumerate() {
+            let here: &[u8; 72] =
+                self.bytes[64 * block..].first_chunk().expect("the buffer is that much longer");
+            let mut word = *word;
+            while word != 0 {
+                let at = (word.trailing_zeros() & 63) as usize;
+                let eight = here[at..at + 8].try_into().expect("eight bytes");
+                call(u64::from_le_bytes(eight) & ((1 << (8 * GRAM_BYTES)) - 1));
+                word &= word - 1;
+            }
+        }
     }
 }
 

@@ -38,6 +38,24 @@ enum Word {
     Resume(Node),
     /// Say that a node is gone for good; its shards are rebuilt on others
     Remove(Node),
+    /// Show or set the limits that a tenant has of its own on all nodes
+    Limits {
+        /// The tenant
+        tenant: String,
+        /// `key=value` of limits_config; `key=` takes it away. Nothing: only show them
+        keys: Vec<String>,
+        /// Server to ask
+        #[command(flatten)]
+        http: Http,
+    },
+    /// Change how many voters each shard has, where there are as many nodes
+    Replicas {
+        /// 1, 3, 5 or 7
+        n: usize,
+        /// Server to ask
+        #[command(flatten)]
+        http: Http,
+    },
 }
 
 /// One node of the cluster.
@@ -82,6 +100,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Word::Drain(node) => change(&node, "drain", "its shards move away").await,
         Word::Resume(node) => change(&node, "resume", "it takes shards again").await,
         Word::Remove(node) => change(&node, "remove", "its shards are rebuilt on others").await,
+        Word::Limits { tenant, keys, http } => limits(&http, &tenant, &keys).await,
+        Word::Replicas { n, http } => {
+            post(&http, &format!("/drave/v1/cluster/replicas/{n}")).await?;
+            say(&format!(
+                "shards get {n} voters, one after the other; 'drave cluster status' shows how far \
+                 they are\n"
+            ))
+        }
     }
 }
 
@@ -89,6 +115,29 @@ async fn change(node: &Node, verb: &str, what: &str) -> anyhow::Result<()> {
     let id = node.id;
     post(&node.http, &format!("/drave/v1/cluster/nodes/{id}/{verb}")).await?;
     say(&format!("node {id}: {what}; 'drave cluster status' shows how far it is\n"))
+}
+
+async fn limits(http: &Http, tenant: &str, keys: &[String]) -> anyhow::Result<()> {
+    let url = http.url(&format!("/drave/v1/cluster/limits/{tenant}"))?;
+    let answer = text_of(http.client()?.get(url.clone()).send().await?).await?;
+    let answer: Value = serde_json::from_str(&answer).context("the answer is no JSON")?;
+    let mut own = answer["own"].as_object().cloned().unwrap_or_default();
+    for pair in keys {
+        let (key, value) = pair.split_once('=').with_context(|| format!("'{pair}' has no '='"))?;
+        match value {
+            "" => drop(own.remove(key)),
+            value => {
+                // What is no JSON is a text: 5s, 1KB.
+                let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+                own.insert(key.to_owned(), value);
+            }
+        }
+    }
+    let own = Value::Object(own);
+    if !keys.is_empty() {
+        text_of(http.client()?.put(url).body(own.to_string()).send().await?).await?;
+    }
+    say(&format!("{own:#}\n"))
 }
 
 async fn post(http: &Http, path: &str) -> anyhow::Result<String> {
@@ -149,8 +198,8 @@ fn tables(status: &Value) -> String {
         cell(&status["cluster_id"]),
         table(
             &[
-                "id", "address", "http", "zone", "state", "alive", "shards", "leads", "disk",
-                "failed", "refuses"
+                "id", "address", "http", "zone", "state", "alive", "version", "shards", "leads",
+                "disk", "failed", "refuses"
             ],
             &nodes
         ),

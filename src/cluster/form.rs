@@ -417,7 +417,7 @@ impl Forming<'_> {
         }
         for (id, address) in self.others() {
             let who = self.prepared(id, address, &cluster_id).await?;
-            let info = node_info(address.clone(), who.http, who.zone, who.incarnation);
+            let info = node_info(address.clone(), who.http, who.zone, who.incarnation, who.version);
             nodes.insert(id, info);
         }
         let addresses = nodes.iter().map(|(id, node)| (*id, node.peer.clone()));
@@ -463,7 +463,8 @@ impl Forming<'_> {
 
     fn own_info(&self, node: &Node) -> super::NodeInfo {
         let Options { peer_address, http_address, zone, .. } = self.options.clone();
-        node_info(peer_address, http_address, zone, node.identity().incarnation)
+        let incarnation = node.identity().incarnation;
+        node_info(peer_address, http_address, zone, incarnation, super::own_version())
     }
 
     /// Refuses to join a cluster with the data of another.
@@ -497,6 +498,7 @@ impl Forming<'_> {
                 incarnation: info.incarnation,
                 format_version: FORMAT_VERSION,
                 clock_ms: call::clock_ms(),
+                version: info.version.clone(),
             };
             let way = self.way(address, None);
             match call::ask(way, async |mut client| client.join(request.clone()).await).await {
@@ -508,13 +510,15 @@ impl Forming<'_> {
         }
     }
 
-    /// Tells the cluster where this node is, in case it moved since it joined.
+    /// Tells the cluster where this node is and what it runs, in case that changed since it joined.
     fn keep_address(&self, node: &Node, meta: &Group<Machine>, known: &watch::Receiver<State>) {
         let own = self.own_info(node);
         let id = self.options.node_id;
-        let is_known = known.borrow().nodes.get(&id).is_some_and(|node| {
-            node.peer == own.peer && node.http == own.http && node.zone == own.zone
-        });
+        let is_known = known
+            .borrow()
+            .nodes
+            .get(&id)
+            .is_some_and(|node| *node == super::NodeInfo { state: node.state, ..own.clone() });
         if is_known {
             return;
         }

@@ -5,7 +5,11 @@
 //! memory of heads: it has an end. What was acknowledged stays, reads go on, and so do all commands
 //! that make room.
 //!
-//! Whoever leads a shard refuses for it: nothing is refused that is in a log already.
+//! Whoever leads a shard refuses for it: nothing is refused that is in a log already. It does where
+//! it has no room itself, until it has handed its leadership to a voter that has; and where those
+//! that said with their last answer to a heartbeat that they have room are no majority. A single
+//! follower without room holds nobody up: where its disk is really full it stops, and the others go
+//! on as after any loss.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -87,12 +91,27 @@ impl fmt::Debug for Gate {
 }
 
 impl Admit for Gate {
-    fn admit(&self, group: u32, command: &[u8]) -> Result<(), String> {
+    fn admit(&self, group: u32, command: &[u8], full: &[u64]) -> Result<(), String> {
         if group == META || !Command::brings_entries(command) {
             return Ok(());
         }
         let room = self.room.read().unwrap_or_else(PoisonError::into_inner);
-        room.refused.clone().map_or(Ok(()), Err)
+        if let Some(reason) = &room.refused {
+            return Err(reason.clone());
+        }
+        if full.is_empty() {
+            return Ok(());
+        }
+        let full: Vec<String> = full.iter().map(u64::to_string).collect();
+        Err(format!(
+            "no majority of the shard's nodes has room: node {} takes no entries: 'drave cluster \
+             status' says why",
+            full.join(", node ")
+        ))
+    }
+
+    fn has_room(&self) -> bool {
+        self.room.read().unwrap_or_else(PoisonError::into_inner).refused.is_none()
     }
 }
 
@@ -250,19 +269,21 @@ mod tests {
     fn only_entries_are_refused() {
         let gate = Gate::new(Options { disk_high: 0.0, disk_low: 0.0, ..options() }, 3);
         let append = Command::Append { batch: BatchBuilder::new().encode() }.encode();
-        assert_eq!(gate.admit(1, &append), Ok(()), "nobody has looked");
+        assert_eq!(gate.admit(1, &append, &[]), Ok(()), "nobody has looked");
         gate.look(0);
-        let reason = gate.admit(1, &append).expect_err("no disk is that empty");
+        let reason = gate.admit(1, &append, &[]).expect_err("no disk is that empty");
         assert!(reason.contains("storage.disk.high") && reason.contains("node 3"), "{reason}");
-        assert_eq!(gate.admit(1, &Command::Seal.encode()), Ok(()));
-        assert_eq!(gate.admit(META, &append), Ok(()));
+        assert_eq!(gate.admit(1, &Command::Seal.encode(), &[2, 3]), Ok(()));
+        assert_eq!(gate.admit(META, &append, &[2]), Ok(()));
         let gate = Gate::new(Options { disk_high: 1.0, disk_low: 1.0, ..options() }, 3);
         gate.storage_said(Some("no route".into()));
         gate.look(5000);
-        let reason = gate.admit(1, &append).expect_err("the log is full");
+        let reason = gate.admit(1, &append, &[]).expect_err("the log is full");
         assert!(reason.contains("5000") && reason.contains("no route"), "{reason}");
         gate.look(10);
-        assert_eq!(gate.admit(1, &append), Ok(()));
+        assert_eq!(gate.admit(1, &append, &[]), Ok(()));
+        let reason = gate.admit(1, &append, &[2, 3]).expect_err("nobody else has room");
+        assert!(reason.contains("node 2, node 3"), "{reason}");
         assert!(gate.room().disk.bytes > 0);
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use drave_raft::{Group, GroupStatus, Machine, MemberError, Start};
+use drave_raft::{Admit, Group, GroupStatus, Machine, MemberError, Start};
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
@@ -30,6 +30,11 @@ use crate::model::ShardId;
 const TICK: Duration = Duration::from_millis(500);
 /// How long a task rests after a step that failed.
 const REST: Duration = Duration::from_secs(2);
+/// Each so many looks the leader says how large its shard is, if that has changed much: all rows of
+/// its chunks are summed up for it.
+const SIZE_LOOK_EACH: u32 = 120;
+/// What is no change worth telling.
+const SIZE_CHANGE_MIN: u64 = 64 << 20;
 /// A learner that lacks no more entries than this may vote.
 const LAG_MAX: u64 = 128;
 
@@ -44,7 +49,7 @@ pub(super) fn start(inner: &Arc<Inner>) -> Vec<JoinHandle<()>> {
 async fn look_after(inner: Arc<Inner>, shard: Option<ShardId>) {
     let (mut stop, mut known) = (inner.stop.subscribe(), inner.known.clone());
     let mut rest = Duration::ZERO;
-    loop {
+    for turn in 0_u32.. {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(TICK + rest) => {}
@@ -52,7 +57,7 @@ async fn look_after(inner: Arc<Inner>, shard: Option<ShardId>) {
         }
         let step = async {
             match shard {
-                Some(shard) => inner.tend(shard).await,
+                Some(shard) => inner.tend(shard, turn.is_multiple_of(SIZE_LOOK_EACH)).await,
                 None => inner.tend_meta().await,
             }
         };
@@ -108,7 +113,7 @@ impl Inner {
     }
 
     /// The next step of one shard.
-    async fn tend(&self, shard: ShardId) -> Result<(), String> {
+    async fn tend(&self, shard: ShardId, sizes: bool) -> Result<(), String> {
         let placement = self.placement(shard);
         match self.shard(shard).route.replica() {
             None if placement.concerns(self.me) => {
@@ -135,12 +140,31 @@ impl Inner {
                     self.counts.moves.fetch_add(1, Ordering::Relaxed);
                     info!(%shard, voters = ?placement.wanted, "placed");
                 }
+                if settled && sizes {
+                    self.say_size(shard, &placement, &replica).await?;
+                }
                 if settled {
                     self.share_leading(shard, &placement, replica.group()).await;
                 }
                 Ok(())
             }
         }
+    }
+
+    /// Tells the cluster how large a shard is that this node leads, for the sake of its balance.
+    async fn say_size(
+        &self,
+        shard: ShardId,
+        placement: &Placement,
+        replica: &Replica,
+    ) -> Result<(), String> {
+        let Some(bytes) = replica.object_bytes() else { return Ok(()) };
+        let change = bytes.abs_diff(placement.bytes);
+        if change < SIZE_CHANGE_MIN || change < bytes.max(placement.bytes) / 8 {
+            return Ok(());
+        }
+        let sized = Command::Sized { shard: shard.0, bytes };
+        form::change(&self.meta, &sized).await.map_err(|error| error.to_string())
     }
 
     /// Hands leadership to the node whose turn it is, if that is there and has everything: a node
@@ -151,7 +175,13 @@ impl Inner {
         placement: &Placement,
         group: &Group<M>,
     ) {
-        let Some(to) = placement.preferred(shard.0).filter(|to| *to != self.me) else { return };
+        let peers = self.node.peers();
+        let to = match self.gate.has_room() {
+            true => placement.preferred(shard.0).filter(|to| peers.has_room(*to)),
+            // Whoever has room takes what this node refuses.
+            false => placement.wanted.iter().copied().find(|id| peers.has_room(*id)),
+        };
+        let Some(to) = to.filter(|to| *to != self.me) else { return };
         if group.learner_lag(to).is_none_or(|lag| lag > LAG_MAX) {
             return;
         }
@@ -206,9 +236,11 @@ impl Inner {
         if !self.lead(&self.meta, &status, &Wanted { voters, learners }).await? {
             return Ok(());
         }
-        let Some(command) = balance::next(&state) else { return Ok(()) };
-        info!(?command, "moving a shard");
-        form::change(&self.meta, &command).await.map_err(|error| error.to_string())
+        for command in balance::next(&state) {
+            info!(?command, "moving a shard");
+            form::change(&self.meta, &command).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     /// What the cluster says of where nodes are; what this node was told counts for more.
@@ -218,6 +250,10 @@ impl Inner {
                 self.node.peers().set(id, &node.peer);
             }
         }
+        let meta = self.meta.status();
+        let removed =
+            self.known.borrow().gone(&meta.voters.union(&meta.learners).copied().collect());
+        self.node.peers().set_removed(removed);
     }
 
     /// One step of a group that this node leads toward its wanted members; whether it is there.

@@ -315,6 +315,11 @@ impl Cluster {
         self.0.known.borrow().clone()
     }
 
+    /// The same, as it changes.
+    pub fn watch_known(&self) -> watch::Receiver<State> {
+        self.0.known.clone()
+    }
+
     /// Why nothing is written here any more, once that is so.
     pub fn failed(&self) -> Option<String> {
         self.0.node.failed()
@@ -363,6 +368,17 @@ impl Inner {
 }
 
 /// What the meta state needs to know of a node that comes in.
-pub(crate) fn node_info(peer: String, http: String, zone: String, incarnation: u64) -> NodeInfo {
-    NodeInfo { peer, http, zone, state: meta::NodeState::Active, incarnation }
+pub(crate) fn node_info(
+    peer: String,
+    http: String,
+    zone: String,
+    incarnation: u64,
+    version: String,
+) -> NodeInfo {
+    NodeInfo { peer, http, zone, state: meta::NodeState::Active, incarnation, version }
+}
+
+/// The version of this program.
+fn own_version() -> String {
+    env!("CARGO_PKG_VERSION").into()
 }

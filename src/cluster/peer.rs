@@ -45,7 +45,7 @@ impl About {
             node_id: self.node_id,
             format_version: FORMAT_VERSION,
             n_shards: identity.map_or(0, |identity| identity.n_groups),
-            version: env!("CARGO_PKG_VERSION").into(),
+            version: super::own_version(),
             incarnation: identity.map_or(0, |identity| identity.incarnation),
             http: self.http.clone(),
             zone: self.zone.clone(),
@@ -191,6 +191,15 @@ impl Door {
         self.0.cluster.get().ok_or_else(|| Status::unavailable("this node is coming up"))
     }
 
+    /// Refuses a node that was removed, as far as its certificate says which one it is.
+    fn is_member(&self, caller: Caller) -> Result<(), Status> {
+        let peers = self.0.cluster.get().map(|cluster| cluster.0.node.peers());
+        match peers.and_then(|peers| caller.removed(peers)) {
+            None => Ok(()),
+            Some(reason) => Err(Status::permission_denied(reason)),
+        }
+    }
+
     fn meta(&self) -> Option<Group<Machine>> {
         self.0.meta.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -242,7 +251,8 @@ impl Node for Door {
         let Some(meta) = self.meta() else {
             return Err(Status::unavailable("this node is coming up"));
         };
-        let node = node_info(request.peer, request.http, request.zone, request.incarnation);
+        let JoinRequest { peer, http, zone, incarnation, version, .. } = request;
+        let node = node_info(peer, http, zone, incarnation, version);
         let command = Command::Join { id: request.node_id, node };
         match form::change(&meta, &command).await {
             Ok(()) => Ok(Response::new(JoinResponse { refused: String::new() })),
@@ -258,6 +268,7 @@ impl Node for Door {
         &self,
         request: Request<StatusRequest>,
     ) -> Result<Response<StatusResponse>, Status> {
+        self.is_member(Caller::of(&request))?;
         self.same_cluster(&request.get_ref().cluster_id)?;
         let report = self.cluster()?.report();
         let report = serde_json::to_vec(&report).expect("plain values");
@@ -270,6 +281,7 @@ impl Node for Door {
         &self,
         request: Request<MirrorRequest>,
     ) -> Result<Response<Self::MirrorStream>, Status> {
+        self.is_member(Caller::of(&request))?;
         let MirrorRequest { cluster_id, shard, after } = request.into_inner();
         self.same_cluster(&cluster_id)?;
         let Some(replica) = self.cluster()?.0.replica(shard) else {
@@ -285,6 +297,7 @@ impl Node for Door {
         &self,
         request: Request<HoldRequest>,
     ) -> Result<Response<Self::HoldStream>, Status> {
+        self.is_member(Caller::of(&request))?;
         let request = request.into_inner();
         self.same_cluster(&request.cluster_id)?;
         Ok(Response::new(held::hold(&self.cluster()?.0, request).await?))
@@ -296,6 +309,7 @@ impl Node for Door {
         &self,
         request: Request<ScanRequest>,
     ) -> Result<Response<Self::ScanStream>, Status> {
+        self.is_member(Caller::of(&request))?;
         let ScanRequest { cluster_id, hold, shard, question } = request.into_inner();
         self.same_cluster(&cluster_id)?;
         Ok(Response::new(held::scan(&self.cluster()?.0, hold, shard, question)?))

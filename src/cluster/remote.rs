@@ -5,7 +5,10 @@
 //! or in the parts of an answer is not known here.
 //!
 //! Shards are spread over the nodes that have them; one call takes the views of all shards that one
-//! node is asked for. A node that does not answer costs its shards another call.
+//! node is asked for. A node that does not answer costs its shards another call. One that is lost
+//! before it has answered anything of a question costs another call, too: the next node is asked,
+//! about a view that shows at least what the lost one did. What is answered in part is not asked
+//! again: its reader may have told of it already.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +17,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use drave_proto::node::node_client::NodeClient;
 use drave_proto::node::{HoldReply, HoldRequest, ScanPart, ScanRequest};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tonic::{Code, Status, Streaming};
 
 use super::consistency::{Consistency, Seen};
@@ -53,6 +58,8 @@ struct Hold {
 pub struct Parts {
     shard: ShardId,
     node: NodeId,
+    /// The first one, which has come; nothing where the answer has none.
+    first: Option<Bytes>,
     parts: Streaming<ScanPart>,
 }
 
@@ -67,11 +74,34 @@ impl Held {
         self.hold.node
     }
 
-    /// Asks what the view shows. Dropping the parts ends the work there.
+    /// Asks what the view shows, and waits for the first part of the answer. Dropping the parts ends
+    /// the work there.
     pub async fn ask(&self, question: Bytes) -> Result<Parts, ReadError> {
+        let Held { hold, shard, applied } = self;
+        let seen = Consistency::Session(Arc::new(BTreeMap::from([(*shard, *applied)])));
+        let others = hold.inner.shard(*shard).route.others();
+        let nodes =
+            std::iter::once(hold.node).chain(others.into_iter().filter(|id| *id != hold.node));
+        let answer = first_to_answer(nodes, |node| {
+            let (question, seen) = (question.clone(), &seen);
+            let asked = async move {
+                if node == hold.node {
+                    return self.begin(question).await;
+                }
+                let taken = take(&hold.inner, node, &[*shard], seen).await;
+                let mut taken = taken.map_err(|refusal| refusal.reason)?;
+                let (_, seen) = taken.pop().ok_or("it says nothing of it")?;
+                seen?.view.begin(question).await
+            };
+            asked.boxed()
+        });
+        answer.await.map_err(|reason| ReadError { shard: *shard, reason })
+    }
+
+    /// Asks the node that keeps the view.
+    async fn begin(&self, question: Bytes) -> Result<Parts, String> {
         let Held { hold, shard, .. } = self;
-        let failed = |reason| ReadError { shard: *shard, reason: said(hold.node, reason) };
-        let channel = hold.inner.node.peers().channel(hold.node).map_err(failed)?;
+        let channel = hold.inner.node.peers().channel(hold.node)?;
         let mut client = NodeClient::new(channel).max_decoding_message_size(PART_BYTES_MAX);
         let request = ScanRequest {
             cluster_id: hold.inner.cluster_id(),
@@ -79,15 +109,34 @@ impl Held {
             shard: shard.0,
             question,
         };
-        let answer = client.scan(request).await;
-        let answer = answer.map_err(|status| failed(status.message().to_owned()))?;
-        Ok(Parts { shard: *shard, node: hold.node, parts: answer.into_inner() })
+        let failed = |status: Status| status.message().to_owned();
+        let mut parts = client.scan(request).await.map_err(failed)?.into_inner();
+        let first = parts.message().await.map_err(failed)?.map(|part| part.part);
+        Ok(Parts { shard: *shard, node: hold.node, first, parts })
     }
+}
+
+/// Asks one node after the other until one answers; else why none did.
+async fn first_to_answer<'a, T>(
+    nodes: impl Iterator<Item = NodeId>,
+    mut ask: impl FnMut(NodeId) -> BoxFuture<'a, Result<T, String>>,
+) -> Result<T, String> {
+    let mut reasons = Vec::new();
+    for node in nodes {
+        match ask(node).await {
+            Ok(answer) => return Ok(answer),
+            Err(reason) => reasons.push(said(node, reason)),
+        }
+    }
+    Err(reasons.join("; "))
 }
 
 impl Parts {
     /// The next part; nothing after the last one.
     pub async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
         match self.parts.message().await {
             Ok(part) => Ok(part.map(|part| part.part)),
             Err(status) => {
@@ -153,7 +202,7 @@ async fn hold_now(
             break;
         }
         let calls = by_node.into_iter().map(|(node, shards)| async move {
-            let answer = ask(inner, node, &shards, consistency).await;
+            let answer = take(inner, node, &shards, consistency).await;
             (node, shards, answer)
         });
         for (node, shards, answer) in futures::future::join_all(calls).await {
@@ -206,7 +255,8 @@ struct Refusal {
 
 type Outcome = (ShardId, Result<Seen<Held>, String>);
 
-async fn ask(
+/// Takes views at one node.
+async fn take(
     inner: &Arc<Inner>,
     node: NodeId,
     shards: &[ShardId],
@@ -258,4 +308,26 @@ async fn ask(
         (*shard, outcome)
     };
     Ok(shards.iter().map(outcome).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_next_one_is_asked_where_nothing_was_answered() {
+        let check = async |alive: &[NodeId], expected: Result<NodeId, &str>, n_asked: usize| {
+            let mut asked = 0;
+            let answer = first_to_answer([2, 1, 3].into_iter(), |node| {
+                asked += 1;
+                let is_alive = alive.contains(&node);
+                async move { if is_alive { Ok(node) } else { Err("gone".to_owned()) } }.boxed()
+            });
+            assert_eq!(answer.await, expected.map_err(str::to_owned));
+            assert_eq!(asked, n_asked);
+        };
+        check(&[1, 2, 3], Ok(2), 1).await;
+        check(&[3], Ok(3), 3).await;
+        check(&[], Err("node 2: gone; node 1: gone; node 3: gone"), 3).await;
+    }
 }

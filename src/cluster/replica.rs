@@ -156,6 +156,13 @@ impl Replica {
         self.group.with_machine(|machine| machine.0.view())
     }
 
+    /// Bytes of its chunks; `None` while it catches up.
+    pub(super) fn object_bytes(&self) -> Option<u64> {
+        let view = self.local_view()?;
+        let objects = view.manifest().iter().filter_map(|(_, chunk)| chunk.object());
+        Some(objects.map(|object| object.bytes).sum())
+    }
+
     pub(super) fn status(&self) -> raft::GroupStatus {
         self.group.status()
     }

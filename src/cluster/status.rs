@@ -79,7 +79,7 @@ pub struct NodeStatus {
     pub state: NodeState,
     /// Whether it answered in time.
     pub alive: bool,
-    /// The version of its program; empty where it did not answer.
+    /// The version of its program: as it says, or as it was when it last came in.
     pub version: String,
     /// Why it writes nothing any more, once that is so.
     pub failed: Option<String>,
@@ -162,7 +162,7 @@ impl Cluster {
             };
             groups.insert(group_of(shard), report);
         }
-        let version = env!("CARGO_PKG_VERSION").into();
+        let version = super::own_version();
         let (failed, room) = (self.failed(), self.0.gate.room());
         NodeReport { node_id: self.0.me, version, failed, room, groups }
     }
@@ -216,7 +216,8 @@ impl Cluster {
                 zone: node.zone.clone(),
                 state: node.state,
                 alive: report.is_some(),
-                version: report.map_or_else(String::new, |report| report.version.clone()),
+                version: report
+                    .map_or_else(|| node.version.clone(), |report| report.version.clone()),
                 failed: report.and_then(|report| report.failed.clone()),
                 room: report.map(|report| report.room.clone()).unwrap_or_default(),
                 shards: shards.iter().filter(|shard| shard.group.voters.contains(&id)).count(),

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{Error, UNUSED_LIMITS, expand, suggest};
+use crate::cluster::meta::{OwnLimits, State};
 use crate::model::Tenant;
 use crate::model::limits::{Limits, Span};
 use crate::model::overrides::Overrides;
@@ -144,10 +145,12 @@ fn limits(everybody: &Limits, keys: &Keys) -> Result<Limits, String> {
     serde_norway::from_value(all).map_err(|error| suggest(&error.to_string()))
 }
 
-/// Reads the files again and again until `stop` says true, and tells `out` what changed.
+/// Reads the files again and again until `stop` says true, lays over them what the cluster says of
+/// its tenants, and tells `out` what changed.
 pub async fn follow(
     runtime: RuntimeConfig,
     everybody: Limits,
+    mut cluster: watch::Receiver<State>,
     out: watch::Sender<Arc<Overrides>>,
     metrics: Arc<Metrics>,
     mut stop: watch::Receiver<bool>,
@@ -161,10 +164,20 @@ pub async fn follow(
     successful.set(1);
     let mut known = runtime.texts().ok();
     let period = runtime.period.0.max(Duration::from_millis(100));
+    let mut looks = tokio::time::interval(period);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut files = Arc::clone(&out.borrow());
+    let mut own = BTreeMap::new();
     loop {
+        let now = cluster.borrow_and_update().limits.clone();
+        if now != own {
+            own = now;
+            show(&files, &own, &out);
+        }
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(period) => {}
+            Ok(()) = cluster.changed() => continue,
+            _ = looks.tick() => {}
         }
         // Files of a few kilobytes from a local disk: not worth a thread.
         let read = runtime.texts();
@@ -178,7 +191,8 @@ pub async fn follow(
         });
         match taken {
             Ok((overrides, unused)) => {
-                out.send_replace(Arc::new(overrides));
+                files = Arc::new(overrides);
+                show(&files, &own, &out);
                 successful.set(1);
                 info!(unused = unused.join(", "), "took the runtime file");
             }
@@ -190,6 +204,16 @@ pub async fn follow(
             }
         }
     }
+}
+
+/// Lays the cluster's limits over those of the files.
+fn show(files: &Overrides, own: &BTreeMap<String, OwnLimits>, out: &watch::Sender<Arc<Overrides>>) {
+    let (overrides, wrong) = files.with(own);
+    if !wrong.is_empty() {
+        // Whoever set them had them checked by a node: one of another version.
+        warn!(wrong = wrong.join("; "), "limits that the cluster says cannot be used here");
+    }
+    out.send_replace(Arc::new(overrides));
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,8 +16,10 @@ use super::error::Error;
 use super::status::administrators_only;
 use crate::cluster::ChangeError;
 use crate::cluster::form::InitAsk;
-use crate::cluster::meta::{Command, NodeId, NodeState};
+use crate::cluster::meta::{Command, NodeId, NodeState, OwnLimits};
 use crate::cluster::peer::Door;
+use crate::model::Tenant;
+use crate::model::limits::Limits;
 
 /// The cluster as this node sees it.
 pub(super) async fn status(State(api): State<Arc<Api>>) -> Result<Response, Error> {
@@ -48,7 +51,49 @@ pub(super) async fn change_node(
             return Err(Error::new(StatusCode::NOT_FOUND, message));
         }
     };
-    match api.cluster.change(&Command::SetState { id, state }).await {
+    change(&api, &Command::SetState { id, state }).await
+}
+
+/// How many voters shards are to have.
+pub(super) async fn set_replicas(
+    State(api): State<Arc<Api>>,
+    Path(replicas): Path<usize>,
+) -> Result<StatusCode, Error> {
+    administrators_only(&api)?;
+    change(&api, &Command::SetReplicas { replicas }).await
+}
+
+/// Limits that a tenant has of its own, and what is in force for it here.
+pub(super) async fn limits(
+    State(api): State<Arc<Api>>,
+    Path(tenant): Path<String>,
+) -> Result<Response, Error> {
+    administrators_only(&api)?;
+    let tenant = Tenant::parse(&tenant).map_err(|error| Error::bad_request(error.to_string()))?;
+    let own = api.cluster.known().limits.remove(tenant.as_str()).unwrap_or_default();
+    let in_force = api.limits(&tenant);
+    Ok(json_answer(&json!({ "own": own, "in_force": *in_force }).to_string()))
+}
+
+/// Gives a tenant limits of its own on all nodes, instead of those it had: a JSON object with keys
+/// of `limits_config`; an empty one takes them away.
+pub(super) async fn set_limits(
+    State(api): State<Arc<Api>>,
+    Path(tenant): Path<String>,
+    body: Bytes,
+) -> Result<StatusCode, Error> {
+    administrators_only(&api)?;
+    let tenant = Tenant::parse(&tenant).map_err(|error| Error::bad_request(error.to_string()))?;
+    let limits: OwnLimits = serde_json::from_slice(&body)
+        .map_err(|error| Error::bad_request(format!("no JSON object with limits: {error}")))?;
+    // What lies below them may change, and they must fit on whatever it is.
+    let checked = Limits::default().with(&limits);
+    checked.map_err(|error| Error::bad_request(error.to_string()))?;
+    change(&api, &Command::SetLimits { tenant: tenant.to_string(), limits }).await
+}
+
+async fn change(api: &Api, command: &Command) -> Result<StatusCode, Error> {
+    match api.cluster.change(command).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(ChangeError::Refused(reason)) => Err(Error::bad_request(reason)),
         Err(error) => Err(Error::unavailable(error.to_string())),

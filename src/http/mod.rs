@@ -157,6 +157,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/drave/v1/cluster/status", get(cluster::status))
         .route("/drave/v1/cluster/init", post(cluster::init))
         .route("/drave/v1/cluster/nodes/{id}/{verb}", post(cluster::change_node))
+        .route("/drave/v1/cluster/replicas/{n}", post(cluster::set_replicas))
+        .route("/drave/v1/cluster/limits/{tenant}", get(cluster::limits).put(cluster::set_limits))
         .route("/ready", get(status::ready))
         .route("/metrics", get(status::metrics))
         .route("/config", get(status::config))

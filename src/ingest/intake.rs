@@ -56,7 +56,8 @@ pub(super) struct Intake<'a> {
     metadata_max: usize,
     n_streams: usize,
     totals: Accepted,
-    /// Bytes that each shard gets if the push is spread evenly: a first guess at its buffers.
+    /// Twice what each shard gets if the push is spread evenly: a first guess at its buffers. Room
+    /// that is not used costs less than lines that move because their buffer grows.
     share_bytes: usize,
 }
 
@@ -94,7 +95,7 @@ impl<'a> Intake<'a> {
             metadata_max: limits.max_structured_metadata_size.len().min(METADATA_MAX),
             n_streams: 0,
             totals: Accepted::default(),
-            share_bytes: n_bytes / context.n_shards as usize,
+            share_bytes: 2 * n_bytes / context.n_shards as usize,
         }
     }
 

@@ -4,6 +4,7 @@
 //! written as `256KB` (binary multiples) or as plain bytes, durations as `1w2d` or `0`. Where a
 //! default is not Loki's, its doc line says why.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -89,6 +90,20 @@ pub struct Limits {
     pub volume_enabled: bool,
     /// Most rows of a volume answer.
     pub volume_max_series: usize,
+}
+
+impl Limits {
+    /// These limits with some keys over them; or which key or value is wrong.
+    pub fn with(
+        &self,
+        keys: &BTreeMap<String, serde_json::Value>,
+    ) -> Result<Limits, serde_json::Error> {
+        let mut all = serde_json::to_value(self)?;
+        if let Some(all) = all.as_object_mut() {
+            all.extend(keys.iter().map(|(key, value)| (key.clone(), value.clone())));
+        }
+        serde_json::from_value(all)
+    }
 }
 
 impl Default for Limits {

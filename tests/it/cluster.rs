@@ -144,6 +144,60 @@ async fn one_node_grows_to_four_and_the_first_one_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_number_of_voters_changes_while_people_push() {
+    let root = tempfile::tempdir().expect("a directory");
+    let directory = root.path().join("node-1");
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let file = directory.join("drave.yaml");
+    let mut config: Value = serde_json::from_str(&config_of(root.path(), 1, None)).expect("JSON");
+    config["shard"] = json!({"count": 2});
+    std::fs::write(&file, config.to_string()).expect("a file");
+    let one = Node::on(&directory.join("data"), Some(&file)).await;
+    let two = member(root.path(), 2, Some(&one)).await;
+    let three = member(root.path(), 3, Some(&one)).await;
+    let mut first = 0;
+    for (replicas, n_voters) in [(3, 3), (1, 1), (5, 3)] {
+        let path = format!("/drave/v1/cluster/replicas/{replicas}");
+        assert_eq!(two.post(&path, "text/plain", "").await.status, 204);
+        push(&three, first).await;
+        settled(&two, &[1, 2, 3], n_voters).await;
+        push(&one, first + 20).await;
+        first += 40;
+        check_counts(&[&one, &two, &three], first).await;
+    }
+    tenants_limits(&[&one, &two, &three]).await;
+    let even = two.post("/drave/v1/cluster/replicas/4", "text/plain", "").await;
+    assert_eq!(even.status, 400, "{}", even.text);
+    assert!(even.text.contains("1, 3, 5 or 7"), "{}", even.text);
+}
+
+/// What is set through one node holds on all of them.
+async fn tenants_limits(nodes: &[&Node; 3]) {
+    let path = "/drave/v1/cluster/limits/fake";
+    let put = async |body: &str| {
+        let request = reqwest::Client::new().put(format!("http://{}{path}", nodes[1].http()));
+        let answer = request.body(body.to_owned()).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    };
+    let (status, text) = put(r#"{"max_query_seres": 3}"#).await;
+    assert!(status == 400 && text.contains("max_query_seres"), "{status} {text}");
+    assert_eq!(put(r#"{"max_query_series": 3, "query_timeout": "5s"}"#).await.0, 204);
+    let start = Instant::now();
+    for node in nodes {
+        loop {
+            let answer = node.get(path, &[]).await.json();
+            assert!(start.elapsed() < PATIENCE, "{answer}");
+            if answer["in_force"]["max_query_series"] == 3 {
+                assert_eq!(answer["own"]["query_timeout"], "5s");
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    assert_eq!(put("{}").await.0, 204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_node_costs_nothing_and_comes_back_elsewhere() {
     let root = tempfile::tempdir().expect("a directory");
     let one = member(root.path(), 1, None).await;

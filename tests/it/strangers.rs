@@ -50,6 +50,7 @@ fn joining(cluster_id: &str) -> proto::JoinRequest {
         incarnation: 7,
         format_version: FORMAT_VERSION,
         clock_ms: now_ms(),
+        version: String::new(),
     }
 }
 

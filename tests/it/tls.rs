@@ -148,6 +148,7 @@ async fn who_cannot_prove_it_is_refused_on_both_sides() {
         incarnation: 7,
         format_version: FORMAT_VERSION,
         clock_ms: who.clock_ms,
+        version: String::new(),
     };
     let answer = client.join(request).await.expect("an answer").into_inner();
     let expected = "it says that it is node 6, and its certificate names node 5";

@@ -66,7 +66,7 @@ pub(crate) struct Args {
     /// Which faults: all, none, names or groups (kill, pause, power, partition, ...)
     #[arg(long, default_value = "all", value_name = "LIST")]
     nemesis: String,
-    /// Nodes at the start, each a voter of every shard
+    /// Nodes at the start; a shard has as many voters, or one less where that is even
     #[arg(long, default_value_t = 3)]
     nodes: u64,
     /// Clients that push at once
@@ -181,7 +181,8 @@ async fn drive(
     let config = directory.join("drave.yaml");
     std::fs::write(&config, configuration(args.nodes, directory))?;
     let launch = Launch { program: args.program.clone(), config, clock: clock.filter(|_| jumps) };
-    let setup = Setup { launch, directory: directory.into(), n_nodes: args.nodes };
+    let (n_nodes, replicas) = (args.nodes, odd(args.nodes));
+    let setup = Setup { launch, directory: directory.into(), n_nodes, replicas };
     let cluster = Cluster::start(setup, machine, Arc::clone(recorder)).await;
     let cluster = Arc::new(cluster.context("starting the cluster")?);
     let watch = tokio::spawn({
@@ -235,8 +236,14 @@ fn configuration(n_nodes: u64, directory: &Path) -> String {
     if n_nodes > 1 {
         let objects = directory.join("objects");
         text.push_str(&format!("storage:\n  bucket: file://{}\n", objects.display()));
+        text.push_str(&format!("cluster:\n  replicas: {}\n", odd(n_nodes)));
     }
     text
+}
+
+/// Voters of a shard: as many as there are nodes, and odd.
+fn odd(n_nodes: u64) -> u64 {
+    n_nodes - (n_nodes + 1) % 2
 }
 
 fn keep(args: &Args, judged: &Judged, events: &[Event], directory: &Path) -> anyhow::Result<()> {

@@ -196,17 +196,22 @@ impl Nemesis {
         let n = match whom {
             Whom::One => 1,
             Whom::Leaders => return Ok(vec![self.leader(&up).await]),
-            Whom::Majority => {
-                let n_members = self.cluster.addresses().len();
-                let n = n_members + 1 - self.cluster.quorum_of(n_members);
-                ensure!(up.len() >= n, "only {} nodes are up", up.len());
-                n
-            }
+            Whom::Minority => self.choose_of(up.len(), 0)?,
+            Whom::Majority => self.choose_of(up.len(), 1)?,
             Whom::All => up.len(),
         };
         up.truncate(n);
         up.sort_unstable();
         Ok(up)
+    }
+
+    /// As many nodes as every shard survives the loss of, and so many more.
+    fn choose_of(&self, n_up: usize, more: usize) -> anyhow::Result<usize> {
+        let n_members = self.cluster.addresses().len();
+        let n = n_members - self.cluster.quorum_of(n_members) + more;
+        ensure!(n > 0, "so few nodes survive no loss");
+        ensure!(n_up >= n, "only {n_up} nodes are up");
+        Ok(n)
     }
 
     /// The node that leads most groups, of those that are up; any, if nobody knows.

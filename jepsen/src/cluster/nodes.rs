@@ -54,6 +54,8 @@ pub(crate) struct Setup {
     pub(crate) launch: Launch,
     pub(crate) directory: PathBuf,
     pub(crate) n_nodes: u64,
+    /// Voters of a shard.
+    pub(crate) replicas: u64,
 }
 
 impl Cluster {
@@ -80,7 +82,7 @@ impl Cluster {
             recorder,
             launch: setup.launch,
             directory: setup.directory,
-            replication: usize::try_from(setup.n_nodes)?,
+            replication: usize::try_from(setup.replicas)?,
             with_disks: machine.disks.is_ok(),
             state: Mutex::new(state),
             members: std::sync::RwLock::new(Vec::new()),

@@ -43,6 +43,8 @@ pub(crate) enum Whom {
     One,
     /// The node that leads most shards.
     Leaders,
+    /// As many as every shard survives the loss of: one of three, two of five.
+    Minority,
     Majority,
     All,
 }
@@ -82,6 +84,9 @@ pub(crate) const FAULTS: &[(&str, Fault)] = &[
     ("cut-halves", Fault::Cut(Cut::Halves)),
     ("clock-jump", Fault::ClockJump),
     ("pause-one", Fault::Pause(Whom::One)),
+    ("kill-minority", Fault::Kill(Whom::Minority)),
+    ("pause-minority", Fault::Pause(Whom::Minority)),
+    ("power-minority", Fault::PowerCut(Whom::Minority)),
 ];
 
 impl Fault {
@@ -211,7 +216,7 @@ mod tests {
             faults(list).expect("a list").into_iter().map(Fault::name).collect()
         };
         assert_eq!(names("wipe,pause-one"), ["wipe", "pause-one"]);
-        assert_eq!(names("power"), ["power-all", "power-one"]);
+        assert_eq!(names("power"), ["power-all", "power-one", "power-minority"]);
         assert_eq!(names("partition").len(), 5);
         assert_eq!(names("none").len(), 0);
         assert!(faults("fire").expect_err("no such fault").to_string().contains("kill-one"));

@@ -1,6 +1,7 @@
 //! Three nodes: what is committed survives the loss of any one.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -165,8 +166,12 @@ async fn a_closed_group_opens_again_and_an_erased_one_is_new() {
 struct NoRoom;
 
 impl crate::Admit for NoRoom {
-    fn admit(&self, group: u32, command: &[u8]) -> Result<(), String> {
+    fn admit(&self, group: u32, command: &[u8], _: &[u64]) -> Result<(), String> {
         Err(format!("no room for {} bytes in group {group}", command.len()))
+    }
+
+    fn has_room(&self) -> bool {
+        false
     }
 }
 
@@ -189,4 +194,51 @@ async fn what_the_leader_has_no_room_for_is_refused_at_once_to_whoever_asks() {
     assert!(matches!(error, crate::ProposeError::Refused { .. }), "{error}");
     // A change of leaders may have come between.
     assert!(cluster.group(leader, 0).status().last < before + 5, "nothing was written");
+}
+
+/// Bit n: node n has no room.
+static FULL: AtomicU64 = AtomicU64::new(0);
+
+/// What a node has room for that looks at [`FULL`].
+#[derive(Debug)]
+struct Room(u64);
+
+impl crate::Admit for Room {
+    fn admit(&self, _: u32, _: &[u8], full: &[u64]) -> Result<(), String> {
+        if full.is_empty() { Ok(()) } else { Err(format!("nodes {full:?} have no room")) }
+    }
+
+    fn has_room(&self) -> bool {
+        FULL.load(Ordering::Relaxed) >> self.0 & 1 == 0
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_follower_without_room_holds_nobody_up_and_two_of_three_do() {
+    let tweak = |options: Options| {
+        let admit = std::sync::Arc::new(Room(options.node_id));
+        Options { admit: Some(admit), ..fast(options) }
+    };
+    let mut cluster = Cluster::new(3, tweak).await;
+    cluster.found(0, &[1, 2, 3]).await;
+    let knows = async |full: &[u64]| {
+        FULL.store(full.iter().map(|id| 1 << id).sum(), Ordering::Relaxed);
+        until("the leader hears of it", || {
+            let leader = cluster.group(1, 0).status().leader;
+            leader.is_some_and(|leader| {
+                let mut others = (1..=3).filter(|id| *id != leader);
+                let peers = cluster.node(leader).peers();
+                others.all(|id| peers.has_room(id) != full.contains(&id))
+            })
+        })
+        .await;
+    };
+    knows(&[2]).await;
+    insist(&cluster.group(3, 0), command(1, 10)).await;
+    knows(&[1, 2, 3]).await;
+    let error = cluster.group(3, 0).propose(command(2, 10)).await.unwrap_err();
+    let crate::ProposeError::Refused { reason, .. } = error else { panic!("{error}") };
+    assert!(reason.contains("have no room"), "{reason}");
+    knows(&[]).await;
+    insist(&cluster.group(2, 0), command(3, 10)).await;
 }

@@ -1,8 +1,14 @@
-//! Where shards should live: even by count, zones apart, as few moves as possible. Pure.
+//! Where shards should live: even by count and by bytes, zones apart, as few moves as possible. Pure.
 //!
-//! [`next`] says one move at a time; asked again after each, it comes to rest. It never asks for
-//! more than one voter to change at once, so a shard that moves keeps its majority throughout.
+//! [`next`] says one move at a time, or an exchange of two shards; asked again after each, it comes
+//! to rest. It never asks for more than one voter to change at once, so a shard that moves keeps its
+//! majority throughout.
+//!
+//! Counts come first: each shard costs heartbeats and a head, whatever is in it. Where counts are
+//! even, a large shard goes to another node for a smaller one that comes back, if that makes the two
+//! nodes more alike by enough to be worth two moves.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Command, NodeId, NodeState, Placement, State};
@@ -12,6 +18,8 @@ use super::{Command, NodeId, NodeState, Placement, State};
 const MOVES_AT_ONCE: usize = 2;
 /// Most voters of the meta group itself.
 const META_VOTERS_MAX: usize = 5;
+/// Nodes that differ by less than this, or by less than a quarter of the fuller one, are alike.
+const BYTES_APART_MIN: u64 = 4 << 30;
 
 /// How many voters a shard grows to: odd, since one more than that bears no more failures. It
 /// does not shrink because a node went: two disks are better than one.
@@ -25,42 +33,79 @@ fn odd(n: usize) -> usize {
     (n.max(1) - 1) / 2 * 2 + 1
 }
 
+/// What each node has, or is to have.
+struct Loads {
+    shards: BTreeMap<NodeId, usize>,
+    bytes: BTreeMap<NodeId, u64>,
+}
+
+impl Loads {
+    fn of(state: &State) -> Loads {
+        let mut loads = Loads { shards: BTreeMap::new(), bytes: BTreeMap::new() };
+        for placement in &state.shards {
+            for id in &placement.wanted {
+                *loads.shards.entry(*id).or_default() += 1;
+                *loads.bytes.entry(*id).or_default() += placement.bytes;
+            }
+        }
+        loads
+    }
+
+    fn shards(&self, id: NodeId) -> usize {
+        self.shards.get(&id).copied().unwrap_or(0)
+    }
+
+    fn bytes(&self, id: NodeId) -> u64 {
+        self.bytes.get(&id).copied().unwrap_or(0)
+    }
+}
+
 /// The placement of a new cluster's shards.
 pub(super) fn first(state: &State, n_shards: u32) -> Vec<Placement> {
     let n = n_voters(state);
     let mut placed = State { shards: Vec::new(), ..state.clone() };
     for shard in 0..n_shards {
+        let loads = Loads::of(&placed);
         let mut wanted = BTreeSet::new();
         while wanted.len() < n {
             // Nodes with equal load take turns, so that the first of each shard's nodes differ.
-            let node = best(&placed, &wanted, shard).expect("there are as many active nodes");
-            wanted.insert(node);
+            let node = best(&placed, &loads, &wanted, shard);
+            wanted.insert(node.expect("there are as many active nodes"));
         }
-        placed.shards.push(Placement { wanted, voters: BTreeSet::new() });
+        placed.shards.push(Placement { wanted, ..Placement::default() });
     }
     placed.shards
 }
 
-/// The next shard to place otherwise, if any.
-pub fn next(state: &State) -> Option<Command> {
+/// What to place otherwise next: nothing, a shard, or two that change places.
+pub fn next(state: &State) -> Vec<Command> {
     let moving = state.shards.iter().filter(|placement| placement.is_moving()).count();
     if moving >= MOVES_AT_ONCE {
-        return None;
+        return Vec::new();
     }
-    let resting = || (0_u32..).zip(&state.shards).filter(|(_, placement)| !placement.is_moving());
-    let repair = resting().find_map(|(shard, placement)| repaired(state, shard, placement));
-    repair.or_else(|| resting().find_map(|(shard, placement)| evened(state, shard, placement)))
+    let loads = Loads::of(state);
+    let repair =
+        resting(state).find_map(|(shard, placement)| repaired(state, &loads, placement, shard));
+    if let Some(command) = repair.or_else(|| evened(state, &loads)) {
+        return vec![command];
+    }
+    if moving == 0 { exchanged(state, &loads) } else { Vec::new() }
+}
+
+/// Shards that are where they should be.
+fn resting(state: &State) -> impl Iterator<Item = (u32, &Placement)> {
+    (0_u32..).zip(&state.shards).filter(|(_, placement)| !placement.is_moving())
 }
 
 /// A shard that has a voter which should not be, or too few or too many.
-fn repaired(state: &State, shard: u32, placement: &Placement) -> Option<Command> {
+fn repaired(state: &State, loads: &Loads, placement: &Placement, shard: u32) -> Option<Command> {
     let n = n_voters(state);
     let usable = |id: &NodeId| state.nodes.get(id).is_some_and(|n| n.state == NodeState::Active);
     let mut wanted = placement.wanted.clone();
     let unfit = wanted.iter().copied().find(|id| !usable(id));
     if let Some(unfit) = unfit {
         wanted.remove(&unfit);
-        match best(state, &wanted, shard) {
+        match best(state, loads, &wanted, shard) {
             Some(instead) if wanted.len() < state.replicas => {
                 wanted.insert(instead);
             }
@@ -69,11 +114,10 @@ fn repaired(state: &State, shard: u32, placement: &Placement) -> Option<Command>
         }
     } else if wanted.len() < n {
         while wanted.len() < n {
-            wanted.insert(best(state, &wanted, shard)?);
+            wanted.insert(best(state, loads, &wanted, shard)?);
         }
     } else if wanted.len() > state.replicas {
-        let loads = loads(state);
-        let fullest = wanted.iter().copied().max_by_key(|id| (loads.get(id).copied(), *id))?;
+        let fullest = wanted.iter().copied().max_by_key(|id| (loads.shards(*id), *id))?;
         wanted.remove(&fullest);
     } else {
         return None;
@@ -82,35 +126,100 @@ fn repaired(state: &State, shard: u32, placement: &Placement) -> Option<Command>
 }
 
 /// A shard that goes from a node with two more than another to that one, or into a zone that it is
-/// not in yet.
-fn evened(state: &State, shard: u32, placement: &Placement) -> Option<Command> {
-    let loads = loads(state);
-    let load = |id: &NodeId| loads.get(id).copied().unwrap_or(0);
-    let moves = placement.wanted.iter().copied().filter_map(|from| {
-        let mut rest = placement.wanted.clone();
-        rest.remove(&from);
-        let to = best(state, &placement.wanted, shard)?;
-        let apart = crowd(state, &rest, to).cmp(&crowd(state, &rest, from));
-        let gains = apart.is_lt() || (apart.is_eq() && load(&from) >= load(&to) + 2);
-        gains.then_some((from, to))
+/// not in yet. Of those that may, the one that leaves the two nodes most alike by bytes.
+fn evened(state: &State, loads: &Loads) -> Option<Command> {
+    let moves = resting(state).flat_map(|(shard, placement)| {
+        let to = best(state, loads, &placement.wanted, shard);
+        let pairs = placement.wanted.iter().zip(to.into_iter().cycle());
+        pairs.filter_map(move |(from, to)| {
+            let apart = crowd_change(state, &placement.wanted, *from, to);
+            let (more, fewer) = (loads.shards(*from), loads.shards(to));
+            let gains = apart.is_lt() || (apart.is_eq() && more >= fewer + 2);
+            let left = apart_after(loads, (*from, to), placement.bytes);
+            gains.then_some(((more, Reverse(left), Reverse(shard)), (shard, *from, to)))
+        })
     });
-    let (from, to) = moves.max_by_key(|(from, _)| load(from))?;
-    let mut wanted = placement.wanted.clone();
+    let (_, (shard, from, to)) = moves.max_by_key(|(key, _)| *key)?;
+    Some(place(state, shard, from, to))
+}
+
+/// Two shards that change places between the fullest node by bytes and another one, or one that
+/// goes alone where the fullest has one more.
+fn exchanged(state: &State, loads: &Loads) -> Vec<Command> {
+    let active = state.nodes.iter().filter(|(_, node)| node.state == NodeState::Active);
+    let active: Vec<NodeId> = active.map(|(id, _)| *id).collect();
+    let Some(full) = active.iter().copied().max_by_key(|id| (loads.bytes(*id), *id)) else {
+        return Vec::new();
+    };
+    let mut best: Option<(u64, Vec<Command>)> = None;
+    for other in active {
+        let gap = loads.bytes(full) - loads.bytes(other);
+        if gap < BYTES_APART_MIN || gap < loads.bytes(full) / 4 {
+            continue;
+        }
+        let may_go = |from: NodeId, to: NodeId| {
+            resting(state).filter(move |(_, placement)| {
+                let wanted = &placement.wanted;
+                wanted.contains(&from)
+                    && !wanted.contains(&to)
+                    && crowd_change(state, wanted, from, to).is_le()
+            })
+        };
+        let alone = (loads.shards(full) == loads.shards(other) + 1).then_some(None);
+        for (there, large) in may_go(full, other) {
+            let back = may_go(other, full).map(Some).chain(alone);
+            for back in back {
+                let small = back.map_or(0, |(_, placement)| placement.bytes);
+                let Some(moved) = large.bytes.checked_sub(small) else { continue };
+                let left = apart_after(loads, (full, other), moved);
+                // Two moves for a little are not worth it, and it has to come to rest.
+                if left > gap / 4 * 3 || best.as_ref().is_some_and(|(least, _)| *least <= left) {
+                    continue;
+                }
+                let back = back.map(|(shard, _)| place(state, shard, other, full));
+                let commands = std::iter::once(place(state, there, full, other)).chain(back);
+                best = Some((left, commands.collect()));
+            }
+        }
+    }
+    best.map(|(_, commands)| commands).unwrap_or_default()
+}
+
+/// By how many bytes two nodes differ once so many have gone from one to the other.
+fn apart_after(loads: &Loads, (from, to): (NodeId, NodeId), bytes: u64) -> u64 {
+    let (more, fewer) = (loads.bytes(from), loads.bytes(to));
+    more.saturating_sub(bytes).abs_diff(fewer.saturating_add(bytes))
+}
+
+fn place(state: &State, shard: u32, from: NodeId, to: NodeId) -> Command {
+    let before = state.shards[shard as usize].wanted.clone();
+    let mut wanted = before.clone();
     wanted.remove(&from);
     wanted.insert(to);
-    Some(Command::Place { shard, before: placement.wanted.clone(), wanted })
+    Command::Place { shard, before, wanted }
 }
 
 /// The active node that should get one more replica beside those of `kept`: in a zone without
-/// one if possible, then with the fewest shards.
-fn best(state: &State, kept: &BTreeSet<NodeId>, shard: u32) -> Option<NodeId> {
-    let loads = loads(state);
+/// one if possible, then with the fewest shards, then with the fewest bytes.
+fn best(state: &State, loads: &Loads, kept: &BTreeSet<NodeId>, shard: u32) -> Option<NodeId> {
     let active = state.nodes.iter().filter(|(_, node)| node.state == NodeState::Active);
     let free = active.map(|(id, _)| *id).filter(|id| !kept.contains(id));
     let turn = |id: NodeId| (id + u64::MAX / 2 - u64::from(shard)) % state.nodes.len() as u64;
     free.min_by_key(|id| {
-        (crowd(state, kept, *id), loads.get(id).copied().unwrap_or(0), turn(*id), *id)
+        (crowd(state, kept, *id), loads.shards(*id), loads.bytes(*id), turn(*id), *id)
     })
+}
+
+/// Whether a replica that goes from one node to another has fewer or more others in its zone.
+fn crowd_change(
+    state: &State,
+    wanted: &BTreeSet<NodeId>,
+    from: NodeId,
+    to: NodeId,
+) -> std::cmp::Ordering {
+    let mut rest = wanted.clone();
+    rest.remove(&from);
+    crowd(state, &rest, to).cmp(&crowd(state, &rest, from))
 }
 
 /// How many of `kept` are in a node's zone.
@@ -118,15 +227,6 @@ fn crowd(state: &State, kept: &BTreeSet<NodeId>, node: NodeId) -> usize {
     let zone = |id: &NodeId| state.nodes.get(id).map_or("", |node| node.zone.as_str());
     let own = zone(&node);
     kept.iter().filter(|id| !own.is_empty() && zone(id) == own).count()
-}
-
-/// Shards that each node has, or is to have.
-fn loads(state: &State) -> BTreeMap<NodeId, usize> {
-    let mut loads = BTreeMap::new();
-    for id in state.shards.iter().flat_map(|placement| &placement.wanted) {
-        *loads.entry(*id).or_insert(0) += 1;
-    }
-    loads
 }
 
 /// Who should vote in the meta group: those who do already, more where there are more nodes, by
@@ -169,21 +269,25 @@ mod tests {
                     state.apply(&placed).expect("it is placed");
                 }
             }
-            let Some(command) = next(state) else { return moves };
-            state.apply(&command).expect("a plan that makes sense");
-            moves += 1;
+            let commands = next(state);
+            if commands.is_empty() {
+                return moves;
+            }
+            for command in commands {
+                state.apply(&command).expect("a plan that makes sense");
+                moves += 1;
+            }
             assert!(moves < 10_000, "it comes to rest");
         }
     }
 
     fn check_even(state: &State) {
         let n = n_voters(state);
-        let loads = loads(state);
+        let loads = Loads::of(state);
         let active = state.nodes.iter().filter(|(_, node)| node.state == NodeState::Active);
-        let active: Vec<usize> =
-            active.map(|(id, _)| loads.get(id).copied().unwrap_or(0)).collect();
+        let active: Vec<usize> = active.map(|(id, _)| loads.shards(*id)).collect();
         let spread = active.iter().max().unwrap_or(&0) - active.iter().min().unwrap_or(&0);
-        assert!(spread <= 1, "{loads:?}");
+        assert!(spread <= 1, "{active:?}");
         assert!(state.shards.iter().all(|placement| placement.wanted.len() == n));
     }
 
@@ -253,11 +357,59 @@ mod tests {
     fn few_moves_at_once() {
         let mut state = cluster(&["", "", ""], 32);
         state.apply(&Command::Join { id: 4, node: node("", 4) }).expect("it comes in");
-        while let Some(command) = next(&state) {
+        while let Some(command) = next(&state).pop() {
             state.apply(&command).expect("a plan that makes sense");
         }
         let moving = state.shards.iter().filter(|placement| placement.is_moving()).count();
         assert_eq!(moving, MOVES_AT_ONCE);
+    }
+
+    fn sized(state: &mut State, gib: &[u64]) {
+        for (shard, gib) in (0..).zip(gib) {
+            state.apply(&Command::Sized { shard, bytes: gib << 30 }).expect("a shard");
+        }
+    }
+
+    #[test]
+    fn large_shards_are_shared() {
+        let mut state = cluster(&["", "", "", ""], 8);
+        // The three on which the first node has most of its bytes, and nobody else.
+        let large = |placement: &Placement| placement.wanted.contains(&1);
+        let gib: Vec<u64> =
+            state.shards.iter().map(|shard| if large(shard) { 100 } else { 1 }).collect();
+        let before = Loads::of(&state);
+        sized(&mut state, &gib);
+        let moves = settle(&mut state);
+        check_even(&state);
+        let loads = Loads::of(&state);
+        let mut bytes: Vec<u64> = (1..5).map(|id| loads.bytes(id) >> 30).collect();
+        bytes.sort_unstable();
+        assert_eq!(bytes, [402, 402, 501, 501]);
+        assert!((2..=8).contains(&moves), "{moves} moves");
+        assert_eq!(before.shards, loads.shards, "as many shards as before");
+        assert_eq!(settle(&mut state), 0);
+    }
+
+    #[test]
+    fn small_differences_are_left() {
+        let mut state = cluster(&["", "", "", ""], 8);
+        sized(&mut state, &[10, 11, 12, 13, 10, 11, 12, 13]);
+        assert_eq!(settle(&mut state), 0);
+        let mut state = cluster(&["", "", "", ""], 8);
+        sized(&mut state, &[1, 0, 0, 1, 0, 0, 0, 0]);
+        assert_eq!(settle(&mut state), 0, "a gigabyte is not worth a move");
+    }
+
+    #[test]
+    fn the_number_of_voters_changes() {
+        let mut state = cluster(&["", "", "", "", ""], 8);
+        for replicas in [5, 1, 3, 7] {
+            state.apply(&Command::SetReplicas { replicas }).expect("a number of voters");
+            settle(&mut state);
+            check_even(&state);
+            let n = replicas.min(5);
+            assert!(state.shards.iter().all(|placement| placement.wanted.len() == n));
+        }
     }
 
     #[derive(Clone, Debug)]
@@ -266,6 +418,8 @@ mod tests {
         Drain(u8),
         Resume(u8),
         Remove(u8),
+        Sized(u8, u8),
+        Replicas(u8),
     }
 
     proptest! {
@@ -278,6 +432,8 @@ mod tests {
                     (0..9_u8).prop_map(Event::Drain),
                     (0..9_u8).prop_map(Event::Resume),
                     (0..9_u8).prop_map(Event::Remove),
+                    (0..8_u8, 0..200_u8).prop_map(|(shard, gib)| Event::Sized(shard, gib)),
+                    (0..4_u8).prop_map(Event::Replicas),
                 ],
                 0..12,
             ),
@@ -295,6 +451,10 @@ mod tests {
                     Event::Drain(n) => Command::SetState { id: of(n), state: NodeState::Draining },
                     Event::Resume(n) => Command::SetState { id: of(n), state: NodeState::Active },
                     Event::Remove(n) => Command::SetState { id: of(n), state: NodeState::Removed },
+                    Event::Sized(shard, gib) => {
+                        Command::Sized { shard: shard.into(), bytes: u64::from(gib) << 30 }
+                    }
+                    Event::Replicas(n) => Command::SetReplicas { replicas: usize::from(n) * 2 + 1 },
                 };
                 // Some make no sense, and are refused.
                 let _ = state.apply(&command);
@@ -306,7 +466,8 @@ mod tests {
                     prop_assert!(placement.wanted.len() <= state.replicas);
                 }
                 meta = meta_voters(&state, &meta);
-                prop_assert!(meta.len() >= n_voters(&state) && meta.iter().all(usable));
+                let n_active = state.nodes.keys().filter(|id| usable(id)).count();
+                prop_assert!(meta.len() >= odd(n_active.min(3)) && meta.iter().all(usable));
             }
         }
     }

@@ -22,9 +22,19 @@ pub(super) use machine::{Machine, Reply};
 /// A node's number in its cluster.
 pub type NodeId = u64;
 
+/// Limits of one tenant: keys of `limits_config` and their values.
+pub type OwnLimits = BTreeMap<String, serde_json::Value>;
+
+/// Tenants with limits of their own, at most: the state is written whole, and sent to every node.
+const TENANTS_MAX: usize = 1024;
+/// Bytes of one tenant's limits, as JSON.
+const LIMITS_BYTES_MAX: usize = 8 << 10;
+
 /// Most nodes of a cluster, removed ones included: more is a mistake, or somebody's attack.
 const NODES_MAX: usize = 4096;
-/// Longest address or zone of a node.
+/// Most voters of a shard: more cost more than they bring.
+const REPLICAS_MAX: usize = 7;
+/// Longest address, zone or version of a node.
 const TEXT_BYTES_MAX: usize = 256;
 
 /// What a node may be used for.
@@ -52,6 +62,9 @@ pub struct NodeInfo {
     pub state: NodeState,
     /// Drawn when its data directory was made: a node that lost its disk is another node.
     pub incarnation: u64,
+    /// The version of its program when it last came in.
+    #[serde(default)]
+    pub version: String,
 }
 
 /// Where a shard lives.
@@ -61,6 +74,9 @@ pub struct Placement {
     pub wanted: BTreeSet<NodeId>,
     /// Who votes in it, as its leader said last; empty until the group was founded.
     pub voters: BTreeSet<NodeId>,
+    /// Bytes of its chunks, about, as its leader said last.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 impl Placement {
@@ -94,6 +110,9 @@ pub struct State {
     /// Whether the object storage that all nodes share carries the cluster's mark.
     #[serde(default)]
     pub storage_marked: bool,
+    /// Limits that tenants have of their own on every node, by tenant and key.
+    #[serde(default)]
+    pub limits: BTreeMap<String, OwnLimits>,
 }
 
 /// What may happen to a cluster.
@@ -141,6 +160,25 @@ pub enum Command {
         /// Who, as its group has committed.
         voters: BTreeSet<NodeId>,
     },
+    /// A shard's leader says how large it is.
+    Sized {
+        /// Which.
+        shard: u32,
+        /// See [`Placement::bytes`].
+        bytes: u64,
+    },
+    /// Shards are to have another number of voters.
+    SetReplicas {
+        /// See [`State::replicas`].
+        replicas: usize,
+    },
+    /// A tenant gets these limits of its own, instead of those it had; none: everybody's.
+    SetLimits {
+        /// Whose.
+        tenant: String,
+        /// Keys of `limits_config` and their values. What they mean is not known here.
+        limits: OwnLimits,
+    },
 }
 
 /// A command that makes no sense now. One line for whoever asked.
@@ -158,6 +196,16 @@ impl State {
     pub fn members(&self) -> impl Iterator<Item = (NodeId, &NodeInfo)> {
         let nodes = self.nodes.iter().map(|(id, node)| (*id, node));
         nodes.filter(|(_, node)| node.state != NodeState::Removed)
+    }
+
+    /// Nodes that were removed and that no group counts on any more, the meta group included: what
+    /// they say from now on is nobody's business.
+    pub fn gone(&self, meta_members: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
+        let removed = self.nodes.iter().filter(|(_, node)| node.state == NodeState::Removed);
+        let counts = |id: &NodeId| {
+            meta_members.contains(id) || self.shards.iter().any(|shard| shard.concerns(*id))
+        };
+        removed.map(|(id, _)| *id).filter(|id| !counts(id)).collect()
     }
 
     /// Applies one command. What is refused changes nothing.
@@ -207,7 +255,38 @@ impl State {
             Command::Placed { shard, voters } => {
                 self.shard_mut(*shard)?.voters.clone_from(voters);
             }
+            Command::Sized { shard, bytes } => self.shard_mut(*shard)?.bytes = *bytes,
+            Command::SetReplicas { replicas } => {
+                if replicas % 2 == 0 || *replicas > REPLICAS_MAX {
+                    return refused(format!(
+                        "a shard has 1, 3, 5 or {REPLICAS_MAX} voters, not {replicas}"
+                    ));
+                }
+                self.replicas = *replicas;
+            }
+            Command::SetLimits { tenant, limits } => self.set_limits(tenant, limits)?,
         }
+        Ok(())
+    }
+
+    fn set_limits(&mut self, tenant: &str, limits: &OwnLimits) -> Result<(), Refused> {
+        if limits.is_empty() {
+            self.limits.remove(tenant);
+            return Ok(());
+        }
+        let bytes = serde_json::to_vec(limits).map_or(usize::MAX, |text| text.len());
+        if tenant.len() > TEXT_BYTES_MAX || bytes > LIMITS_BYTES_MAX {
+            return Err(Refused(format!(
+                "a tenant's limits have at most {LIMITS_BYTES_MAX} bytes"
+            )));
+        }
+        if self.limits.len() >= TENANTS_MAX && !self.limits.contains_key(tenant) {
+            return Err(Refused(format!(
+                "{TENANTS_MAX} tenants have limits of their own already: give the others theirs in \
+                 the file of runtime_config"
+            )));
+        }
+        self.limits.insert(tenant.to_owned(), limits.clone());
         Ok(())
     }
 
@@ -242,6 +321,7 @@ impl State {
                 known.peer.clone_from(&node.peer);
                 known.http.clone_from(&node.http);
                 known.zone.clone_from(&node.zone);
+                known.version.clone_from(&node.version);
                 Ok(())
             }
             None if n_nodes >= NODES_MAX => {
@@ -275,7 +355,8 @@ impl State {
 
 fn checked(node: &NodeInfo) -> Result<(), Refused> {
     let short = |text: &str| text.len() <= TEXT_BYTES_MAX;
-    if node.peer.is_empty() || ![&node.peer, &node.http, &node.zone].into_iter().all(|t| short(t)) {
+    let texts = [&node.peer, &node.http, &node.zone, &node.version];
+    if node.peer.is_empty() || !texts.into_iter().all(|text| short(text)) {
         return Err(Refused(format!(
             "a node has an address, and no text over {TEXT_BYTES_MAX} bytes"
         )));
@@ -294,6 +375,7 @@ mod tests {
             zone: zone.into(),
             state: NodeState::Active,
             incarnation: id * 100,
+            version: String::new(),
         }
     }
 
@@ -320,6 +402,10 @@ mod tests {
         let (before, wanted) = (BTreeSet::from([1]), BTreeSet::from([2]));
         check(&Command::Place { shard: 1, before: before.clone(), wanted });
         check(&Command::Placed { shard: 1, voters: before });
+        check(&Command::Sized { shard: 1, bytes: 7 });
+        check(&Command::SetReplicas { replicas: 5 });
+        let limits = OwnLimits::from([("query_timeout".to_owned(), "5s".into())]);
+        check(&Command::SetLimits { tenant: "a".into(), limits });
         let state = founded(3);
         let text = serde_json::to_string(&state).expect("plain values");
         assert_eq!(serde_json::from_str::<State>(&text).expect("it was written so"), state);
@@ -353,6 +439,10 @@ mod tests {
             Command::Place { shard: 0, before: BTreeSet::from([1]), wanted: BTreeSet::from([1]) };
         check(stale, "placed otherwise");
         check(Command::Placed { shard: 9, voters: BTreeSet::new() }, "no shard 9");
+        check(Command::Sized { shard: 9, bytes: 1 }, "no shard 9");
+        for replicas in [0, 2, 9] {
+            check(Command::SetReplicas { replicas }, "1, 3, 5 or 7 voters");
+        }
     }
 
     #[test]
@@ -366,6 +456,39 @@ mod tests {
         state.apply(&Command::SetState { id: 2, state: NodeState::Draining }).expect("it drains");
         let last = state.apply(&Command::SetState { id: 1, state: NodeState::Draining });
         assert!(last.expect_err("refused").0.contains("last one"));
+    }
+
+    #[test]
+    fn tenants_have_limits_of_their_own() {
+        let mut state = founded(1);
+        let limits = |n: usize| OwnLimits::from([("k".to_owned(), "v".repeat(n).into())]);
+        let set = |tenant: &str, limits| Command::SetLimits { tenant: tenant.into(), limits };
+        state.apply(&set("a", limits(1))).expect("a first time");
+        state.apply(&set("a", limits(2))).expect("other ones");
+        assert_eq!(state.limits, BTreeMap::from([("a".to_owned(), limits(2))]));
+        let long = state.apply(&set("a", limits(9000))).expect_err("too long");
+        assert!(long.0.contains("8192 bytes"), "{long}");
+        state.apply(&set("a", OwnLimits::new())).expect("none any more");
+        assert!(state.limits.is_empty());
+        for n in 0..TENANTS_MAX {
+            state.apply(&set(&n.to_string(), limits(1))).expect("there is room");
+        }
+        let many = state.apply(&set("one more", limits(1))).expect_err("too many");
+        assert!(many.0.contains("1024 tenants"), "{many}");
+        state.apply(&set("7", limits(3))).expect("it is there already");
+    }
+
+    #[test]
+    fn a_removed_node_is_gone_once_nobody_counts_on_it() {
+        let mut state = founded(3);
+        assert!(state.gone(&BTreeSet::new()).is_empty());
+        state.apply(&Command::SetState { id: 3, state: NodeState::Removed }).expect("it goes");
+        assert!(state.gone(&BTreeSet::new()).is_empty(), "shards want it still");
+        for placement in &mut state.shards {
+            placement.wanted.remove(&3);
+        }
+        assert!(state.gone(&BTreeSet::from([1, 3])).is_empty(), "so does the meta group");
+        assert_eq!(state.gone(&BTreeSet::from([1])), BTreeSet::from([3]));
     }
 
     #[test]
