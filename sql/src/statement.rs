@@ -328,7 +328,10 @@ fn name_columns(body: &mut SetExpr) -> Vec<Option<String>> {
     let (mut names, mut seen) = (Vec::new(), HashSet::new());
     for (index, item) in select.projection.iter_mut().enumerate() {
         let (key, name) = match item {
-            SelectItem::UnnamedExpr(expr) => (expr.to_string(), column_name(expr)),
+            SelectItem::UnnamedExpr(expr) => {
+                let plain = figured(expr).map(|(name, _)| name);
+                (expr.to_string(), column_name(expr).or(plain))
+            }
             SelectItem::ExprWithAlias { alias, .. } => (folded(alias), None),
             _ => return Vec::new(),
         };
@@ -548,9 +551,11 @@ mod tests {
 
     #[test]
     fn column_names() {
-        names("select a, count(*), 1, 1, a::text", &["-", "count", "?column?", "?column?", "-"]);
+        names("select a, count(*), 1, 1, a::text", &["a", "count", "?column?", "?column?", "a"]);
         names("select 'x'::text, 1::bigint, case when true then 1 end", &["text", "int8", "case"]);
-        names("select a as b, c as b, t.a, t.a", &["-", "b", "-", "a"]);
+        names("select a as b, c as b, t.A, t.a", &["-", "b", "a", "a"]);
+        names("select case when a then 1 else b end, (select max(c) from t)", &["b", "max"]);
+        names("select 'x'::regclass::oid, case when a then 1 else 2 end", &["oid", "case"]);
         names("select *, 1", &[]);
     }
 }

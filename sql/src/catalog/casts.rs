@@ -27,14 +27,18 @@ const SHOWN_AS_THEY_ARE: &[&str] = &["oid", "char", "oidvector", "int2vector"];
 
 /// Adds what shows names instead of oids to the columns of a plan that are shown so.
 pub(crate) fn show_names(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
-    let named = |field: &Field| tag(field).is_some_and(|tag| !SHOWN_AS_THEY_ARE.contains(&tag));
-    if !plan.schema().fields().iter().any(|field| named(field)) {
+    // Before types are final, a cast to text still says that it is an oid.
+    fn shown_kind(field: &Field) -> Option<&str> {
+        let is_oid = *field.data_type() == DataType::Int32;
+        tag(field).filter(|tag| is_oid && !SHOWN_AS_THEY_ARE.contains(tag))
+    }
+    if !plan.schema().fields().iter().any(|field| shown_kind(field).is_some()) {
         return Ok(plan);
     }
     let schema = plan.schema().clone();
     let columns = schema.iter().map(|(qualifier, field)| {
         let column = Expr::Column((qualifier, field).into());
-        Ok(match tag(field).filter(|tag| !SHOWN_AS_THEY_ARE.contains(tag)) {
+        Ok(match shown_kind(field) {
             Some(kind) => {
                 let function = state.udf(&format!("{kind}_text"))?;
                 function.call(vec![column]).alias_qualified(qualifier.cloned(), field.name())

@@ -180,11 +180,58 @@ struct Subqueries;
 impl VisitorMut for Subqueries {
     type Break = SqlError;
 
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+        for item in &mut select.projection {
+            let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item
+            else {
+                continue;
+            };
+            if let ControlFlow::Break(error) = VisitMut::visit(expr, &mut Memberships { depth: 0 })
+            {
+                return ControlFlow::Break(error);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
         match rewrite_expr(expr) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }
+    }
+}
+
+/// `x IN (SELECT ...)` among the columns of a SELECT, where the planner has no join to make of it.
+struct Memberships {
+    depth: usize,
+}
+
+impl VisitorMut for Memberships {
+    type Break = SqlError;
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<SqlError> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<SqlError> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+        if self.depth > 0 {
+            return ControlFlow::Continue(());
+        }
+        if let Expr::InSubquery { expr: item, subquery, negated } = expr {
+            let not = if *negated { "not " } else { "" };
+            match parsed(&format!("({not}array_has(array({subquery}), {item}))")) {
+                Ok(rewritten) => *expr = rewritten,
+                Err(error) => return ControlFlow::Break(error),
+            }
+        }
+        ControlFlow::Continue(())
     }
 }
 
