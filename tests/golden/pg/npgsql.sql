@@ -39,6 +39,8 @@ order by case
   when typtype = 'a' then 5
   when typtype = 'd' and elemtyptype = 'a' then 6
 end;
+=> nspname | oid | typname | typtype | typnotnull | elemtypoid
+(161 rows)
 -- composite types
 select typ.oid, att.attname, att.atttypid
 from pg_type as typ
@@ -47,14 +49,23 @@ join pg_class as cls on (cls.oid = typ.typrelid)
 join pg_attribute as att on (att.attrelid = typ.typrelid)
 where (typ.typtype = 'c' and cls.relkind = 'c') and attnum > 0 and not attisdropped
 order by typ.oid, att.attnum;
+=> oid | attname | atttypid
 -- enums
 select pg_type.oid, enumlabel from pg_enum join pg_type on pg_type.oid = enumtypid
 order by oid, enumsortorder;
+=> oid | enumlabel
 -- what elements the types refer to
 select t.typname, e.typname as element
 from pg_type t join pg_proc p on p.oid = t.typreceive join pg_type e on e.oid = t.typelem
 where p.proname = 'array_recv' and e.typname in ('text', 'int4', 'timestamptz') order by 1;
+=> typname | element
+_int4 | int4
+_text | text
+_timestamptz | timestamptz
 -- reset of a pooled connection
 DISCARD ALL;
+=>
 -- version
 SELECT version();
+=> version
+PostgreSQL 16.0 (test)

@@ -9,6 +9,8 @@ SELECT d.datname as "Name",
        pg_catalog.array_to_string(d.datacl, E'\n') AS "Access privileges"
 FROM pg_catalog.pg_database d
 ORDER BY 1;
+=> Name | Owner | Encoding | Collate | Ctype | ICU Locale | Locale Provider | Access privileges
+main | alice | UTF8 | C | C | \N | libc | \N
 -- \l+
 SELECT d.datname as "Name",
        pg_catalog.pg_get_userbyid(d.datdba) as "Owner",
@@ -27,12 +29,17 @@ SELECT d.datname as "Name",
 FROM pg_catalog.pg_database d
   JOIN pg_catalog.pg_tablespace t on d.dattablespace = t.oid
 ORDER BY 1;
+=> Name | Owner | Encoding | Collate | Ctype | ICU Locale | Locale Provider | Access privileges | Size | Tablespace | Description
+main | alice | UTF8 | C | C | \N | libc | \N | \N | pg_default | \N
 -- \dn
 SELECT n.nspname AS "Name",
   pg_catalog.pg_get_userbyid(n.nspowner) AS "Owner"
 FROM pg_catalog.pg_namespace n
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ORDER BY 1;
+=> Name | Owner
+public | alice
+system | alice
 -- \dn+
 SELECT n.nspname AS "Name",
   pg_catalog.pg_get_userbyid(n.nspowner) AS "Owner",
@@ -41,6 +48,9 @@ SELECT n.nspname AS "Name",
 FROM pg_catalog.pg_namespace n
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ORDER BY 1;
+=> Name | Owner | Access privileges | Description
+public | alice | \N | standard public schema
+system | alice | \N | \N
 -- \d
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -55,6 +65,8 @@ WHERE c.relkind IN ('r','p','v','m','S','f','')
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner
+public | logs | table | alice
 -- \d+
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -73,6 +85,8 @@ WHERE c.relkind IN ('r','p','v','m','S','f','')
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner | Persistence | Access method | Size | Description
+public | logs | table | alice | permanent | \N | \N | \N
 -- \dt
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -87,6 +101,8 @@ WHERE c.relkind IN ('r','p','')
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner
+public | logs | table | alice
 -- \dt+
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -105,6 +121,8 @@ WHERE c.relkind IN ('r','p','')
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner | Persistence | Access method | Size | Description
+public | logs | table | alice | permanent | \N | \N | \N
 -- \dt *.*
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -115,6 +133,8 @@ FROM pg_catalog.pg_class c
      LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam
 WHERE c.relkind IN ('r','p','t','s','')
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner
+(70 rows)
 -- \d logs
 SELECT c.oid,
   n.nspname,
@@ -124,12 +144,16 @@ FROM pg_catalog.pg_class c
 WHERE c.relname OPERATOR(pg_catalog.~) '^(logs)$' COLLATE pg_catalog.default
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 2, 3;
+=> oid | nspname | relname
+636702723 | public | logs
 -- \d logs (2)
 SELECT c.relchecks, c.relkind, c.relhasindex, c.relhasrules, c.relhastriggers, c.relrowsecurity, c.relforcerowsecurity, false AS relhasoids, c.relispartition, '', c.reltablespace, CASE WHEN c.reloftype = 0 THEN '' ELSE c.reloftype::pg_catalog.regtype::pg_catalog.text END, c.relpersistence, c.relreplident, am.amname
 FROM pg_catalog.pg_class c
  LEFT JOIN pg_catalog.pg_class tc ON (c.reltoastrelid = tc.oid)
 LEFT JOIN pg_catalog.pg_am am ON (c.relam = am.oid)
 WHERE c.oid = 'logs'::regclass;
+=> relchecks | relkind | relhasindex | relhasrules | relhastriggers | relrowsecurity | relforcerowsecurity | relhasoids | relispartition | ?column? | reltablespace | reloftype | relpersistence | relreplident | amname
+0 | r | f | f | f | f | f | f | f |  | 0 |  | p | d | \N
 -- \d logs (3)
 SELECT a.attname,
   pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -144,6 +168,16 @@ SELECT a.attname,
 FROM pg_catalog.pg_attribute a
 WHERE a.attrelid = 'logs'::regclass AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum;
+=> attname | format_type | pg_get_expr | attnotnull | attcollation | attidentity | attgenerated
+timestamp | timestamp with time zone | \N | t | \N |  |
+line | text | \N | t | \N |  |
+stream_id | bigint | \N | t | \N |  |
+level | text | \N | f | \N |  |
+app | text | \N | f | \N |  |
+env | text | \N | f | \N |  |
+host | text | \N | f | \N |  |
+labels | text | \N | t | \N |  |
+structured_metadata | text | \N | f | \N |  |
 -- \d logs (4)
 SELECT pol.polname, pol.polpermissive,
   CASE WHEN pol.polroles = '{0}' THEN NULL ELSE pg_catalog.array_to_string(array(select rolname from pg_catalog.pg_roles where oid = any (pol.polroles) order by 1),',') END,
@@ -157,6 +191,7 @@ SELECT pol.polname, pol.polpermissive,
     END AS cmd
 FROM pg_catalog.pg_policy pol
 WHERE pol.polrelid = 'logs'::regclass ORDER BY 1;
+=> polname | polpermissive | array_to_string | pg_get_expr | pg_get_expr | cmd
 -- \d logs (5)
 SELECT oid, stxrelid::pg_catalog.regclass, stxnamespace::pg_catalog.regnamespace::pg_catalog.text AS nsp, stxname,
 pg_catalog.pg_get_statisticsobjdef_columns(oid) AS columns,
@@ -167,6 +202,7 @@ stxstattarget
 FROM pg_catalog.pg_statistic_ext
 WHERE stxrelid = 'logs'::regclass
 ORDER BY nsp, stxname;
+=> oid | stxrelid | nsp | stxname | columns | ndist_enabled | deps_enabled | mcv_enabled | stxstattarget
 -- \d logs (6)
 SELECT pubname
      , NULL
@@ -194,17 +230,20 @@ SELECT pubname
 FROM pg_catalog.pg_publication p
 WHERE p.puballtables AND pg_catalog.pg_relation_is_publishable('logs'::regclass)
 ORDER BY 1;
+=> pubname | ?column? | ?column?
 -- \d logs (7)
 SELECT c.oid::pg_catalog.regclass
 FROM pg_catalog.pg_class c, pg_catalog.pg_inherits i
 WHERE c.oid = i.inhparent AND i.inhrelid = 'logs'::regclass
   AND c.relkind != 'p' AND c.relkind != 'I'
 ORDER BY inhseqno;
+=> oid
 -- \d logs (8)
 SELECT c.oid::pg_catalog.regclass, c.relkind, inhdetachpending, pg_catalog.pg_get_expr(c.relpartbound, c.oid)
 FROM pg_catalog.pg_class c, pg_catalog.pg_inherits i
 WHERE c.oid = i.inhrelid AND i.inhparent = 'logs'::regclass
 ORDER BY pg_catalog.pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT', c.oid::pg_catalog.regclass::pg_catalog.text;
+=> oid | relkind | inhdetachpending | pg_get_expr
 -- \d+ logs
 SELECT c.relchecks, c.relkind, c.relhasindex, c.relhasrules, c.relhastriggers, c.relrowsecurity, c.relforcerowsecurity, false AS relhasoids, c.relispartition, pg_catalog.array_to_string(c.reloptions || array(select 'toast.' || x from pg_catalog.unnest(tc.reloptions) x), ', ')
 , c.reltablespace, CASE WHEN c.reloftype = 0 THEN '' ELSE c.reloftype::pg_catalog.regtype::pg_catalog.text END, c.relpersistence, c.relreplident, am.amname
@@ -212,6 +251,8 @@ FROM pg_catalog.pg_class c
  LEFT JOIN pg_catalog.pg_class tc ON (c.reltoastrelid = tc.oid)
 LEFT JOIN pg_catalog.pg_am am ON (c.relam = am.oid)
 WHERE c.oid = 'logs'::regclass;
+=> relchecks | relkind | relhasindex | relhasrules | relhastriggers | relrowsecurity | relforcerowsecurity | relhasoids | relispartition | array_to_string | reltablespace | reloftype | relpersistence | relreplident | amname
+0 | r | f | f | f | f | f | f | f |  | 0 |  | p | d | \N
 -- \d+ logs (2)
 SELECT a.attname,
   pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -230,6 +271,16 @@ SELECT a.attname,
 FROM pg_catalog.pg_attribute a
 WHERE a.attrelid = 'logs'::regclass AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum;
+=> attname | format_type | pg_get_expr | attnotnull | attcollation | attidentity | attgenerated | attstorage | attcompression | attstattarget | col_description
+timestamp | timestamp with time zone | \N | t | \N |  |  | p |  | \N | \N
+line | text | \N | t | \N |  |  | x |  | \N | \N
+stream_id | bigint | \N | t | \N |  |  | p |  | \N | \N
+level | text | \N | f | \N |  |  | x |  | \N | \N
+app | text | \N | f | \N |  |  | x |  | \N | \N
+env | text | \N | f | \N |  |  | x |  | \N | \N
+host | text | \N | f | \N |  |  | x |  | \N | \N
+labels | text | \N | t | \N |  |  | x |  | \N | \N
+structured_metadata | text | \N | f | \N |  |  | x |  | \N | \N
 -- \d drave.streams
 SELECT c.oid,
   n.nspname,
@@ -239,6 +290,7 @@ FROM pg_catalog.pg_class c
 WHERE c.relname OPERATOR(pg_catalog.~) '^(streams)$' COLLATE pg_catalog.default
   AND n.nspname OPERATOR(pg_catalog.~) '^(drave)$' COLLATE pg_catalog.default
 ORDER BY 2, 3;
+=> oid | nspname | relname
 -- \d pg_class
 SELECT c.oid,
   n.nspname,
@@ -248,12 +300,16 @@ FROM pg_catalog.pg_class c
 WHERE c.relname OPERATOR(pg_catalog.~) '^(pg_class)$' COLLATE pg_catalog.default
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 2, 3;
+=> oid | nspname | relname
+1259 | pg_catalog | pg_class
 -- \d pg_class (2)
 SELECT c.relchecks, c.relkind, c.relhasindex, c.relhasrules, c.relhastriggers, c.relrowsecurity, c.relforcerowsecurity, false AS relhasoids, c.relispartition, '', c.reltablespace, CASE WHEN c.reloftype = 0 THEN '' ELSE c.reloftype::pg_catalog.regtype::pg_catalog.text END, c.relpersistence, c.relreplident, am.amname
 FROM pg_catalog.pg_class c
  LEFT JOIN pg_catalog.pg_class tc ON (c.reltoastrelid = tc.oid)
 LEFT JOIN pg_catalog.pg_am am ON (c.relam = am.oid)
 WHERE c.oid = 'logs'::regclass;
+=> relchecks | relkind | relhasindex | relhasrules | relhastriggers | relrowsecurity | relforcerowsecurity | relhasoids | relispartition | ?column? | reltablespace | reloftype | relpersistence | relreplident | amname
+0 | r | f | f | f | f | f | f | f |  | 0 |  | p | d | \N
 -- \d pg_class (3)
 SELECT a.attname,
   pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -268,6 +324,16 @@ SELECT a.attname,
 FROM pg_catalog.pg_attribute a
 WHERE a.attrelid = 'logs'::regclass AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum;
+=> attname | format_type | pg_get_expr | attnotnull | attcollation | attidentity | attgenerated
+timestamp | timestamp with time zone | \N | t | \N |  |
+line | text | \N | t | \N |  |
+stream_id | bigint | \N | t | \N |  |
+level | text | \N | f | \N |  |
+app | text | \N | f | \N |  |
+env | text | \N | f | \N |  |
+host | text | \N | f | \N |  |
+labels | text | \N | t | \N |  |
+structured_metadata | text | \N | f | \N |  |
 -- \d pg_class (4)
 SELECT c2.relname, i.indisprimary, i.indisunique, i.indisclustered, i.indisvalid, pg_catalog.pg_get_indexdef(i.indexrelid, 0, true),
   pg_catalog.pg_get_constraintdef(con.oid, true), contype, condeferrable, condeferred, i.indisreplident, c2.reltablespace
@@ -275,6 +341,7 @@ FROM pg_catalog.pg_class c, pg_catalog.pg_class c2, pg_catalog.pg_index i
   LEFT JOIN pg_catalog.pg_constraint con ON (conrelid = i.indrelid AND conindid = i.indexrelid AND contype IN ('p','u','x'))
 WHERE c.oid = 'logs'::regclass AND c.oid = i.indrelid AND i.indexrelid = c2.oid
 ORDER BY i.indisprimary DESC, c2.relname;
+=> relname | indisprimary | indisunique | indisclustered | indisvalid | pg_get_indexdef | pg_get_constraintdef | contype | condeferrable | condeferred | indisreplident | reltablespace
 -- \d pg_class (5)
 SELECT pol.polname, pol.polpermissive,
   CASE WHEN pol.polroles = '{0}' THEN NULL ELSE pg_catalog.array_to_string(array(select rolname from pg_catalog.pg_roles where oid = any (pol.polroles) order by 1),',') END,
@@ -288,6 +355,7 @@ SELECT pol.polname, pol.polpermissive,
     END AS cmd
 FROM pg_catalog.pg_policy pol
 WHERE pol.polrelid = 'logs'::regclass ORDER BY 1;
+=> polname | polpermissive | array_to_string | pg_get_expr | pg_get_expr | cmd
 -- \d pg_class (6)
 SELECT oid, stxrelid::pg_catalog.regclass, stxnamespace::pg_catalog.regnamespace::pg_catalog.text AS nsp, stxname,
 pg_catalog.pg_get_statisticsobjdef_columns(oid) AS columns,
@@ -298,6 +366,7 @@ stxstattarget
 FROM pg_catalog.pg_statistic_ext
 WHERE stxrelid = 'logs'::regclass
 ORDER BY nsp, stxname;
+=> oid | stxrelid | nsp | stxname | columns | ndist_enabled | deps_enabled | mcv_enabled | stxstattarget
 -- \d pg_class (7)
 SELECT pubname
      , NULL
@@ -325,17 +394,20 @@ SELECT pubname
 FROM pg_catalog.pg_publication p
 WHERE p.puballtables AND pg_catalog.pg_relation_is_publishable('logs'::regclass)
 ORDER BY 1;
+=> pubname | ?column? | ?column?
 -- \d pg_class (8)
 SELECT c.oid::pg_catalog.regclass
 FROM pg_catalog.pg_class c, pg_catalog.pg_inherits i
 WHERE c.oid = i.inhparent AND i.inhrelid = 'logs'::regclass
   AND c.relkind != 'p' AND c.relkind != 'I'
 ORDER BY inhseqno;
+=> oid
 -- \d pg_class (9)
 SELECT c.oid::pg_catalog.regclass, c.relkind, inhdetachpending, pg_catalog.pg_get_expr(c.relpartbound, c.oid)
 FROM pg_catalog.pg_class c, pg_catalog.pg_inherits i
 WHERE c.oid = i.inhrelid AND i.inhparent = 'logs'::regclass
 ORDER BY pg_catalog.pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT', c.oid::pg_catalog.regclass::pg_catalog.text;
+=> oid | relkind | inhdetachpending | pg_get_expr
 -- \dv
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -349,6 +421,7 @@ WHERE c.relkind IN ('v','')
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner
 -- \dv+
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -365,6 +438,7 @@ WHERE c.relkind IN ('v','')
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner | Persistence | Size | Description
 -- \du
 SELECT r.rolname, r.rolsuper, r.rolinherit,
   r.rolcreaterole, r.rolcreatedb, r.rolcanlogin,
@@ -378,6 +452,8 @@ SELECT r.rolname, r.rolsuper, r.rolinherit,
 FROM pg_catalog.pg_roles r
 WHERE r.rolname !~ '^pg_'
 ORDER BY 1;
+=> rolname | rolsuper | rolinherit | rolcreaterole | rolcreatedb | rolcanlogin | rolconnlimit | rolvaliduntil | memberof | rolreplication | rolbypassrls
+alice | f | t | f | f | t | -1 | \N | {} | f | f
 -- \du+
 SELECT r.rolname, r.rolsuper, r.rolinherit,
   r.rolcreaterole, r.rolcreatedb, r.rolcanlogin,
@@ -392,11 +468,14 @@ SELECT r.rolname, r.rolsuper, r.rolinherit,
 FROM pg_catalog.pg_roles r
 WHERE r.rolname !~ '^pg_'
 ORDER BY 1;
+=> rolname | rolsuper | rolinherit | rolcreaterole | rolcreatedb | rolcanlogin | rolconnlimit | rolvaliduntil | memberof | description | rolreplication | rolbypassrls
+alice | f | t | f | f | t | -1 | \N | {} | \N | f | f
 -- \dy
 SELECT evtname as "Name", evtevent as "Event", pg_catalog.pg_get_userbyid(e.evtowner) as "Owner",
  case evtenabled when 'O' then 'enabled'  when 'R' then 'replica'  when 'A' then 'always'  when 'D' then 'disabled' end as "Enabled",
  e.evtfoid::pg_catalog.regproc as "Function", pg_catalog.array_to_string(array(select x from pg_catalog.unnest(evttags) as t(x)), ', ') as "Tags"
 FROM pg_catalog.pg_event_trigger e ORDER BY 1;
+=> Name | Event | Owner | Enabled | Function | Tags
 -- \df
 SELECT n.nspname as "Schema",
   p.proname as "Name",
@@ -414,6 +493,13 @@ WHERE pg_catalog.pg_function_is_visible(p.oid)
       AND n.nspname <> 'pg_catalog'
       AND n.nspname <> 'information_schema'
 ORDER BY 1, 2, 4;
+=> Schema | Name | Result data type | Argument data types | Type
+public | approx_count_distinct | bigint | value text | agg
+public | approx_percentile | double precision | value double precision, share double precision | agg
+public | logfmt | text | line text | func
+public | logql | SETOF record | query text, start text, "end" text, step text | func
+public | pattern | text | line text, pattern text | func
+public | time_bucket | timestamp with time zone | width interval, time timestamp with time zone | func
 -- \df+
 SELECT n.nspname as "Schema",
   p.proname as "Name",
@@ -448,6 +534,13 @@ WHERE pg_catalog.pg_function_is_visible(p.oid)
       AND n.nspname <> 'pg_catalog'
       AND n.nspname <> 'information_schema'
 ORDER BY 1, 2, 4;
+=> Schema | Name | Result data type | Argument data types | Type | Volatility | Parallel | Owner | Security | Access privileges | Language | Source code | Description
+public | approx_count_distinct | bigint | value text | agg | stable | safe | alice | invoker | \N | internal | approx_count_distinct | an estimate of the number of different values
+public | approx_percentile | double precision | value double precision, share double precision | agg | stable | safe | alice | invoker | \N | internal | approx_percentile | an estimate of a percentile
+public | logfmt | text | line text | func | stable | safe | alice | invoker | \N | internal | logfmt | the pairs of a logfmt line as JSON
+public | logql | SETOF record | query text, start text, "end" text, step text | func | stable | safe | alice | invoker | \N | internal | logql | asks in LogQL; only as a table, with constants
+public | pattern | text | line text, pattern text | func | stable | safe | alice | invoker | \N | internal | pattern | the captures as JSON
+public | time_bucket | timestamp with time zone | width interval, time timestamp with time zone | func | stable | safe | alice | invoker | \N | internal | time_bucket | the start of the bucket that a time is in
 -- \dfn abs
 SELECT n.nspname as "Schema",
   p.proname as "Name",
@@ -468,6 +561,13 @@ WHERE p.prokind <> 'a'
   AND p.proname OPERATOR(pg_catalog.~) '^(abs)$' COLLATE pg_catalog.default
   AND pg_catalog.pg_function_is_visible(p.oid)
 ORDER BY 1, 2, 4;
+=> Schema | Name | Result data type | Argument data types | Type
+pg_catalog | abs | bigint | bigint | func
+pg_catalog | abs | double precision | double precision | func
+pg_catalog | abs | integer | integer | func
+pg_catalog | abs | numeric | numeric | func
+pg_catalog | abs | real | real | func
+pg_catalog | abs | smallint | smallint | func
 -- \dT
 SELECT n.nspname as "Schema",
   pg_catalog.format_type(t.oid, NULL) AS "Name",
@@ -480,6 +580,7 @@ WHERE (t.typrelid = 0 OR (SELECT c.relkind = 'c' FROM pg_catalog.pg_class c WHER
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_type_is_visible(t.oid)
 ORDER BY 1, 2;
+=> Schema | Name | Description
 -- \dT+
 SELECT n.nspname as "Schema",
   pg_catalog.format_type(t.oid, NULL) AS "Name",
@@ -510,6 +611,7 @@ WHERE (t.typrelid = 0 OR (SELECT c.relkind = 'c' FROM pg_catalog.pg_class c WHER
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_type_is_visible(t.oid)
 ORDER BY 1, 2;
+=> Schema | Name | Internal name | Size | Elements | Owner | Access privileges | Description
 -- \dTS bool
 SELECT n.nspname as "Schema",
   pg_catalog.format_type(t.oid, NULL) AS "Name",
@@ -522,6 +624,8 @@ WHERE (t.typrelid = 0 OR (SELECT c.relkind = 'c' FROM pg_catalog.pg_class c WHER
         OR pg_catalog.format_type(t.oid, NULL) OPERATOR(pg_catalog.~) '^(bool)$' COLLATE pg_catalog.default)
   AND pg_catalog.pg_type_is_visible(t.oid)
 ORDER BY 1, 2;
+=> Schema | Name | Description
+pg_catalog | boolean | boolean, format 't'/'f'
 -- \dC
 SELECT pg_catalog.format_type(castsource, NULL) AS "Source type",
        pg_catalog.format_type(casttarget, NULL) AS "Target type",
@@ -547,6 +651,8 @@ WHERE ( (true  AND pg_catalog.pg_type_is_visible(ts.oid)
 ) OR (true  AND pg_catalog.pg_type_is_visible(tt.oid)
 ) )
 ORDER BY 1, 2;
+=> Source type | Target type | Function | Implicit?
+(229 rows)
 -- \dD
 SELECT n.nspname as "Schema",
        t.typname as "Name",
@@ -565,6 +671,7 @@ WHERE t.typtype = 'd'
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_type_is_visible(t.oid)
 ORDER BY 1, 2;
+=> Schema | Name | Type | Collation | Nullable | Default | Check
 -- \do
 SELECT n.nspname as "Schema",
   o.oprname AS "Name",
@@ -579,6 +686,7 @@ WHERE n.nspname <> 'pg_catalog'
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_operator_is_visible(o.oid)
 ORDER BY 1, 2, 3, 4;
+=> Schema | Name | Left arg type | Right arg type | Result type | Description
 -- \doS
 SELECT n.nspname as "Schema",
   o.oprname AS "Name",
@@ -591,6 +699,8 @@ FROM pg_catalog.pg_operator o
      LEFT JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
 WHERE pg_catalog.pg_operator_is_visible(o.oid)
 ORDER BY 1, 2, 3, 4;
+=> Schema | Name | Left arg type | Right arg type | Result type | Description
+(799 rows)
 -- \dp
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -635,12 +745,17 @@ FROM pg_catalog.pg_class c
 WHERE c.relkind IN ('r','v','m','S','f','p')
   AND n.nspname !~ '^pg_' AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1, 2;
+=> Schema | Name | Type | Access privileges | Column privileges | Policies
+public | logs | table | \N |  |
 -- \db
 SELECT spcname AS "Name",
   pg_catalog.pg_get_userbyid(spcowner) AS "Owner",
   pg_catalog.pg_tablespace_location(oid) AS "Location"
 FROM pg_catalog.pg_tablespace
 ORDER BY 1;
+=> Name | Owner | Location
+pg_default | alice | \N
+pg_global | alice | \N
 -- \db+
 SELECT spcname AS "Name",
   pg_catalog.pg_get_userbyid(spcowner) AS "Owner",
@@ -651,6 +766,9 @@ SELECT spcname AS "Name",
   pg_catalog.shobj_description(oid, 'pg_tablespace') AS "Description"
 FROM pg_catalog.pg_tablespace
 ORDER BY 1;
+=> Name | Owner | Location | Access privileges | Options | Size | Description
+pg_default | alice | \N | \N | \N | \N | \N
+pg_global | alice | \N | \N | \N | \N | \N
 -- \dF
 SELECT
    n.nspname as "Schema",
@@ -660,6 +778,36 @@ FROM pg_catalog.pg_ts_config c
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.cfgnamespace
 WHERE pg_catalog.pg_ts_config_is_visible(c.oid)
 ORDER BY 1, 2;
+=> Schema | Name | Description
+pg_catalog | arabic | configuration for arabic language
+pg_catalog | armenian | configuration for armenian language
+pg_catalog | basque | configuration for basque language
+pg_catalog | catalan | configuration for catalan language
+pg_catalog | danish | configuration for danish language
+pg_catalog | dutch | configuration for dutch language
+pg_catalog | english | configuration for english language
+pg_catalog | finnish | configuration for finnish language
+pg_catalog | french | configuration for french language
+pg_catalog | german | configuration for german language
+pg_catalog | greek | configuration for greek language
+pg_catalog | hindi | configuration for hindi language
+pg_catalog | hungarian | configuration for hungarian language
+pg_catalog | indonesian | configuration for indonesian language
+pg_catalog | irish | configuration for irish language
+pg_catalog | italian | configuration for italian language
+pg_catalog | lithuanian | configuration for lithuanian language
+pg_catalog | nepali | configuration for nepali language
+pg_catalog | norwegian | configuration for norwegian language
+pg_catalog | portuguese | configuration for portuguese language
+pg_catalog | romanian | configuration for romanian language
+pg_catalog | russian | configuration for russian language
+pg_catalog | serbian | configuration for serbian language
+pg_catalog | simple | simple configuration
+pg_catalog | spanish | configuration for spanish language
+pg_catalog | swedish | configuration for swedish language
+pg_catalog | tamil | configuration for tamil language
+pg_catalog | turkish | configuration for turkish language
+pg_catalog | yiddish | configuration for yiddish language
 -- \dFd
 SELECT
   n.nspname as "Schema",
@@ -669,19 +817,52 @@ FROM pg_catalog.pg_ts_dict d
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.dictnamespace
 WHERE pg_catalog.pg_ts_dict_is_visible(d.oid)
 ORDER BY 1, 2;
+=> Schema | Name | Description
+pg_catalog | arabic_stem | snowball stemmer for arabic language
+pg_catalog | armenian_stem | snowball stemmer for armenian language
+pg_catalog | basque_stem | snowball stemmer for basque language
+pg_catalog | catalan_stem | snowball stemmer for catalan language
+pg_catalog | danish_stem | snowball stemmer for danish language
+pg_catalog | dutch_stem | snowball stemmer for dutch language
+pg_catalog | english_stem | snowball stemmer for english language
+pg_catalog | finnish_stem | snowball stemmer for finnish language
+pg_catalog | french_stem | snowball stemmer for french language
+pg_catalog | german_stem | snowball stemmer for german language
+pg_catalog | greek_stem | snowball stemmer for greek language
+pg_catalog | hindi_stem | snowball stemmer for hindi language
+pg_catalog | hungarian_stem | snowball stemmer for hungarian language
+pg_catalog | indonesian_stem | snowball stemmer for indonesian language
+pg_catalog | irish_stem | snowball stemmer for irish language
+pg_catalog | italian_stem | snowball stemmer for italian language
+pg_catalog | lithuanian_stem | snowball stemmer for lithuanian language
+pg_catalog | nepali_stem | snowball stemmer for nepali language
+pg_catalog | norwegian_stem | snowball stemmer for norwegian language
+pg_catalog | portuguese_stem | snowball stemmer for portuguese language
+pg_catalog | romanian_stem | snowball stemmer for romanian language
+pg_catalog | russian_stem | snowball stemmer for russian language
+pg_catalog | serbian_stem | snowball stemmer for serbian language
+pg_catalog | simple | simple dictionary: just lower case and check for stopword
+pg_catalog | spanish_stem | snowball stemmer for spanish language
+pg_catalog | swedish_stem | snowball stemmer for swedish language
+pg_catalog | tamil_stem | snowball stemmer for tamil language
+pg_catalog | turkish_stem | snowball stemmer for turkish language
+pg_catalog | yiddish_stem | snowball stemmer for yiddish language
 -- \dx
 SELECT e.extname AS "Name", e.extversion AS "Version", n.nspname AS "Schema", c.description AS "Description"
 FROM pg_catalog.pg_extension e LEFT JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace LEFT JOIN pg_catalog.pg_description c ON c.objoid = e.oid AND c.classoid = 'pg_catalog.pg_extension'::pg_catalog.regclass
 ORDER BY 1;
+=> Name | Version | Schema | Description
 -- \dx+
 SELECT e.extname, e.oid
 FROM pg_catalog.pg_extension e
 ORDER BY 1;
+=> extname | oid
 -- \dx+ (2)
 SELECT pg_catalog.pg_describe_object(classid, objid, 0) AS "Object description"
 FROM pg_catalog.pg_depend
 WHERE refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND refobjid = '13559' AND deptype = 'e'
 ORDER BY 1;
+=> Object description
 -- \di
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -699,6 +880,7 @@ WHERE c.relkind IN ('i','I','')
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner | Table
 -- \di+
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -720,6 +902,7 @@ WHERE c.relkind IN ('i','I','')
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner | Table | Persistence | Access method | Size | Description
 -- \dm
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -734,6 +917,7 @@ WHERE c.relkind IN ('m','')
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner
 -- \ds
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -747,6 +931,7 @@ WHERE c.relkind IN ('S','')
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner
 -- \dE
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -760,6 +945,7 @@ WHERE c.relkind IN ('f','')
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner
 -- \det
 SELECT n.nspname AS "Schema",
   c.relname AS "Table",
@@ -770,6 +956,7 @@ FROM pg_catalog.pg_foreign_table ft
   INNER JOIN pg_catalog.pg_foreign_server s ON s.oid = ft.ftserver
 WHERE pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1, 2;
+=> Schema | Table | Server
 -- \dew
 SELECT fdw.fdwname AS "Name",
   pg_catalog.pg_get_userbyid(fdw.fdwowner) AS "Owner",
@@ -777,6 +964,7 @@ SELECT fdw.fdwname AS "Name",
   fdw.fdwvalidator::pg_catalog.regproc AS "Validator"
 FROM pg_catalog.pg_foreign_data_wrapper fdw
 ORDER BY 1;
+=> Name | Owner | Handler | Validator
 -- \des
 SELECT s.srvname AS "Name",
   pg_catalog.pg_get_userbyid(s.srvowner) AS "Owner",
@@ -784,11 +972,13 @@ SELECT s.srvname AS "Name",
 FROM pg_catalog.pg_foreign_server s
      JOIN pg_catalog.pg_foreign_data_wrapper f ON f.oid=s.srvfdw
 ORDER BY 1;
+=> Name | Owner | Foreign-data wrapper
 -- \deu
 SELECT um.srvname AS "Server",
   um.usename AS "User name"
 FROM pg_catalog.pg_user_mappings um
 ORDER BY 1, 2;
+=> Server | User name
 -- \dRp
 SELECT pubname AS "Name",
   pg_catalog.pg_get_userbyid(pubowner) AS "Owner",
@@ -800,6 +990,7 @@ SELECT pubname AS "Name",
   pubviaroot AS "Via root"
 FROM pg_catalog.pg_publication
 ORDER BY 1;
+=> Name | Owner | All tables | Inserts | Updates | Deletes | Truncates | Via root
 -- \dRs
 SELECT subname AS "Name"
 ,  pg_catalog.pg_get_userbyid(subowner) AS "Owner"
@@ -809,24 +1000,36 @@ FROM pg_catalog.pg_subscription
 WHERE subdbid = (SELECT oid
                  FROM pg_catalog.pg_database
                  WHERE datname = pg_catalog.current_database())ORDER BY 1;
+=> Name | Owner | Enabled | Publication
 -- \dconfig
 SELECT s.name AS "Parameter", pg_catalog.current_setting(s.name) AS "Value"
 FROM pg_catalog.pg_settings s
 WHERE s.source <> 'default' AND
       s.setting IS DISTINCT FROM s.boot_val
 ORDER BY 1;
+=> Parameter | Value
 -- \dconfig *
 SELECT s.name AS "Parameter", pg_catalog.current_setting(s.name) AS "Value"
 FROM pg_catalog.pg_settings s
 ORDER BY 1;
+=> Parameter | Value
+(56 rows)
 -- \sf abs(integer)
 SELECT 'abs(integer)'::pg_catalog.regprocedure::pg_catalog.oid;
+=> oid
+1397
 -- \sf abs(integer) (2)
 SELECT pg_catalog.pg_get_functiondef(1397);
+=> pg_get_functiondef
+CREATE OR REPLACE FUNCTION pg_catalog.abs(integer)\n RETURNS integer\n LANGUAGE internal\n IMMUTABLE PARALLEL SAFE STRICT\nAS $function$int4abs$function$\n
 -- \sv pg_tables
 SELECT 'pg_tables'::pg_catalog.regclass::pg_catalog.oid;
+=> oid
+12033
 -- \sv pg_tables (2)
 SELECT nspname, relname, relkind, pg_catalog.pg_get_viewdef(c.oid, true), pg_catalog.array_remove(pg_catalog.array_remove(c.reloptions,'check_option=local'),'check_option=cascaded') AS reloptions, CASE WHEN 'check_option=local' = ANY (c.reloptions) THEN 'LOCAL'::text WHEN 'check_option=cascaded' = ANY (c.reloptions) THEN 'CASCADED'::text ELSE NULL END AS checkoption FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_namespace n ON c.relnamespace = n.oid WHERE c.oid = 12033;
+=> nspname | relname | relkind | pg_get_viewdef | reloptions | checkoption
+pg_catalog | pg_tables | v | -- made by the server when it is asked | \N | \N
 -- \dd
 SELECT DISTINCT tt.nspname AS "Schema", tt.name AS "Name", tt.object AS "Object", d.description AS "Description"
 FROM (
@@ -895,6 +1098,7 @@ WHERE n.nspname <> 'pg_catalog'
 ) AS tt
   JOIN pg_catalog.pg_description d ON (tt.oid = d.objoid AND tt.tableoid = d.classoid AND d.objsubid = 0)
 ORDER BY 1, 2, 3;
+=> Schema | Name | Object | Description
 -- \ddp
 SELECT pg_catalog.pg_get_userbyid(d.defaclrole) AS "Owner",
   n.nspname AS "Schema",
@@ -903,6 +1107,7 @@ SELECT pg_catalog.pg_get_userbyid(d.defaclrole) AS "Owner",
 FROM pg_catalog.pg_default_acl d
      LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
 ORDER BY 1, 2, 3;
+=> Owner | Schema | Type | Access privileges
 -- \drds
 SELECT rolname AS "Role", datname AS "Database",
 pg_catalog.array_to_string(setconfig, E'\n') AS "Settings"
@@ -910,12 +1115,14 @@ FROM pg_catalog.pg_db_role_setting s
 LEFT JOIN pg_catalog.pg_database d ON d.oid = setdatabase
 LEFT JOIN pg_catalog.pg_roles r ON r.oid = setrole
 ORDER BY 1, 2;
+=> Role | Database | Settings
 -- \dl
 SELECT oid as "ID",
   pg_catalog.pg_get_userbyid(lomowner) as "Owner",
   pg_catalog.obj_description(oid, 'pg_largeobject') as "Description"
 FROM pg_catalog.pg_largeobject_metadata
 ORDER BY oid;
+=> ID | Owner | Description
 -- \da
 SELECT n.nspname as "Schema",
   p.proname AS "Name",
@@ -932,6 +1139,9 @@ WHERE p.prokind = 'a'
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_function_is_visible(p.oid)
 ORDER BY 1, 2, 4;
+=> Schema | Name | Result data type | Argument data types | Description
+public | approx_count_distinct | bigint | value text | an estimate of the number of different values
+public | approx_percentile | double precision | value double precision, share double precision | an estimate of a percentile
 -- \daS count
 SELECT n.nspname as "Schema",
   p.proname AS "Name",
@@ -947,11 +1157,22 @@ WHERE p.prokind = 'a'
   AND p.proname OPERATOR(pg_catalog.~) '^(count)$' COLLATE pg_catalog.default
   AND pg_catalog.pg_function_is_visible(p.oid)
 ORDER BY 1, 2, 4;
+=> Schema | Name | Result data type | Argument data types | Description
+pg_catalog | count | bigint | * | number of input rows
+pg_catalog | count | bigint | any | number of input rows for which the input expression is not null
 -- \dA
 SELECT amname AS "Name",
   CASE amtype WHEN 'i' THEN 'Index' WHEN 't' THEN 'Table' END AS "Type"
 FROM pg_catalog.pg_am
 ORDER BY 1;
+=> Name | Type
+brin | Index
+btree | Index
+gin | Index
+gist | Index
+hash | Index
+heap | Table
+spgist | Index
 -- \dAc
 SELECT
   am.amname AS "AM",
@@ -976,6 +1197,8 @@ FROM pg_catalog.pg_opclass c
   LEFT JOIN pg_catalog.pg_type t ON t.oid = c.opcintype
   LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
 ORDER BY 1, 2, 4;
+=> AM | Input type | Storage type | Operator class | Default?
+(177 rows)
 -- \dAf
 SELECT
   am.amname AS "AM",
@@ -992,6 +1215,8 @@ FROM pg_catalog.pg_opfamily f
   LEFT JOIN pg_catalog.pg_am am on am.oid = f.opfmethod
   LEFT JOIN pg_catalog.pg_namespace n ON n.oid = f.opfnamespace
 ORDER BY 1, 2;
+=> AM | Operator family | Applicable types
+(146 rows)
 -- \dAo
 SELECT
   am.amname AS "AM",
@@ -1015,6 +1240,8 @@ ORDER BY 1, 2,
   pg_catalog.format_type(o.amoplefttype, NULL),
   pg_catalog.format_type(o.amoprighttype, NULL),
   o.amopstrategy;
+=> AM | Operator family | Operator | Strategy | Purpose
+(945 rows)
 -- \dAp
 SELECT
   am.amname AS "AM",
@@ -1035,6 +1262,8 @@ FROM pg_catalog.pg_amproc ap
 ORDER BY 1, 2,
   ap.amproclefttype = ap.amprocrighttype DESC,
   3, 4, 5;
+=> AM | Operator family | Registered left type | Registered right type | Number | Function
+(696 rows)
 -- \dL
 SELECT l.lanname AS "Name",
        pg_catalog.pg_get_userbyid(l.lanowner) as "Owner",
@@ -1046,6 +1275,7 @@ LEFT JOIN pg_catalog.pg_description d
   AND d.objsubid = 0
 WHERE l.lanplcallfoid != 0
 ORDER BY 1;
+=> Name | Owner | Trusted | Description
 -- \dLS
 SELECT l.lanname AS "Name",
        pg_catalog.pg_get_userbyid(l.lanowner) as "Owner",
@@ -1056,6 +1286,10 @@ LEFT JOIN pg_catalog.pg_description d
   ON d.classoid = l.tableoid AND d.objoid = l.oid
   AND d.objsubid = 0
 ORDER BY 1;
+=> Name | Owner | Trusted | Description
+c | alice | f | dynamically-loaded C functions
+internal | alice | f | built-in functions
+sql | alice | t | SQL-language functions
 -- \dO
 SELECT n.nspname AS "Schema",
        c.collname AS "Name",
@@ -1071,6 +1305,7 @@ WHERE n.oid = c.collnamespace
       AND c.collencoding IN (-1, pg_catalog.pg_char_to_encoding(pg_catalog.getdatabaseencoding()))
   AND pg_catalog.pg_collation_is_visible(c.oid)
 ORDER BY 1, 2;
+=> Schema | Name | Collate | Ctype | ICU Locale | Provider | Deterministic?
 -- \dOS
 SELECT n.nspname AS "Schema",
        c.collname AS "Name",
@@ -1084,6 +1319,11 @@ WHERE n.oid = c.collnamespace
       AND c.collencoding IN (-1, pg_catalog.pg_char_to_encoding(pg_catalog.getdatabaseencoding()))
   AND pg_catalog.pg_collation_is_visible(c.oid)
 ORDER BY 1, 2;
+=> Schema | Name | Collate | Ctype | ICU Locale | Provider | Deterministic?
+pg_catalog | C | C | C | \N | libc | yes
+pg_catalog | POSIX | POSIX | POSIX | \N | libc | yes
+pg_catalog | default | \N | \N | \N | default | yes
+pg_catalog | ucs_basic | \N | \N | C | \N | yes
 -- \dP
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -1101,6 +1341,7 @@ WHERE c.relkind IN ('p','I','')
       AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY "Schema", "Type" DESC, "Name";
+=> Schema | Name | Owner | Type | Table
 -- \dX
 SELECT 
 es.stxnamespace::pg_catalog.regnamespace::pg_catalog.text AS "Schema", 
@@ -1117,6 +1358,7 @@ END AS "MCV"
 FROM pg_catalog.pg_statistic_ext es 
 WHERE pg_catalog.pg_statistics_obj_is_visible(es.oid)
 ORDER BY 1, 2;
+=> Schema | Name | Definition | Ndistinct | Dependencies | MCV
 -- \dc
 SELECT n.nspname AS "Schema",
        c.conname AS "Name",
@@ -1131,6 +1373,7 @@ WHERE true
   AND n.nspname <> 'information_schema'
   AND pg_catalog.pg_conversion_is_visible(c.oid)
 ORDER BY 1, 2;
+=> Schema | Name | Source | Destination | Default?
 -- \dtS
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -1142,6 +1385,8 @@ FROM pg_catalog.pg_class c
 WHERE c.relkind IN ('r','p','t','s','')
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner
+(65 rows)
 -- \dS
 SELECT n.nspname as "Schema",
   c.relname as "Name",
@@ -1153,11 +1398,18 @@ FROM pg_catalog.pg_class c
 WHERE c.relkind IN ('r','p','t','v','m','S','s','f','')
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1,2;
+=> Schema | Name | Type | Owner
+(140 rows)
 -- \dnS
 SELECT n.nspname AS "Name",
   pg_catalog.pg_get_userbyid(n.nspowner) AS "Owner"
 FROM pg_catalog.pg_namespace n
 ORDER BY 1;
+=> Name | Owner
+information_schema | alice
+pg_catalog | alice
+public | alice
+system | alice
 -- \dfS upper
 SELECT n.nspname as "Schema",
   p.proname as "Name",
@@ -1174,3 +1426,7 @@ FROM pg_catalog.pg_proc p
 WHERE p.proname OPERATOR(pg_catalog.~) '^(upper)$' COLLATE pg_catalog.default
   AND pg_catalog.pg_function_is_visible(p.oid)
 ORDER BY 1, 2, 4;
+=> Schema | Name | Result data type | Argument data types | Type
+pg_catalog | upper | anyelement | anymultirange | func
+pg_catalog | upper | anyelement | anyrange | func
+pg_catalog | upper | text | text | func
