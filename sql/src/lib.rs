@@ -6,7 +6,7 @@
 //! ```text
 //! server -> session -> engine -> DataFusion -> scan -> Table
 //!   |          |          |                      |
-//! wire      statement   infer, encode         pushdown
+//! wire      statement   infer, encode, catalog pushdown
 //! ```
 //!
 //! - It reads, and stores rows: nothing a client can say changes or deletes data, touches files
