@@ -22,7 +22,7 @@ const SECOND: i64 = 1_000_000_000;
 const TIME_MIN: Duration = Duration::from_millis(500);
 
 /// Pipelines over lines of logfmt, and over lines of JSON where the name says so.
-const STAGES: [(&str, &str); 30] = [
+const STAGES: [(&str, &str); 40] = [
     ("nothing", ""),
     ("|= found in all", r#"|= "status""#),
     ("|= found in none", r#"|= "nowhere""#),
@@ -31,13 +31,21 @@ const STAGES: [(&str, &str); 30] = [
     ("|~ with a literal", r#"|~ "status=5\\d\\d""#),
     ("|~ without one", r#"|~ "[0-9]+ms""#),
     ("|~ any case", r#"|~ "(?i)ERROR""#),
+    ("|~ any case, with more", r#"|~ "(?i)level=ERROR.*(5\\d\\d|404)""#),
+    ("!~ ", r#"!~ "status=2\\d\\d""#),
     ("|> pattern", r#"|> "<_>status=500<_>""#),
+    ("!> pattern", r#"!> "<_>status=500<_>""#),
     ("|= ip", r#"|= ip("10.0.0.0/8")"#),
     ("logfmt", "| logfmt"),
     ("logfmt, strict", "| logfmt --strict"),
+    ("logfmt, empty values", "| logfmt --keep-empty"),
     ("logfmt of two", "| logfmt status, took"),
     ("json", "| json"),
+    ("json of one", r#"| json status="status""#),
     ("json of two", r#"| json status="status", id="user.id""#),
+    ("json, filter, number", "| json | status >= 500"),
+    ("json, filter, text", r#"| json | level="error""#),
+    ("json, filter, regex", r#"| json | level=~"err.*|warn""#),
     ("json, unpack", "| unpack"),
     ("regexp", r#"| regexp "status=(?P<status>\\d+) took=(?P<took>\\S+)""#),
     ("pattern", r#"| pattern "level=<level> status=<status> took=<took> <_>""#),
@@ -46,6 +54,8 @@ const STAGES: [(&str, &str); 30] = [
     ("filter, number", "| logfmt | status >= 500"),
     ("filter, duration", "| logfmt | took > 100ms"),
     ("filter, bytes", "| logfmt | size > 1KB"),
+    ("filter, ip", r#"| logfmt | addr=ip("10.1.2.0/25")"#),
+    ("filter, and, or", r#"| logfmt | level="error" or status=404 and size > 1KB"#),
     ("filter, metadata", r#"| trace_id="t3""#),
     ("line_format", r#"| logfmt | line_format "{{.status}} {{.path}}""#),
     ("line_format, functions", r#"| logfmt | line_format "{{.path | ToUpper | trunc 5}}""#),

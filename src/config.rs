@@ -4,6 +4,7 @@
 //! key is an error with a suggestion; blocks that Loki has and drave does not need are accepted
 //! and named in one warning. `${VAR}` and `${VAR:-default}` are expanded always.
 
+pub mod access;
 pub mod runtime;
 
 use std::collections::BTreeMap;
@@ -57,32 +58,59 @@ const UNUSED_BLOCKS: &[&str] = &[
 /// Keys of Loki's `limits_config` that this version does not act on. Accepted and named, like the
 /// blocks above: a limit that does nothing must not look as if it did.
 const UNUSED_LIMITS: &[&str] = &[
+    "discover_generic_fields",
+    "deletion_mode",
+    "engine_results_cache_time_bucket_interval",
+    "increment_duplicate_timestamp",
+    "ingestion_partitions_tenant_shard_size",
     "ingestion_rate_strategy",
+    "log_level_fields",
+    "max_cache_freshness_per_query",
+    "max_metadata_cache_freshness",
+    "max_querier_bytes_read",
+    "max_queriers_per_tenant",
+    "max_query_capacity",
+    "max_stats_cache_freshness",
+    "metric_aggregation_enabled",
+    "min_sharding_lookback",
     "per_stream_rate_limit",
     "per_stream_rate_limit_burst",
-    "max_streams_per_user",
-    "use_owned_stream_count",
-    "increment_duplicate_timestamp",
-    "max_querier_bytes_read",
-    "tsdb_max_query_parallelism",
-    "split_queries_by_interval",
-    "split_metadata_queries_by_interval",
-    "cardinality_limit",
-    "max_chunks_per_query",
-    "max_streams_matchers_per_query",
-    "max_cache_freshness_per_query",
+    "policy_enforced_labels",
+    "policy_override_limits",
+    "policy_stream_mapping",
+    "block_ingestion_policy_until",
+    "query_ready_index_num_days",
+    "recent_metadata_query_window",
     "retention_period",
     "retention_stream",
-    "deletion_mode",
+    "shard_aggregations",
     "shard_streams",
-    "policy_stream_mapping",
-    "enforced_labels",
-    "block_ingestion_until",
-    "otlp_config",
-    "log_level_fields",
-    "ruler_max_rules_per_rule_group",
-    "ruler_max_rule_groups_per_tenant",
+    "simulated_push_latency",
+    "sort_schema",
+    "split_ingester_queries_by_interval",
+    "split_instant_metric_queries_by_interval",
+    "split_metadata_queries_by_interval",
+    "split_queries_by_interval",
+    "split_recent_metadata_queries_by_interval",
+    "tsdb_max_bytes_per_shard",
+    "tsdb_max_query_parallelism",
+    "tsdb_precompute_chunks",
+    "tsdb_sharding_strategy",
+    "use_owned_stream_count",
 ];
+
+/// What keys of parts begin with that are not here.
+const UNUSED_LIMIT_PREFIXES: &[&str] =
+    &["bloom_", "dataobj_", "debug_engine_", "index_gateway_", "pattern_", "ruler_", "s3_sse_"];
+
+/// Whether Loki has a limit of this name that nothing is done with here.
+fn is_unused_limit(name: &str) -> bool {
+    UNUSED_LIMITS.contains(&name)
+        || UNUSED_LIMIT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Resource attributes that name streams of OpenTelemetry by default.
+const OTLP_DEFAULTS: &str = "default_resource_attributes_as_index_labels";
 
 /// The whole configuration of a node. Every field has a default that needs no file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -139,6 +167,9 @@ pub struct Server {
     pub http_listen_address: String,
     /// 0 picks a free port.
     pub http_listen_port: u16,
+    /// What stands before every path, as `/logs`, where something in front hands a part of its own
+    /// paths on. Empty: nothing.
+    pub http_path_prefix: String,
     /// `error`, `warn`, `info`, `debug` or `trace`.
     pub log_level: String,
     /// Largest request body as sent, before it is decompressed.
@@ -153,12 +184,35 @@ pub struct Sql {
     pub listen_address: String,
     /// 0 picks a free port.
     pub listen_port: u16,
-    /// Memory of all running SQL queries together.
+    /// Memory of all running SQL queries together; with `auth_enabled` a tenant gets at most three
+    /// quarters of it, and of `spill`.
     pub memory: ByteSize,
+    /// What one of them may hold of it before it goes on on disk, or ends.
+    pub memory_per_query: ByteSize,
+    /// Disk below `data` that sorts and groups larger than that may use together. 0 is none.
+    pub spill: ByteSize,
     /// How long one statement may run.
     pub statement_timeout: Span,
     /// How many clients may be connected.
     pub max_connections: usize,
+    /// Who may log in, as `drave user` writes it. Without it, everybody may. Read again while the
+    /// node runs, as are the files of `tls`.
+    pub users_file: Option<PathBuf>,
+    /// Encryption; without it there is none.
+    pub tls: Option<SqlTls>,
+}
+
+/// `sql.tls:` `drave cert server` makes both files.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlTls {
+    /// The certificate, and those between it and the authority, in PEM.
+    pub cert: PathBuf,
+    /// Its private key, in PEM.
+    pub key: PathBuf,
+    /// Whether connections that are not encrypted are refused.
+    #[serde(default)]
+    pub require: bool,
 }
 
 /// `peer:`
@@ -302,6 +356,7 @@ impl Default for Server {
         Server {
             http_listen_address: "127.0.0.1".into(),
             http_listen_port: 3100,
+            http_path_prefix: String::new(),
             log_level: "info".into(),
             max_recv_msg_size: ByteSize(100 * MIB),
         }
@@ -314,8 +369,12 @@ impl Default for Sql {
             listen_address: "127.0.0.1".into(),
             listen_port: 5433,
             memory: ByteSize(256 * MIB),
+            memory_per_query: ByteSize(128 * MIB),
+            spill: ByteSize(4096 * MIB),
             statement_timeout: Span(Duration::from_secs(60)),
-            max_connections: 100,
+            max_connections: 200,
+            users_file: None,
+            tls: None,
         }
     }
 }
@@ -428,6 +487,7 @@ impl Config {
         let mut unused = Vec::new();
         match &mut value {
             serde_norway::Value::Mapping(blocks) => {
+                take_otlp_defaults(blocks);
                 for name in UNUSED_BLOCKS {
                     if blocks.remove(*name).is_some() {
                         unused.push((*name).to_string());
@@ -435,10 +495,14 @@ impl Config {
                 }
                 if let Some(serde_norway::Value::Mapping(limits)) = blocks.get_mut("limits_config")
                 {
-                    for name in UNUSED_LIMITS {
-                        if limits.remove(*name).is_some() {
-                            unused.push(format!("limits_config.{name}"));
-                        }
+                    let names: Vec<String> = limits
+                        .keys()
+                        .filter_map(|key| key.as_str().filter(|name| is_unused_limit(name)))
+                        .map(str::to_owned)
+                        .collect();
+                    for name in names {
+                        limits.remove(name.as_str());
+                        unused.push(format!("limits_config.{name}"));
                     }
                 }
             }
@@ -511,6 +575,17 @@ impl Config {
         }
     }
 
+    /// What stands before every path of the HTTP listener: empty, or one that begins with a slash.
+    pub fn http_path_prefix(&self) -> Result<String, Error> {
+        let prefix = self.server.http_path_prefix.trim_end_matches('/');
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+        if prefix.is_empty() || prefix.starts_with('/') && prefix.chars().all(plain) {
+            return Ok(prefix.into());
+        }
+        let reason = format!("'{prefix}' is no path: write it like /logs");
+        Err(Error::Value { key: "server.http_path_prefix", reason })
+    }
+
     /// The address of the HTTP listener.
     pub fn http_listen(&self) -> Result<SocketAddr, Error> {
         let server = &self.server;
@@ -525,6 +600,22 @@ impl Config {
     /// The address of the peer listener.
     pub fn peer_listen(&self) -> Result<SocketAddr, Error> {
         listen("peer.listen_address", &self.peer.listen_address, self.peer.listen_port)
+    }
+}
+
+/// What names streams of OpenTelemetry by default stands under `distributor` in Loki's files, and
+/// is a limit like others here.
+fn take_otlp_defaults(blocks: &mut serde_norway::Mapping) {
+    let names = blocks
+        .get("distributor")
+        .and_then(|block| block.get("otlp_config")?.get(OTLP_DEFAULTS))
+        .cloned();
+    let Some(names) = names else { return };
+    let limits = blocks
+        .entry("limits_config".into())
+        .or_insert_with(|| serde_norway::Value::Mapping(serde_norway::Mapping::new()));
+    if let serde_norway::Value::Mapping(limits) = limits {
+        limits.entry(OTLP_DEFAULTS.into()).or_insert(names);
     }
 }
 
@@ -610,13 +701,27 @@ mod tests {
     #[test]
     fn files_that_people_bring() {
         let text = "auth_enabled: true\nserver:\n  http_listen_port: 80\nschema_config:\n  x: 1\n\
-                    limits_config:\n  reject_old_samples: false\n  retention_period: 24h\nseal:\n  age: 1h30m\n";
+                    limits_config:\n  reject_old_samples: false\n  retention_period: 24h\n  \
+                    bloom_block_encoding: none\nseal:\n  age: 1h30m\n";
         let (config, unused) = Config::parse(text).expect("a good file");
         assert!(config.auth_enabled);
         assert_eq!(config.server.http_listen_port, 80);
         assert_eq!(config.seal.age, Span(Duration::from_secs(5400)));
-        assert_eq!(unused, ["schema_config", "limits_config.retention_period"]);
+        assert_eq!(
+            unused,
+            [
+                "schema_config",
+                "limits_config.retention_period",
+                "limits_config.bloom_block_encoding"
+            ]
+        );
         assert!(Config::parse("").is_ok(), "an empty file is the default");
+        let text = "distributor:\n  otlp_config:\n    \
+                    default_resource_attributes_as_index_labels: [a.b]\n";
+        let (config, unused) = Config::parse(text).expect("a good file");
+        let limits = &config.limits_config;
+        assert_eq!(limits.default_resource_attributes_as_index_labels, ["a.b"]);
+        assert_eq!(unused, ["distributor"]);
     }
 
     #[test]
@@ -625,6 +730,20 @@ mod tests {
         assert!(error("server:\n  http_port: 1").contains("did you mean 'http_listen_port'?"));
         assert!(error("zzzzzz: 1").ends_with("unknown key 'zzzzzz'"));
         assert!(error("- a").contains("expected keys"));
+    }
+
+    #[test]
+    fn prefixes_of_paths() {
+        let check = |text: &str, expected: Option<&str>| {
+            let (config, _) = Config::parse(&format!("server: {{http_path_prefix: '{text}'}}"))
+                .expect("known keys");
+            assert_eq!(config.http_path_prefix().ok().as_deref(), expected, "{text}");
+        };
+        check("", Some(""));
+        check("/", Some(""));
+        check("/logs/", Some("/logs"));
+        check("logs", None);
+        check("/{x}", None);
     }
 
     #[test]

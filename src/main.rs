@@ -29,8 +29,10 @@ enum Word {
     Query(cli::query::Args),
     /// Found, watch and change a cluster.
     Cluster(cli::cluster::Args),
-    /// Make certificates for the peer port.
+    /// Make certificates for the peer port and the Postgres port.
     Cert(cli::cert::Args),
+    /// Make an entry of a users file, which says who may log in for SQL.
+    User(cli::user::Args),
     /// Ask a running server in SQL.
     Sql(cli::sql::Args),
     /// Start a throw-away node with realistic logs and show what can be asked.
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
             Word::Query(args) => cli::query::run(args).await,
             Word::Cluster(args) => cli::cluster::run(args).await,
             Word::Cert(args) => cli::cert::run(args).await,
+            Word::User(args) => cli::user::run(args).await,
             Word::Sql(args) => cli::sql::run(args).await,
             Word::Demo(args) => cli::demo::run(args, start_demo).await,
             Word::Dev(args) => cli::dev::run(args).await,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drave_raft::{Tls, TlsOptions};
+use drave_sql::{Access, Activity};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -29,7 +30,7 @@ use crate::query::remote::Answers;
 use crate::query::sql::LogsSource;
 use crate::scan::{Indexes, Scanner};
 use crate::shard::Policy;
-use crate::telemetry::{Metrics, Stopwatch};
+use crate::telemetry::{self, Metrics, Stopwatch};
 
 /// How long all parts together may take to stop; what is left then is cut off.
 const STOP_TIME_MAX: Duration = Duration::from_secs(9);
@@ -152,6 +153,7 @@ impl Running {
     /// pushes are taken, and on a node that is alone everything acknowledged before is readable.
     pub async fn start(config: &Config) -> Result<Running, Error> {
         let watch_start = Stopwatch::start();
+        let path_prefix = config.http_path_prefix()?;
         let http = listen(config.http_listen()?, "HTTP", "--http-listen")?;
         let pg = listen(config.pg_listen()?, "Postgres", "--pg-listen")?;
         let peers = listen(config.peer_listen()?, "peers", "--peer-listen")?;
@@ -162,6 +164,8 @@ impl Running {
             warn!(keys = unused.join(", "), "accepted but unused in the runtime file");
         }
         let form_options = form_options(config, &addresses)?;
+        let access = config.access().read()?;
+        warn_of_open_sql(&access, addresses.pg);
 
         let (formed, peers) = {
             let waiting = form_options.join.is_some() || form_options.peers.len() > 1;
@@ -203,13 +207,8 @@ impl Running {
 
         cluster.answers(Arc::new(Answers::new(scanner.clone())));
 
-        let source = LogsSource::new(
-            scanner.clone(),
-            config.auth_enabled,
-            Arc::new(config.limits_config.clone()),
-        );
         let pg = TcpListener::from_std(pg)?;
-        tasks.push(tokio::spawn(serve_sql(pg, source, sql_options(config), stopped.clone())));
+        tasks.extend(start_sql(config, pg, access, scanner.clone(), &stopped));
         let limits = {
             let (limits, now) = watch::channel(Arc::new(overrides));
             let (runtime, everybody) = (&config.runtime_config, &config.limits_config);
@@ -220,7 +219,7 @@ impl Running {
             now
         };
         let api = http::Api::new(
-            http_options(config, limits),
+            http_options(config, path_prefix, limits),
             cluster.clone(),
             scanner,
             lifecycle,
@@ -357,19 +356,53 @@ fn listen(
     bound.map_err(|source| Error::Listen { what, address, flag, source })
 }
 
-async fn serve_sql(
+/// What is insecure says so: the port is beyond this machine, and not protected.
+fn warn_of_open_sql(access: &Access, pg: SocketAddr) {
+    if pg.ip().is_loopback() {
+        return;
+    }
+    if access.users.is_none() {
+        warn!(
+            address = %pg,
+            "whoever reaches the Postgres port reads and writes all logs: set sql.users_file"
+        );
+    }
+    if !access.tls_required {
+        warn!(
+            address = %pg,
+            "what passes the Postgres port may be read on its way: set sql.tls with require: true"
+        );
+    }
+}
+
+/// Serves the Postgres port, and follows the files that say who gets in.
+fn start_sql(
+    config: &Config,
     listener: TcpListener,
-    source: LogsSource,
-    options: drave_sql::Options,
-    mut stop: watch::Receiver<bool>,
-) {
+    access: Access,
+    scanner: Scanner,
+    stopped: &watch::Receiver<bool>,
+) -> [tokio::task::JoinHandle<()>; 2] {
+    let activity = Arc::new(Activity::new(|| telemetry::now().nanos()));
+    let limits = Arc::new(config.limits_config.clone());
+    let source = LogsSource::new(scanner, config.auth_enabled, limits, Arc::clone(&activity));
+    let (changes, access) = watch::channel(access);
+    let period = config.runtime_config.period.0;
+    let following = config.access().follow(period, changes, stopped.clone());
+    let mut stop = stopped.clone();
     let stopped = async move {
         // An error means that the sender is gone: the node is gone, too.
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    if let Err(error) = drave_sql::serve(listener, Arc::new(source), options, stopped).await {
-        warn!(%error, "the Postgres listener ended");
-    }
+    let options = sql_options(config);
+    let serving = async move {
+        let source = Arc::new(source);
+        let served = drave_sql::serve(listener, source, access, activity, options, stopped).await;
+        if let Err(error) = served {
+            warn!(%error, "the Postgres listener ended");
+        }
+    };
+    [tokio::spawn(serving), tokio::spawn(following)]
 }
 
 fn lifecycle_options(config: &Config) -> Result<lifecycle::Options, Error> {
@@ -392,8 +425,13 @@ fn lifecycle_options(config: &Config) -> Result<lifecycle::Options, Error> {
 }
 
 fn sql_options(config: &Config) -> drave_sql::Options {
+    let (memory, spill) = (config.sql.memory.len(), config.sql.spill.0);
     drave_sql::Options {
-        memory_bytes: config.sql.memory.len(),
+        memory_bytes: memory,
+        tenant_memory_bytes: if config.auth_enabled { memory / 4 * 3 } else { memory },
+        statement_memory_bytes: config.sql.memory_per_query.len(),
+        spill_dir: (spill > 0).then(|| config.data.join("sql-spill")),
+        spill_bytes: spill,
         statement_timeout: config.sql.statement_timeout.0,
         max_connections: config.sql.max_connections,
         threads: std::thread::available_parallelism().map_or(2, usize::from),
@@ -401,7 +439,11 @@ fn sql_options(config: &Config) -> drave_sql::Options {
     }
 }
 
-fn http_options(config: &Config, limits: watch::Receiver<Arc<Overrides>>) -> http::Options {
+fn http_options(
+    config: &Config,
+    path_prefix: String,
+    limits: watch::Receiver<Arc<Overrides>>,
+) -> http::Options {
     http::Options {
         auth_enabled: config.auth_enabled,
         limits,
@@ -413,6 +455,7 @@ fn http_options(config: &Config, limits: watch::Receiver<Arc<Overrides>>) -> htt
         },
         config_text: config.to_string(),
         compat_loki: config.compat == config::Compat::Loki,
+        path_prefix,
     }
 }
 

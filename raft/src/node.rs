@@ -281,13 +281,7 @@ impl Node {
         let queue_bytes = options.lane_queue_bytes.clamp(1, Semaphore::MAX_PERMITS);
         let replicas = Replicas::default();
         let doubtful = Doubtful::default();
-        let peers = Peers::new(
-            identity.cluster_id,
-            identity.node_id,
-            options.snapshot_bytes_per_second,
-            options.heartbeat_linger,
-            options.tls.clone(),
-        );
+        let peers = Peers::new(&identity, options);
         let service = Service::new(
             identity.clone(),
             replicas.clone(),

@@ -75,6 +75,30 @@ impl Timer {
         self.heard.store(pace.now(), Ordering::Relaxed);
         self.stands.store(0, Ordering::Relaxed);
     }
+
+    /// Whether it has waited for long enough, once: then it waits anew. `has_stood` says whether
+    /// votes for it are on their way.
+    fn is_due(&self, pace: &Pace, group: u32, has_stood: impl FnOnce() -> bool) -> bool {
+        let now = pace.now();
+        if !self.may_stand.load(Ordering::Acquire) {
+            return false;
+        }
+        match self.stands.load(Ordering::Relaxed) {
+            0 => {
+                let stands = self.heard.load(Ordering::Relaxed) + pace.draw(group, &pace.patience);
+                // Whoever is heard at this very moment sets it back to 0, or with the next beat.
+                self.stands.store(stands.max(now + 1), Ordering::Relaxed);
+                false
+            }
+            stands if stands > now => false,
+            _ => {
+                // Votes that are being given, and written to disks, are given their time.
+                let wait = if has_stood() { &pace.patience } else { &pace.again };
+                self.stands.store(now + pace.draw(group, wait), Ordering::Relaxed);
+                true
+            }
+        }
+    }
 }
 
 impl Pace {
@@ -151,31 +175,14 @@ impl<M: Machine> Group<M> {
 
     /// Whether this replica stands in this turn.
     fn is_due(&self) -> bool {
-        let (pace, timer) = (&self.parts.pace, &self.side.timer);
-        let now = pace.now();
-        if !timer.may_stand.load(Ordering::Acquire) {
+        let metrics = self.raft.metrics();
+        let is_candidate = || metrics.borrow_watched().state == ServerState::Candidate;
+        if !self.side.timer.is_due(&self.parts.pace, self.id, is_candidate) {
             return false;
         }
-        match timer.stands.load(Ordering::Relaxed) {
-            0 => {
-                let heard = timer.heard.load(Ordering::Relaxed);
-                let stands = heard + pace.draw(self.id, &pace.patience);
-                // Whoever is heard at this very moment sets it back to 0, or with the next beat.
-                timer.stands.store(stands.max(now + 1), Ordering::Relaxed);
-                false
-            }
-            stands if stands > now => false,
-            _ => {
-                let metrics = self.raft.metrics();
-                let metrics = metrics.borrow_watched();
-                // Votes that are being given, and written to disks, are given their time.
-                let stood = metrics.state == ServerState::Candidate;
-                let wait = if stood { &pace.patience } else { &pace.again };
-                timer.stands.store(now + pace.draw(self.id, wait), Ordering::Relaxed);
-                let mut voters = metrics.membership_config.membership().voter_ids();
-                voters.any(|id| id == self.parts.node_id)
-            }
-        }
+        let metrics = metrics.borrow_watched();
+        let mut voters = metrics.membership_config.membership().voter_ids();
+        voters.any(|id| id == self.parts.node_id)
     }
 }
 
@@ -201,5 +208,49 @@ mod tests {
         assert!(drawn.iter().all(|drawn| pace.patience.contains(drawn)), "{drawn:?}");
         let different: std::collections::BTreeSet<&u64> = drawn.iter().collect();
         assert!(different.len() > 5, "{drawn:?}");
+    }
+
+    /// How many turns pass until a timer is due.
+    fn waits(pace: &Pace, timer: &Timer, has_stood: bool) -> u64 {
+        let start = pace.now();
+        while !timer.is_due(pace, 3, || has_stood) {
+            pace.turn.fetch_add(1, Ordering::Relaxed);
+            assert!(pace.now() < start + 1000, "it is due some time");
+        }
+        pace.now() - start
+    }
+
+    #[test]
+    fn silence_is_counted_in_turns_and_any_word_ends_it() {
+        let ms = Duration::from_millis;
+        let pace = Pace::new(ms(300), &(ms(1000)..ms(1500)));
+        pace.turn.store(1000, Ordering::Relaxed);
+        let timer = Timer::default();
+        timer.heard(&pace);
+        assert!(!(0..100).any(|_| timer.is_due(&pace, 3, || false)), "it may not stand");
+        timer.may_stand();
+        for _ in 0..50 {
+            timer.heard(&pace);
+            // However often it is asked, no time passes but by turns.
+            assert!(!(0..100).any(|_| timer.is_due(&pace, 3, || false)));
+            // A word just before the end, and it begins anew.
+            pace.turn.fetch_add(19, Ordering::Relaxed);
+            assert!(!timer.is_due(&pace, 3, || false));
+            timer.heard(&pace);
+            assert!((20..30).contains(&waits(&pace, &timer, false)));
+            // Nobody voted for it: again, soon; unless votes are on their way.
+            assert!((6..16).contains(&waits(&pace, &timer, true)));
+            assert!((20..30).contains(&waits(&pace, &timer, false)));
+        }
+    }
+
+    #[test]
+    fn a_replica_that_was_just_opened_stands_soon() {
+        let ms = Duration::from_millis;
+        let pace = Pace::new(ms(300), &(ms(1000)..ms(1500)));
+        pace.turn.store(1_000_000, Ordering::Relaxed);
+        let timer = Timer::default();
+        timer.may_stand();
+        assert_eq!(waits(&pace, &timer, false), 1);
     }
 }

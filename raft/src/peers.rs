@@ -27,6 +27,7 @@ use tonic::{Code, Status};
 use crate::beats::{self, Ask};
 use crate::error::ProposeError;
 use crate::indexes::Asks;
+use crate::node::{Identity, Options};
 use crate::tls::{Dial, Tls};
 use crate::wire::{MESSAGE_BYTES_MAX, WIRE_VERSION};
 
@@ -196,19 +197,13 @@ impl std::fmt::Debug for Peers {
 }
 
 impl Peers {
-    pub(crate) fn new(
-        cluster_id: u128,
-        node_id: u64,
-        snapshot_bytes_per_second: u64,
-        linger: Duration,
-        tls: Option<Tls>,
-    ) -> Self {
+    pub(crate) fn new(identity: &Identity, options: &Options) -> Self {
         Self(Arc::new(Inner {
-            cluster_id,
-            node_id,
-            snapshot_bytes_per_second,
-            linger,
-            tls,
+            cluster_id: identity.cluster_id,
+            node_id: identity.node_id,
+            snapshot_bytes_per_second: options.snapshot_bytes_per_second,
+            linger: options.heartbeat_linger,
+            tls: options.tls.clone(),
             counts: Counts::default(),
             closed: AtomicBool::new(false),
             removed: RwLock::default(),

@@ -109,6 +109,11 @@ fn timestamp(expr: Expr) -> Expr {
     Expr::Cast(Cast { expr: Box::new(expr), field: Arc::new(Field::new("timestamp", kind, true)) })
 }
 
+/// The function that rounds to a whole number.
+pub(crate) fn whole() -> ScalarUDF {
+    Op::Round.function()
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Op {
     Add,

@@ -306,9 +306,7 @@ impl ScalarUDFImpl for TextCat {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        let side = |value: &ColumnarValue| {
-            cast(&value.to_array(rows)?, &DataType::Utf8).map_err(Into::into)
-        };
+        let side = |value: &ColumnarValue| crate::casts::text_of(&value.to_array(rows)?);
         let sides = args.args.iter().map(side).collect::<Result<Vec<ArrayRef>>>()?;
         let (left, right) = (sides[0].as_string::<i32>(), sides[1].as_string::<i32>());
         let bytes = (left.value_data().len() + right.value_data().len()) as u64;

@@ -202,7 +202,7 @@ impl Client {
         let params = params.collect::<Result<Vec<_>, _>>()?;
         let rows = self.session.parse_rows(text.clone());
         let rows = Self::wait(&mut self.connection, &mut limits, rows).await?;
-        let turn = self.session.engine().turn();
+        let turn = self.session.turn();
         let _turn = Self::wait(&mut self.connection, &mut limits, turn).await?;
         let (tag, output) = (output.tag(&rows), output.clone());
         let described = Some(described.clone());
@@ -257,8 +257,12 @@ impl Client {
         Ok((Self::wait(&mut self.connection, limits, rows).await?, schema))
     }
 
-    /// Refuses to write where the client asked for that.
+    /// Refuses to write where the client may not, or asked for that.
     pub(crate) fn writable(&self) -> Result<(), SqlError> {
+        if !self.backend.who.writes {
+            let text = format!("user \"{}\" may not store rows", self.backend.who.user);
+            return Err(SqlError::new("42501", text));
+        }
         match self.settings().read_only() {
             true => {
                 let text = "cannot execute INSERT or COPY FROM in a read-only transaction";

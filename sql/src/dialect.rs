@@ -15,6 +15,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
+use crate::array_text;
 use crate::catalog;
 use crate::error::SqlError;
 use crate::statement::column_name;
@@ -45,6 +46,7 @@ impl Dialect {
         let mut statements = parser.and_then(|mut parser| parser.parse_statements())?;
         match (statements.pop(), statements.pop()) {
             (Some(mut statement), None) => {
+                array_text::rewrite(&mut statement)?;
                 if tokens.iter().any(names_catalog) {
                     keep_names(&mut statement);
                     catalog::rewrite(&mut statement)?;

@@ -14,14 +14,14 @@ use chrono::{DateTime, Datelike, Timelike};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array,
     IntervalMonthDayNanoArray, LargeStringArray, ListArray, RecordBatch, StringArray,
-    StringViewArray,
+    StringBuilder, StringViewArray, Time64MicrosecondArray,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, DurationNanosecondType, Field, Float32Type, Float64Type, Int32Type, Int64Type,
-    IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, Schema, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType,
+    DataType, Decimal128Type, DurationNanosecondType, Field, Float32Type, Float64Type, Int32Type,
+    Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, Schema,
+    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType,
 };
 use pgwire::api::Type;
 use pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo};
@@ -187,8 +187,15 @@ enum Column {
     Interval(IntervalMonthDayNanoArray),
     /// An `oidvector` or `int2vector`: `1 2` where an array is `{1,2}`.
     Vector(ListArray),
+    /// Microseconds since midnight.
+    Clock(Time64MicrosecondArray),
+    /// A numeric whose digits behind the point were given by nobody.
+    Numeric(ArrayRef, Arc<Field>),
     Other(ArrayRef, Arc<Field>),
 }
+
+/// What a cast to `numeric` without digits makes.
+pub(crate) const NUMERIC: DataType = DataType::Decimal128(38, 10);
 
 impl Column {
     fn new(array: &ArrayRef, field: &Arc<Field>) -> Result<Column, SqlError> {
@@ -210,6 +217,11 @@ impl Column {
                 Column::Time(microseconds(array, *unit), zone.is_some())
             }
             DataType::Interval(_) | DataType::Duration(_) => Column::Interval(intervals(array)?),
+            kind if *kind == NUMERIC => Column::Numeric(array.clone(), field.clone()),
+            DataType::Time32(_) | DataType::Time64(_) => {
+                let times = cast(array, &DataType::Time64(TimeUnit::Microsecond))?;
+                Column::Clock(times.as_primitive::<Time64MicrosecondType>().clone())
+            }
             DataType::Dictionary(_, values) => {
                 let values_field = Arc::new(field.as_ref().clone().with_data_type(*values.clone()));
                 Column::new(&cast(array, values)?, &values_field)?
@@ -231,7 +243,8 @@ impl Column {
             Column::TextView(array) => array.is_null(row),
             Column::Interval(array) => array.is_null(row),
             Column::Vector(array) => array.is_null(row),
-            Column::Other(array, _) => array.is_null(row),
+            Column::Clock(array) => array.is_null(row),
+            Column::Numeric(array, _) | Column::Other(array, _) => array.is_null(row),
         }
     }
 
@@ -254,15 +267,9 @@ impl Column {
             Column::Int4(array) => put(out, &array.value(row).to_be_bytes()),
             Column::Int8(array) if text => put_display(out, array.value(row)),
             Column::Int8(array) => put(out, &array.value(row).to_be_bytes()),
-            Column::Float4(array) if text => {
-                let value = array.value(row);
-                put_float(out, f64::from(value), &format!("{value:e}"), 6);
-            }
+            Column::Float4(array) if text => put_float4(out, array.value(row)),
             Column::Float4(array) => put(out, &array.value(row).to_be_bytes()),
-            Column::Float8(array) if text => {
-                let value = array.value(row);
-                put_float(out, value, &format!("{value:e}"), 15);
-            }
+            Column::Float8(array) if text => put_float8(out, array.value(row)),
             Column::Float8(array) => put(out, &array.value(row).to_be_bytes()),
             Column::Text(array) => put(out, array.value(row).as_bytes()),
             Column::LargeText(array) => put(out, array.value(row).as_bytes()),
@@ -280,7 +287,10 @@ impl Column {
                 out.put_i32(span.months);
             }
             Column::Vector(array) => put_vector(out, &array.value(row), text)?,
-            Column::Other(array, arrow_field) => {
+            Column::Clock(array) if text => put_clock(out, array.value(row)),
+            Column::Clock(array) => put(out, &array.value(row).to_be_bytes()),
+            Column::Numeric(array, _) if text => put_numeric(out, array, row),
+            Column::Numeric(array, arrow_field) | Column::Other(array, arrow_field) => {
                 encode_value(slow, array, row, arrow_field, field).map_err(from_pgwire)?;
                 out.put_slice(&slow.take_row().data);
             }
@@ -344,19 +354,61 @@ fn put_interval(out: &mut BytesMut, span: IntervalMonthDayNano) {
             ""
         };
         let micros = micros.unsigned_abs();
-        let (seconds, mut fraction) = (micros / 1_000_000, micros % 1_000_000);
-        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        write!(out, "{space}{sign}{hours:02}:{minutes:02}:{seconds:02}")?;
-        if fraction > 0 {
-            let mut width = 6;
-            while fraction.is_multiple_of(10) {
-                fraction /= 10;
-                width -= 1;
-            }
-            write!(out, ".{fraction:0width$}")?;
-        }
-        Ok(())
+        write!(out, "{space}{sign}")?;
+        write_clock(out, micros)
     });
+}
+
+fn put_clock(out: &mut BytesMut, micros: i64) {
+    put_with(out, |out| write_clock(out, micros.unsigned_abs()));
+}
+
+fn write_clock(out: &mut BytesMut, micros: u64) -> std::fmt::Result {
+    let seconds = micros / 1_000_000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    write!(out, "{hours:02}:{minutes:02}:{seconds:02}")?;
+    write_fraction(out, micros % 1_000_000)
+}
+
+/// Microseconds behind a point, without trailing zeros.
+fn write_fraction(out: &mut BytesMut, mut fraction: u64) -> std::fmt::Result {
+    if fraction == 0 {
+        return Ok(());
+    }
+    let mut width = 6;
+    while fraction.is_multiple_of(10) {
+        fraction /= 10;
+        width -= 1;
+    }
+    write!(out, ".{fraction:0width$}")
+}
+
+/// The values of a column as texts, where a client sees other ones than a cast of Arrow gives:
+/// floats, times, spans of time.
+pub(crate) fn texts(array: &ArrayRef) -> Result<Option<StringArray>, SqlError> {
+    let field = Arc::new(Field::new("text", array.data_type().clone(), true));
+    let column = Column::new(array, &field)?;
+    let mut texts = StringBuilder::new();
+    let mut out = BytesMut::new();
+    for row in 0..array.len() {
+        if column.is_null(row) {
+            texts.append_null();
+            continue;
+        }
+        out.clear();
+        match &column {
+            Column::Float4(array) => put_float4(&mut out, array.value(row)),
+            Column::Float8(array) => put_float8(&mut out, array.value(row)),
+            Column::Time(array, zone) => put_time(&mut out, array.value(row), *zone),
+            Column::Interval(array) => put_interval(&mut out, array.value(row)),
+            Column::Clock(array) => put_clock(&mut out, array.value(row)),
+            Column::Numeric(array, _) => put_numeric(&mut out, array, row),
+            _ => return Ok(None),
+        }
+        // Behind the length.
+        texts.append_value(String::from_utf8_lossy(&out[4..]));
+    }
+    Ok(Some(texts.finish()))
 }
 
 fn put(out: &mut BytesMut, value: &[u8]) {
@@ -404,6 +456,24 @@ fn put_with(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> std::fmt::R
     write(out).expect("a buffer that grows takes every write");
     let length = (out.len() - at - 4) as i32;
     out[at..at + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+/// Without the zeros that nobody wrote.
+fn put_numeric(out: &mut BytesMut, array: &ArrayRef, row: usize) {
+    let text = array.as_primitive::<Decimal128Type>().value_as_string(row);
+    let text = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    put(out, text.as_bytes());
+}
+
+fn put_float4(out: &mut BytesMut, value: f32) {
+    put_float(out, f64::from(value), &format!("{value:e}"), 6);
+}
+
+fn put_float8(out: &mut BytesMut, value: f64) {
+    put_float(out, value, &format!("{value:e}"), 15);
 }
 
 /// As Postgres writes it: the fewest digits that are read back as the same number, with an exponent
@@ -464,15 +534,7 @@ fn put_time(out: &mut BytesMut, at: i64, zone: bool) {
         let (month, day) = (time.month(), time.day());
         let (hour, minute, second) = (time.hour(), time.minute(), time.second());
         write!(out, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")?;
-        let mut fraction = time.timestamp_subsec_micros();
-        if fraction > 0 {
-            let mut width = 6;
-            while fraction.is_multiple_of(10) {
-                fraction /= 10;
-                width -= 1;
-            }
-            write!(out, ".{fraction:0width$}")?;
-        }
+        write_fraction(out, time.timestamp_subsec_micros().into())?;
         if zone {
             out.write_str("+00")?;
         }

@@ -1,16 +1,15 @@
 //! DataFusion on threads of its own: planning, running and encoding statements.
 //!
 //! In go statements with their parameters; out come encoded rows through a bounded channel. One
-//! engine serves all connections: its runtime, its memory pool and its queue are what a heavy
-//! statement uses up instead of the process's own.
+//! engine serves all connections: its runtime and its shares of memory, disk and turns are what a
+//! heavy statement uses up instead of the process's own.
 //!
 //! - Nothing of a statement is computed on the caller's runtime.
 //! - Dropping a `Running` stops its statement at the next point where it waits.
 //! - A panic in a statement ends that statement.
 //! - Threads have stacks that the deepest accepted statement fits on.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, Weak};
 
 use bytes::Bytes;
 use datafusion::arrow::array::{AsArray, RecordBatch, RecordBatchOptions, StringArray};
@@ -18,12 +17,10 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SessionStateDefaults;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::GreedyMemoryPool;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::{SessionStateDefaults, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
@@ -31,34 +28,40 @@ use datafusion::sql::parser::Statement as DfStatement;
 use futures::StreamExt;
 use pgwire::api::results::FieldInfo;
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::activity::{Activity, Backend, Cost};
 use crate::arithmetic::PostgresArithmetic;
-use crate::catalog::{self, Identity, SCHEMA, Tables};
+use crate::casts::{DayPlanner, PostgresCasts};
+use crate::catalog::{self, SCHEMA, Tables};
+use crate::cells::CountInCells;
 use crate::clock;
 use crate::copy::CopyFormat;
 use crate::dialect::Dialect;
 use crate::encode::{Chunk, Columns, Encoder, fields};
 use crate::error::{Error, SqlError};
 use crate::functions;
+use crate::json::JsonPlanner;
 use crate::load::Sink;
 use crate::order::TimeOrder;
 use crate::params::ParamType;
+use crate::regex::PostgresRegex;
+use crate::server::Options;
 use crate::settings::Settings;
+use crate::shares::{Held, Share, Shares, Turn};
+use crate::signal;
 use crate::statement::{Rows, Statement, parse, parse_rows, parse_values};
 use crate::system::AskFunction;
 use crate::table::{Notice, Source};
 
 /// Address space per thread; only what is used becomes memory.
 const STACK_BYTES: usize = 64 << 20;
+/// What each part of a statement needs to sort by itself: fewer parts run at once where memory is
+/// scarce, for a part that cannot hold two batches cannot go to disk either.
+const PART_BYTES_MIN: usize = 32 << 20;
 /// Encoded chunks that wait for a slow client, per statement.
 const CHUNKS_AHEAD: usize = 4;
-/// Statements that run at once, at least: one whose client reads slowly holds its turn.
-const TURNS_MIN: usize = 32;
-/// How long a statement waits for its turn.
-const TURN_MAX: Duration = Duration::from_secs(10);
-
 /// DataFusion and what all connections share of it.
 pub(crate) struct Engine {
     /// `None` once it is being shut down.
@@ -69,37 +72,33 @@ pub(crate) struct Engine {
     catalog: catalog::Base,
     dialect: Dialect,
     source: Arc<dyn Source>,
-    turns: Arc<Semaphore>,
+    shares: Shares,
+    activity: Arc<Activity>,
 }
 
 impl Engine {
     pub(crate) fn new(
         source: Arc<dyn Source>,
-        memory_bytes: usize,
-        threads: usize,
-        server_version: &str,
+        activity: Arc<Activity>,
+        options: &Options,
     ) -> Result<Engine, Error> {
-        let threads = threads.max(1);
+        let threads = options.threads.max(1);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("sql")
             .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()?;
-        let memory = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory_bytes)))
-            .with_disk_manager_builder(
-                DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled),
-            )
-            .build_arc()?;
+        let shares = Shares::new(options)?;
         Ok(Engine {
-            base: base_state(memory, threads, server_version)?,
+            base: base_state(&shares, threads, &options.server_version)?,
             catalog: catalog::Base::new(source.as_ref())?,
             dialect: Dialect::new(),
-            turns: Arc::new(Semaphore::new(TURNS_MIN.max(threads * 8))),
             caller: Handle::current(),
             runtime: Some(runtime),
             source,
+            shares,
+            activity,
         })
     }
 
@@ -111,43 +110,44 @@ impl Engine {
         self.source.as_ref()
     }
 
-    /// Waits for a turn to run a statement.
-    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, SqlError> {
-        let turn = tokio::time::timeout(TURN_MAX, self.turns.clone().acquire_owned()).await;
-        match turn {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(SqlError::new("57P01", "the server is shutting down")),
-            Err(_) => Err(SqlError::new("53300", "too many statements are running")),
-        }
-    }
-
     /// Prepares what a connection needs. Building its catalog takes a while, so it is done here.
     pub(crate) async fn session(
         self: &Arc<Engine>,
-        identity: Identity,
+        backend: Arc<Backend>,
         settings: Arc<Mutex<Settings>>,
     ) -> Result<Arc<Session>, SqlError> {
         let engine = self.clone();
         run(self.handle(), async move {
             let caller = engine.caller.clone();
             let (source, settings) = (engine.source.clone(), settings);
-            let (list, tables) =
-                catalog::catalog(source, &identity, settings.clone(), caller, &engine.catalog)?;
+            let activity = engine.activity.clone();
+            let (list, tables) = catalog::catalog(
+                source,
+                &backend,
+                activity,
+                settings.clone(),
+                caller,
+                &engine.catalog,
+            )?;
             let config = engine.base.config().clone();
-            let config = config.with_default_catalog_and_schema(&identity.database, SCHEMA);
+            let config = config.with_default_catalog_and_schema(&backend.who.database, SCHEMA);
             let state = SessionStateBuilder::new_from_existing(engine.base.clone())
                 .with_config(config)
                 .with_catalog_list(list)
                 .build();
             let context = SessionContext::new_with_state(state);
-            let Identity { user, database, pid, .. } = &identity;
             let asker = tables.asker();
             let name = asker.source.function_name().to_owned();
             context.register_udtf(&name, Arc::new(AskFunction { asker }));
-            functions::register_session(&context, user, database, *pid, &settings);
+            functions::register_session(&context, &backend, &settings);
             catalog::functions::register(&context, &tables);
             context.add_analyzer_rule(Arc::new(catalog::CatalogCasts::new(&context.state())?));
-            Ok(Arc::new(Session { engine, context, tables }))
+            let share = engine.shares.of(&backend.who.tenant);
+            for function in signal::functions(&engine.activity, &backend.who.tenant) {
+                context.register_udf(function);
+            }
+            let running = Mutex::default();
+            Ok(Arc::new(Session { engine, context, tables, share, running }))
         })
         .await
     }
@@ -163,13 +163,14 @@ impl Drop for Engine {
 }
 
 fn base_state(
-    memory: Arc<RuntimeEnv>,
+    shares: &Shares,
     threads: usize,
     server_version: &str,
 ) -> Result<SessionState, DataFusionError> {
+    let parts = threads.min(shares.statement_memory() / PART_BYTES_MIN).max(1);
     let mut config = SessionConfig::new()
         .with_create_default_catalog_and_schema(false)
-        .with_target_partitions(threads);
+        .with_target_partitions(parts);
     let options = config.options_mut();
     options.set("datafusion.sql_parser.dialect", "postgresql")?;
     options.set("datafusion.execution.time_zone", "UTC")?;
@@ -177,24 +178,33 @@ fn base_state(
     options.set("datafusion.explain.physical_plan_only", "true")?;
     options.set("datafusion.explain.show_sizes", "false")?;
     options.set("datafusion.explain.analyze_level", "summary")?;
+    // What a sort keeps to merge what it spilled: small beside what each of its parts may hold.
+    let reserved = (shares.statement_memory() / parts / 8).clamp(64 << 10, 10 << 20);
+    options.execution.sort_spill_reservation_bytes = reserved;
     let mut rules = PhysicalOptimizer::default().rules;
     let last = rules.iter().position(|rule| rule.name() == "EnsureCooperative");
-    rules.insert(last.unwrap_or(rules.len()), Arc::new(TimeOrder));
+    let last = last.unwrap_or(rules.len());
+    rules.splice(last..last, [Arc::new(TimeOrder) as _, Arc::new(CountInCells) as _]);
+    // Ours first: others take `#>` for `->`.
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(JsonPlanner), Arc::new(DayPlanner)];
+    planners.extend(SessionStateDefaults::default_expr_planners());
     let state = SessionStateBuilder::new()
         .with_physical_optimizer_rules(rules)
         .with_config(config)
-        .with_runtime_env(memory)
+        .with_runtime_env(shares.idle())
         .with_default_features()
         // There are no files to read.
         .with_file_formats(Vec::new())
         .with_table_factories(Default::default())
-        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_expr_planners(planners)
         .with_type_planner(Arc::new(
             datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner,
         ))
         .build();
     let context = SessionContext::new_with_state(state);
     context.add_analyzer_rule(Arc::new(PostgresArithmetic));
+    context.add_analyzer_rule(Arc::new(PostgresRegex));
+    context.add_analyzer_rule(Arc::new(PostgresCasts));
     catalog_functions(&context);
     catalog::aggregates::register(&context);
     datafusion_functions_json::register_all(&mut *context.state_ref().write())?;
@@ -299,6 +309,9 @@ pub(crate) struct Session {
     engine: Arc<Engine>,
     context: SessionContext,
     tables: Arc<Tables>,
+    share: Arc<Share>,
+    /// What its statements hold.
+    running: Mutex<Vec<Weak<Held>>>,
 }
 
 impl Session {
@@ -362,8 +375,27 @@ impl Session {
         (data, Running { events: receiver, task: Some(AbortOnDrop(task)) })
     }
 
-    pub(crate) fn engine(&self) -> &Engine {
-        &self.engine
+    /// Waits for a turn to run a statement.
+    pub(crate) async fn turn(&self) -> Result<Turn, SqlError> {
+        self.engine.shares.turn(&self.share).await
+    }
+
+    /// What its statements use now.
+    pub(crate) fn cost(&self) -> Cost {
+        let mut cost = Cost { bytes: self.tables.bytes(), ..Cost::default() };
+        let running = self.running.lock().expect("no code panics while it holds the statements");
+        running.iter().filter_map(Weak::upgrade).for_each(|held| held.add_to(&mut cost));
+        cost
+    }
+
+    /// What a statement runs with.
+    fn task(&self, state: &SessionState) -> Result<Arc<TaskContext>, SqlError> {
+        let (runtime, held) = self.engine.shares.statement(&self.share)?;
+        let mut running =
+            self.running.lock().expect("no code panics while it holds the statements");
+        running.retain(|held| held.strong_count() > 0);
+        running.push(Arc::downgrade(&held));
+        Ok(Arc::new(TaskContext::from(state).with_runtime(runtime)))
     }
 
     /// Ends a statement: what the client is to be told of what it has read.
@@ -472,7 +504,7 @@ impl Session {
                 return Ok(());
             }
         }
-        let mut batches = execute_stream(physical, state.task_ctx())?;
+        let mut batches = execute_stream(physical, self.task(&state)?)?;
         while let Some(batch) = batches.next().await {
             let batch = if job.rows.explain { explained(&batch?)? } else { batch? };
             let columns = Columns::new(&conform(&batch, &schema)?)?;
@@ -508,7 +540,7 @@ impl Session {
             return Err(SqlError::new("42601", text));
         }
         let sink = self.sink(target.clone());
-        let mut batches = execute_stream(physical, state.task_ctx())?;
+        let mut batches = execute_stream(physical, self.task(state)?)?;
         while let Some(batch) = batches.next().await {
             let stored = sink.store(&batch?).await?;
             if sender.send(Ok(Event::Stored(stored))).await.is_err() {

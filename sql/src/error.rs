@@ -131,6 +131,7 @@ impl From<ArrowError> for SqlError {
             ArrowError::ComputeError(_) | ArrowError::InvalidArgumentError(_) => text_code(&error),
             ArrowError::NotYetImplemented(_) => "0A000",
             ArrowError::OffsetOverflowError(_) => "54000",
+            ArrowError::IoError(_, inner) => return from_io(inner),
             ArrowError::MemoryError(_) => "53200",
             _ => "XX000",
         };
@@ -178,6 +179,7 @@ fn from_datafusion(error: &DataFusionError) -> SqlError {
         },
         DataFusionError::External(inner) => from_external(inner.as_ref()),
         DataFusionError::ArrowError(inner, _) => from_arrow(inner),
+        DataFusionError::IoError(inner) => from_io(inner),
         DataFusionError::SQL(inner, _) => SqlError::from(inner.as_ref().clone()),
         DataFusionError::SchemaError(inner, _) => from_schema(inner),
         DataFusionError::NotImplemented(text) => from_text("0A000", text),
@@ -229,7 +231,19 @@ fn from_arrow(error: &ArrowError) -> SqlError {
             ArrowError::InvalidArgumentError(text.clone()).into()
         }
         ArrowError::OffsetOverflowError(at) => ArrowError::OffsetOverflowError(*at).into(),
+        ArrowError::IoError(_, inner) => from_io(inner),
         other => SqlError::new("XX000", other.to_string()),
+    }
+}
+
+// Temporary files: what we refuse ourselves, or what the system says of its disk.
+fn from_io(error: &std::io::Error) -> SqlError {
+    match error.get_ref() {
+        Some(inner) => from_external(inner),
+        None if error.kind() == std::io::ErrorKind::StorageFull => {
+            SqlError::new("53100", "the disk of temporary files is full")
+        }
+        None => SqlError::new("58030", error.to_string()),
     }
 }
 
@@ -264,6 +278,10 @@ const TEXTS: &[(&str, &str)] = &[
     ("ddl not supported", "0A000"),
     ("dml not supported", "0A000"),
     ("statement not supported", "0A000"),
+    ("more than one row", "21000"),
+    ("field position", "22023"),
+    ("limit must be", "2201W"),
+    ("offset must be", "2201X"),
     ("divide by zero", "22012"),
     ("regular expression", "2201B"),
     ("regex", "2201B"),

@@ -77,6 +77,7 @@ impl Client {
         }
         let declared = types.iter().map(|oid| ParamType::declared(*oid));
         let declared = declared.collect::<Result<Vec<_>, _>>()?;
+        self.backend.begins(&text);
         self.state.text.clone_from(&text);
         let mut limits = self.limits();
         let parsing = self.session.parse(text.clone());
@@ -138,7 +139,7 @@ impl Client {
         output: Output,
     ) -> Result<What, Failure> {
         let mut limits = self.limits();
-        let turn = self.session.engine().turn();
+        let turn = self.session.turn();
         let _turn = Self::wait(&mut self.connection, &mut limits, turn).await?;
         let text = rows.text.clone();
         let describing = self.session.describe(rows, declared);
@@ -272,6 +273,7 @@ impl Client {
             }
             (What::Rows(text, described, output), progress) => {
                 self.failed()?;
+                self.backend.begins(text);
                 let rows_max = match output {
                     Output::Rows => rows_max,
                     Output::Copy(_) | Output::Store(_) => usize::MAX,
@@ -302,7 +304,7 @@ impl Client {
         sending: Sending,
     ) -> Result<(), Failure> {
         let mut limits = self.limits();
-        let turn = self.session.engine().turn();
+        let turn = self.session.turn();
         let _turn = Self::wait(&mut self.connection, &mut limits, turn).await?;
         let mut active = match progress {
             Progress::Suspended(active) => active,

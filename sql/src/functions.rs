@@ -18,6 +18,7 @@ use datafusion::logical_expr::{
 use datafusion::prelude::SessionContext;
 use datafusion_functions_json::udfs::json_union_to_text_udf;
 
+use crate::activity::{Backend, Who};
 use crate::cap::{ConcatPlanner, capped};
 use crate::error::SqlError;
 use crate::operators::OperatorPlanner;
@@ -85,7 +86,7 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
         replace(context, constant(name, value));
     }
     let own = time::functions().into_iter().chain([crate::date_part::function()]);
-    for function in own.chain(crate::lines::functions()) {
+    for function in own.chain(crate::lines::functions()).chain(crate::json::functions()) {
         replace(context, function);
     }
     replace(
@@ -100,16 +101,15 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
 /// Registers what belongs to one connection.
 pub(crate) fn register_session(
     context: &SessionContext,
-    user: &str,
-    database: &str,
-    pid: i32,
+    backend: &Backend,
     settings: &Arc<Mutex<Settings>>,
 ) {
+    let Backend { pid, who: Who { user, database, .. }, .. } = backend;
     context.register_udf(constant("current_database", text(database)));
     context.register_udf(constant("current_catalog", text(database)));
     context.register_udf(constant("session_user", text(user)));
     context.register_udf(constant("current_user", text(user)));
-    context.register_udf(constant("pg_backend_pid", ScalarValue::Int32(Some(pid))));
+    context.register_udf(constant("pg_backend_pid", ScalarValue::Int32(Some(*pid))));
     for write in [false, true] {
         let volatility = if write { Volatility::Volatile } else { Volatility::Stable };
         let one_of = vec![TypeSignature::Any(1), TypeSignature::Any(2), TypeSignature::Any(3)];

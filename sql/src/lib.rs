@@ -6,7 +6,8 @@
 //! ```text
 //! server -> session -> engine -> DataFusion -> scan -> Table
 //!   |          |          |                      |
-//! wire      statement   infer, encode, catalog pushdown
+//! startup   statement   infer, encode, catalog pushdown
+//! login     wire        shares
 //! ```
 //!
 //! - It reads, and stores rows: nothing a client can say changes or deletes data, touches files
@@ -15,9 +16,13 @@
 //! - Memory, time, nesting, connections and message sizes are bounded before they are used.
 //! - Every execution of a statement opens the table anew, after the statement has arrived.
 
+mod activity;
 mod arithmetic;
+mod array_text;
 mod cap;
+mod casts;
 mod catalog;
+mod cells;
 mod clock;
 mod command;
 mod copy;
@@ -29,31 +34,48 @@ mod engine;
 mod error;
 mod extended;
 mod functions;
+#[cfg(test)]
+mod fuzz;
+mod gapfill;
 mod infer;
+mod json;
 mod lines;
 mod load;
 mod local;
+mod login;
 mod operators;
 mod order;
 mod params;
 mod pushdown;
+mod regex;
 mod rewrite;
 mod scan;
+mod scram;
 mod server;
 mod session;
 mod settings;
+mod shares;
+mod signal;
 mod split;
+mod startup;
 mod statement;
 mod system;
 mod table;
+mod throttle;
 mod time;
+mod tls;
+mod users;
 mod wire;
 
+pub use activity::{Activity, Cost, Seen, State};
 /// For whoever implements [`Source`].
 pub use async_trait::async_trait;
 pub use error::Error;
-pub use server::{Options, serve};
+pub use scram::Verifier;
+pub use server::{Access, Options, serve};
 pub use table::{
-    Answer, BatchStream, Moment, Notice, Question, Reading, ScanRequest, Source, SourceError,
-    Table, TextFilter,
+    Answer, BatchStream, Bin, Cells, Counts, Moment, Notice, Question, Reading, Scan, ScanRequest,
+    Source, SourceError, Table, TextFilter, TextPattern,
 };
+pub use tls::{Tls, TlsError};
+pub use users::{Databases, User, Users};

@@ -68,8 +68,21 @@ impl Sink {
         format: CopyFormat,
         pieces: &mut mpsc::Receiver<Bytes>,
     ) -> Result<usize, SqlError> {
+        let mut stored = 0;
+        match self.load_rows(format, pieces, &mut stored).await {
+            Ok(()) => Ok(stored),
+            Err(error) => Err(after(error, stored)),
+        }
+    }
+
+    async fn load_rows(
+        &self,
+        format: CopyFormat,
+        pieces: &mut mpsc::Receiver<Bytes>,
+        stored: &mut usize,
+    ) -> Result<(), SqlError> {
         let (binary, mut reader) = (format.binary(), Reader::new(format));
-        let (mut rows, mut bytes, mut stored) = (Vec::<RowIn>::new(), 0, 0);
+        let (mut rows, mut bytes) = (Vec::<RowIn>::new(), 0);
         while let Some(piece) = pieces.recv().await {
             let last = piece.is_empty();
             reader.feed(&piece);
@@ -86,7 +99,7 @@ impl Sink {
                 if rows.len() >= ROWS_MAX || bytes >= BYTES_MAX {
                     let batch = self.batch(&rows, binary);
                     let batch = batch.map_err(|error| placed(error, reader.at()))?;
-                    stored += self.append(batch).await.map_err(|error| after(error, stored))?;
+                    *stored += self.append(batch).await?;
                     rows.clear();
                     bytes = 0;
                 }
@@ -94,8 +107,8 @@ impl Sink {
             if last {
                 let batch = self.batch(&rows, binary);
                 let batch = batch.map_err(|error| placed(error, reader.at()))?;
-                stored += self.append(batch).await.map_err(|error| after(error, stored))?;
-                return Ok(stored);
+                *stored += self.append(batch).await?;
+                return Ok(());
             }
         }
         Err(SqlError::new("57014", "COPY from stdin broke off"))

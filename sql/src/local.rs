@@ -71,6 +71,7 @@ impl Client {
                     return Err(SqlError::new("25001", text));
                 }
                 self.state.statements.clear();
+                self.state.portals.clear();
                 self.settings().reset_all();
                 tag("DISCARD ALL")
             }

@@ -39,6 +39,9 @@ const RENAMED: &[(&str, &str)] = &[
     ("variance", "var_samp"),
     ("jsonb_object_keys", "json_object_keys"),
     ("jsonb_array_length", "json_length"),
+    ("jsonb_extract_path", "json_extract_path"),
+    ("jsonb_extract_path_text", "json_extract_path_text"),
+    ("jsonb_typeof", "json_typeof"),
     ("json_array_length", "json_length"),
     ("regexp_split_to_table", "regexp_split_to_array"),
     ("string_to_table", "string_to_array"),
@@ -58,7 +61,7 @@ impl VisitorMut for Rewrite {
     type Break = SqlError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
-        into_flow(limit_of_fetch(query))
+        into_flow(limit_of_fetch(query).and_then(|()| crate::gapfill::fill(query)))
     }
 
     fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<SqlError> {
@@ -125,7 +128,14 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
         Expr::Extract { field, expr: time, .. } => {
             let field = field.to_string().to_lowercase();
             let field = field.trim_matches(['\'', '"']).replace('\'', "''");
-            *expr = parsed(&format!("date_part('{field}', {time})"))?;
+            // A numeric in Postgres, with as many digits as the field has.
+            let digits = match field.as_str() {
+                "epoch" | "second" | "seconds" | "julian" => 6,
+                "millisecond" | "milliseconds" | "msec" => 3,
+                _ => 0,
+            };
+            let part = format!("cast(date_part('{field}', {time}) as numeric(18, {digits}))");
+            *expr = parsed(&part)?;
         }
         Expr::Value(value) => match &value.value {
             Value::HexStringLiteral(_) | Value::SingleQuotedByteStringLiteral(_) => {
@@ -162,6 +172,10 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
                 }
             }
             rewrite_call(call)?;
+            // An array without elements has no length.
+            if call.name.to_string().eq_ignore_ascii_case("array_length") {
+                *expr = parsed(&format!("nullif({call}, 0)"))?;
+            }
         }
         _ => {}
     }

@@ -10,13 +10,14 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array,
 };
 use datafusion::arrow::compute::{SortOptions, and, prep_null_mask_filter};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, Result, internal_err};
@@ -28,7 +29,9 @@ use datafusion::physical_expr::{
 };
 use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricType, MetricsSet,
+};
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -39,7 +42,7 @@ use futures::{StreamExt, stream};
 
 use crate::error::SqlError;
 use crate::pushdown::{ALL_TIME, Push, Roles, classify, intersect};
-use crate::table::{BatchStream, Notice, ScanRequest, Table, TextFilter};
+use crate::table::{BatchStream, Bin, Cells, Counts, Notice, Scan, ScanRequest, Table, TextFilter};
 
 /// Rows that a table may be asked for in the order of time. It keeps that many in memory.
 const ORDERED_ROWS_MAX: usize = 100_000;
@@ -65,6 +68,11 @@ impl Provider {
     pub(crate) fn notices(&self) -> Vec<Notice> {
         self.table.notices()
     }
+
+    /// How much that is.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.table.bytes()
+    }
 }
 
 impl Provider {
@@ -72,7 +80,7 @@ impl Provider {
     pub(crate) fn new(name: &str, table: Arc<dyn Table>, pinned: Option<SchemaRef>) -> Provider {
         let own = table.schema();
         let schema = pinned.unwrap_or_else(|| own.clone());
-        let column = |field: &Arc<datafusion::arrow::datatypes::Field>| {
+        let column = |field: &Arc<Field>| {
             let (index, found) = own.column_with_name(field.name())?;
             (found.data_type() == field.data_type()).then_some(index)
         };
@@ -106,7 +114,7 @@ impl Provider {
             }
             shown.push(field.as_ref().clone().with_nullable(true));
         }
-        let schema = Arc::new(datafusion::arrow::datatypes::Schema::new(shown));
+        let schema = Arc::new(Schema::new(shown));
         let options = RecordBatchOptions::new().with_row_count(Some(groups.num_rows()));
         let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options)?;
         let schema = DFSchema::try_from(schema)?;
@@ -169,8 +177,8 @@ impl TableProvider for Provider {
             match classify(filter, &self.roles) {
                 Push::Groups => conditions.push(filter),
                 Push::Time(range) => time = intersect(time, range),
-                Push::Text(filter, _) if !text.contains(&filter) => text.push(filter),
-                Push::Text(..) | Push::Nothing => {}
+                Push::Text(filter) if !text.contains(&filter) => text.push(filter),
+                Push::Text(_) | Push::Nothing => {}
             }
         }
         let all = (0..self.schema.fields().len()).collect();
@@ -189,6 +197,7 @@ impl TableProvider for Provider {
             time_name: self.roles.time.clone(),
             limit,
             order: None,
+            cells: None,
         };
         Ok(Arc::new(ScanExec::new(self.table.clone(), schema, plan)))
     }
@@ -208,6 +217,8 @@ struct Plan {
     limit: Option<usize>,
     /// The order of time that rows must come in.
     order: Option<SortOptions>,
+    /// Cells are asked for: behind the output columns come their first time, last time and rows.
+    cells: Option<Cells>,
 }
 
 impl Plan {
@@ -219,6 +230,7 @@ impl Plan {
             projection: self.sources.iter().flatten().copied().collect(),
             limit: self.limit,
             newest_first: self.order.map(|order| order.descending),
+            cells: self.cells,
         }
     }
 
@@ -275,6 +287,37 @@ impl ScanExec {
         change(&mut plan);
         Arc::new(ScanExec::new(self.table.clone(), self.schema(), plan))
     }
+
+    /// Whether a column is the time of rows.
+    pub(crate) fn is_time(&self, index: usize) -> bool {
+        self.plan.sources[index] == Some(self.table.time_column())
+    }
+
+    /// Whether cells can be told apart by a column.
+    pub(crate) fn tells_cells(&self, index: usize) -> bool {
+        self.plan.sources[index].is_none_or(|source| {
+            self.table.key_columns().contains(&source)
+                || self.table.cell_columns().contains(&source)
+        })
+    }
+
+    /// The same scan, asked for cells: some of its columns, then the first time, the last time and
+    /// the number of rows of each cell. `None` where it must return certain rows.
+    pub(crate) fn in_cells(&self, by: &[usize], cells: Cells) -> Option<Arc<dyn ExecutionPlan>> {
+        if self.plan.limit.is_some() || self.plan.order.is_some() || self.plan.cells.is_some() {
+            return None;
+        }
+        let own = self.table.schema();
+        let time = own.field(self.table.time_column());
+        let schema = self.schema();
+        let mut fields: Vec<Field> = by.iter().map(|index| schema.field(*index).clone()).collect();
+        fields.extend([time.clone().with_name("first"), time.clone().with_name("last")]);
+        fields.push(Field::new("rows", DataType::Int64, false));
+        let mut plan = self.plan.clone();
+        plan.sources = by.iter().map(|index| self.plan.sources[*index]).collect();
+        plan.cells = Some(cells);
+        Some(Arc::new(ScanExec::new(self.table.clone(), Arc::new(Schema::new(fields)), plan)))
+    }
 }
 
 impl DisplayAs for ScanExec {
@@ -298,6 +341,12 @@ impl DisplayAs for ScanExec {
             Some(order) if order.descending => write!(f, ", order=newest first")?,
             Some(_) => write!(f, ", order=oldest first")?,
             None => {}
+        }
+        if let Some(cells) = plan.cells {
+            write!(f, ", cells")?;
+            if let Some(Bin { width, .. }) = cells.bin {
+                write!(f, " of {:?}", Duration::from_nanos(width.unsigned_abs()))?;
+            }
         }
         match plan.limit {
             Some(limit) => write!(f, ", limit={limit}"),
@@ -396,16 +445,22 @@ impl ExecutionPlan for ScanExec {
         {
             return self.sort(order)?.execute(partition, context);
         }
-        let batches = match self.plan.is_empty() {
-            true => stream::empty().boxed(),
+        let scan = match self.plan.is_empty() {
+            true => Scan { batches: stream::empty().boxed(), counts: Arc::new(Vec::new) },
             false => self.table.scan(self.plan.request()).map_err(SqlError::from)?,
         };
+        let mut sources = self.plan.sources.clone();
+        if self.plan.cells.is_some() {
+            let time = Some(self.table.time_column());
+            sources.extend([time, time, time]);
+        }
         let rows = Rows {
-            batches,
+            batches: scan.batches,
             left: self.plan.limit.unwrap_or(usize::MAX),
             schema: schema.clone(),
-            sources: self.plan.sources.clone(),
+            sources,
             metrics: BaselineMetrics::new(&self.metrics, 0),
+            counted: Counted { counts: Some(scan.counts), metrics: self.metrics.clone() },
         };
         let rows = stream::unfold(rows, |mut rows| async move { Some((rows.next().await?, rows)) });
         let rows = RecordBatchStreamAdapter::new(schema, rows.boxed());
@@ -425,16 +480,40 @@ struct Rows {
     schema: SchemaRef,
     sources: Vec<Option<usize>>,
     metrics: BaselineMetrics,
+    counted: Counted,
+}
+
+/// What a scan counted, on its way to where EXPLAIN ANALYZE reads it: once, at the end.
+struct Counted {
+    counts: Option<Counts>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl Counted {
+    fn tell(&mut self) {
+        for (name, n) in self.counts.take().iter().flat_map(|counts| counts()) {
+            let metric = MetricBuilder::new(&self.metrics).with_type(MetricType::Summary);
+            metric.global_counter(name).add(usize::try_from(n).unwrap_or(usize::MAX));
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.tell();
+    }
 }
 
 impl Rows {
     async fn next(&mut self) -> Option<Result<RecordBatch>> {
-        if self.left == 0 {
-            return None;
-        }
-        let batch = match self.batches.next().await? {
-            Ok(batch) => batch,
-            Err(error) => return Some(Err(SqlError::from(error).into())),
+        let next = if self.left > 0 { self.batches.next().await } else { None };
+        let batch = match next {
+            Some(Ok(batch)) => batch,
+            Some(Err(error)) => return Some(Err(SqlError::from(error).into())),
+            None => {
+                self.counted.tell();
+                return None;
+            }
         };
         let rows = batch.num_rows().min(self.left);
         self.left -= rows;

@@ -26,6 +26,7 @@ use pgwire::messages::startup::ParameterStatus;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::activity::{Backend, Listener, Signal, State};
 use crate::command::Command;
 use crate::encode::{Chunk, Columns, Encoder, fields};
 use crate::engine::{Described, Event, Job, Output, Running, Session};
@@ -37,19 +38,6 @@ use crate::split::too_long;
 use crate::statement::{Local, Rows, Statement};
 use crate::table::Notice;
 use crate::wire::{Connection, Frontend};
-
-/// How a cancel request reaches the statement that runs, and no later one.
-pub(crate) struct Cancel(watch::Sender<u64>);
-
-impl Cancel {
-    pub(crate) fn new() -> Cancel {
-        Cancel(watch::Sender::new(0))
-    }
-
-    pub(crate) fn request(&self) {
-        self.0.send_modify(|count| *count += 1);
-    }
-}
 
 /// Why a message could not be answered.
 pub(crate) enum Failure {
@@ -75,7 +63,7 @@ impl From<std::io::Error> for Failure {
 
 /// What ends a statement early.
 pub(crate) struct Limits {
-    cancelled: watch::Receiver<u64>,
+    signals: Listener,
     stopped: watch::Receiver<bool>,
     deadline: Instant,
 }
@@ -83,10 +71,13 @@ pub(crate) struct Limits {
 impl Limits {
     pub(crate) async fn reached(&mut self) -> Failure {
         tokio::select! {
-            _ = self.cancelled.changed() => {
-                let text = "canceling statement due to user request";
-                Failure::Statement(SqlError::new("57014", text))
-            }
+            signal = self.signals.next() => match signal {
+                Signal::Cancel => {
+                    let text = "canceling statement due to user request";
+                    Failure::Statement(SqlError::new("57014", text))
+                }
+                Signal::End => Failure::Fatal(ended()),
+            },
             () = tokio::time::sleep_until(self.deadline) => {
                 let text = "canceling statement due to statement timeout";
                 Failure::Statement(SqlError::new("57014", text))
@@ -98,6 +89,10 @@ impl Limits {
 
 pub(crate) fn stopping() -> SqlError {
     SqlError::new("57P01", "terminating connection because the server is stopping")
+}
+
+fn ended() -> SqlError {
+    SqlError::new("57P01", "terminating connection due to administrator command")
 }
 
 /// A prepared statement.
@@ -176,14 +171,14 @@ pub(crate) struct Client {
     pub(crate) connection: Connection,
     pub(crate) session: Arc<Session>,
     pub(crate) settings: Arc<Mutex<Settings>>,
-    pub(crate) cancel: Arc<Cancel>,
+    pub(crate) backend: Arc<Backend>,
     pub(crate) stopped: watch::Receiver<bool>,
     pub(crate) timeout: Duration,
-    pub(crate) state: State,
+    pub(crate) state: Built,
 }
 
 /// What a client has built up.
-pub(crate) struct State {
+pub(crate) struct Built {
     pub(crate) statements: HashMap<String, Arc<Prepared>>,
     pub(crate) portals: HashMap<String, Portal>,
     pub(crate) transaction: Transaction,
@@ -197,7 +192,7 @@ pub(crate) struct State {
     pub(crate) text: String,
 }
 
-impl State {
+impl Built {
     /// Ends what does not outlive a transaction.
     pub(crate) fn end_portals(&mut self) {
         self.portals.retain(|_, portal| portal.hold);
@@ -209,11 +204,11 @@ impl Client {
         connection: Connection,
         session: Arc<Session>,
         settings: Arc<Mutex<Settings>>,
-        cancel: Arc<Cancel>,
+        backend: Arc<Backend>,
         stopped: watch::Receiver<bool>,
         timeout: Duration,
     ) -> Client {
-        let state = State {
+        let state = Built {
             statements: HashMap::new(),
             portals: HashMap::new(),
             transaction: Transaction::Idle,
@@ -223,7 +218,7 @@ impl Client {
             failed: false,
             text: String::new(),
         };
-        Client { connection, session, settings, cancel, stopped, timeout, state }
+        Client { connection, session, settings, backend, stopped, timeout, state }
     }
 
     /// Serves the client until it leaves or must.
@@ -248,18 +243,7 @@ impl Client {
     async fn step(&mut self) -> Result<bool, Failure> {
         let message = match self.connection.framer.next(&mut self.connection.input)? {
             Some(message) => message,
-            None => {
-                let mut stopped = self.stopped.clone();
-                tokio::select! {
-                    read = async {
-                        self.connection.flush().await?;
-                        self.connection.read().await
-                    } => return Ok(read?),
-                    _ = stopped.wait_for(|stopped| *stopped) => {
-                        return Err(Failure::Fatal(stopping()));
-                    }
-                }
-            }
+            None => return self.rest().await,
         };
         let (simple, result) = match message {
             Ok(Frontend::Terminate) => return Ok(false),
@@ -302,12 +286,56 @@ impl Client {
         Ok(true)
     }
 
-    fn ready(&mut self) {
-        let status = match self.state.transaction {
-            Transaction::Idle => TransactionStatus::Idle,
-            Transaction::Open => TransactionStatus::Transaction,
-            Transaction::Failed => TransactionStatus::Error,
+    /// Waits for the client to say more. `false` means that it is gone.
+    async fn rest(&mut self) -> Result<bool, Failure> {
+        let (idle, code, text) = match self.state.transaction {
+            Transaction::Idle => ("idle_session_timeout", "57P05", "idle-session timeout"),
+            _ => {
+                let text = "idle-in-transaction timeout";
+                ("idle_in_transaction_session_timeout", "25P03", text)
+            }
         };
+        let patience = self.settings().timeout(idle);
+        let (mut stopped, mut signals) = (self.stopped.clone(), self.backend.listen());
+        let connection = &mut self.connection;
+        let read = async {
+            connection.flush().await?;
+            // Writing takes as long as the client does: only its silence counts.
+            match patience {
+                None => connection.read().await.map(Some),
+                Some(patience) => match tokio::time::timeout(patience, connection.read()).await {
+                    Ok(read) => read.map(Some),
+                    Err(_) => Ok(None),
+                },
+            }
+        };
+        tokio::pin!(read);
+        loop {
+            return tokio::select! {
+                read = &mut read => match read? {
+                    Some(read) => Ok(read),
+                    None => {
+                        let text = format!("terminating connection due to {text}");
+                        Err(Failure::Fatal(SqlError::new(code, text)))
+                    }
+                },
+                signal = signals.next() => match signal {
+                    // There is nothing to cancel.
+                    Signal::Cancel => continue,
+                    Signal::End => Err(Failure::Fatal(ended())),
+                },
+                _ = stopped.wait_for(|stopped| *stopped) => Err(Failure::Fatal(stopping())),
+            };
+        }
+    }
+
+    fn ready(&mut self) {
+        let (status, state) = match self.state.transaction {
+            Transaction::Idle => (TransactionStatus::Idle, State::Idle),
+            Transaction::Open => (TransactionStatus::Transaction, State::InTransaction),
+            Transaction::Failed => (TransactionStatus::Error, State::InFailedTransaction),
+        };
+        self.backend.rests(state);
         self.connection.put(Message::ReadyForQuery(ReadyForQuery::new(status)));
     }
 
@@ -329,9 +357,9 @@ impl Client {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        let wanted = self.settings().statement_timeout().unwrap_or(self.timeout);
+        let wanted = self.settings().timeout("statement_timeout").unwrap_or(self.timeout);
         Limits {
-            cancelled: self.cancel.0.subscribe(),
+            signals: self.backend.listen(),
             stopped: self.stopped.clone(),
             deadline: Instant::now() + wanted.min(self.timeout),
         }
@@ -360,6 +388,7 @@ impl Client {
         }
         self.state.portals.remove("");
         let mut limits = self.limits();
+        self.backend.begins(&text);
         self.state.text.clone_from(&text);
         let parsing = self.session.parse(text);
         let statements = Self::wait(&mut self.connection, &mut limits, parsing).await?;
@@ -383,7 +412,7 @@ impl Client {
     /// Runs a question from its text to its last row.
     pub(crate) async fn run_rows(&mut self, rows: Rows, output: Output) -> Result<(), Failure> {
         let mut limits = self.limits();
-        let turn = self.session.engine().turn();
+        let turn = self.session.turn();
         let _turn = Self::wait(&mut self.connection, &mut limits, turn).await?;
         let tag = output.tag(&rows);
         let job = Job { rows, params: vec![], formats: vec![], described: None, output };
@@ -421,6 +450,7 @@ impl Client {
                     self.connection.output.extend_from_slice(&active.chunk.bytes[start..end]);
                 }
                 count += take;
+                self.backend.sent(take);
             }
             if self.connection.is_full() {
                 tokio::select! {

@@ -277,9 +277,9 @@ impl Settings {
         self.get("transaction_read_only").is_ok_and(|value| value == "on")
     }
 
-    /// What the client wants, if it wants a limit.
-    pub(crate) fn statement_timeout(&self) -> Option<Duration> {
-        let index = find("statement_timeout").expect("it is in the list above");
+    /// A time span that the client has set, if it wants one.
+    pub(crate) fn timeout(&self, name: &str) -> Option<Duration> {
+        let index = find(name).expect("it is in the list above");
         let value = self.values.get(&index)?;
         millis(value).filter(|millis| *millis > 0).map(Duration::from_millis)
     }
@@ -382,9 +382,9 @@ mod tests {
         settings.set("application_name", None).unwrap();
         assert_eq!(settings.get("application_name").unwrap(), "a");
         settings.set("statement_timeout", Some("2s")).unwrap();
-        assert_eq!(settings.statement_timeout(), Some(Duration::from_secs(2)));
+        assert_eq!(settings.timeout("statement_timeout"), Some(Duration::from_secs(2)));
         settings.reset_all();
-        assert_eq!(settings.statement_timeout(), None);
+        assert_eq!(settings.timeout("statement_timeout"), None);
         assert_eq!(settings.get("server_version_num").unwrap(), "160000");
         assert!(settings.set_at_start("role", "admin").is_err());
         assert!(settings.set_at_start("role2", "x").is_err());

@@ -290,8 +290,32 @@ struct Check {
     relations: usize,
 }
 
+/// A column of USING is that of the left side for the engine, which is null where a row is only on
+/// the right one.
+fn loses_keys(join: &ast::Join) -> bool {
+    use ast::{JoinConstraint, JoinOperator};
+    let constraint = match &join.join_operator {
+        JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint) => constraint,
+        _ => return false,
+    };
+    matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural)
+}
+
 impl Visitor for Check {
     type Break = SqlError;
+
+    fn pre_visit_select(&mut self, select: &ast::Select) -> ControlFlow<SqlError> {
+        let mut joins = select.from.iter().flat_map(|from| &from.joins);
+        match joins.any(loses_keys) {
+            true => {
+                let error = SqlError::unsupported("RIGHT or FULL JOIN with USING or NATURAL");
+                ControlFlow::Break(error.hint("write ON, and coalesce the columns"))
+            }
+            false => ControlFlow::Continue(()),
+        }
+    }
 
     fn pre_visit_query(&mut self, query: &ast::Query) -> ControlFlow<SqlError> {
         if !query.locks.is_empty() {
@@ -501,6 +525,8 @@ mod tests {
         refused("copy logs from '/etc/passwd'", "0A000");
         refused("select * from logs for update", "25006");
         refused("select * from logs tablesample system (1)", "0A000");
+        refused("select * from a full join b using (x)", "0A000");
+        refused("select * from a natural right join b", "0A000");
         refused("do $$ begin end $$", "42601");
         refused("selec 1", "42601");
         refused("select 'a", "42601");

@@ -163,9 +163,31 @@ pub trait Table: Send + Sync {
         Vec::new()
     }
 
+    /// The columns that cells may be told apart by, beside the key columns, as indices into
+    /// `schema`.
+    fn cell_columns(&self) -> &[usize] {
+        &[]
+    }
+
+    /// Bytes of the text column that scans have looked at so far.
+    fn bytes(&self) -> u64 {
+        0
+    }
+
     /// Starts reading. Called and polled on the SQL runtime, which has timers and I/O.
-    fn scan(&self, request: ScanRequest) -> Result<BatchStream, SourceError>;
+    fn scan(&self, request: ScanRequest) -> Result<Scan, SourceError>;
 }
+
+/// A scan that runs.
+pub struct Scan {
+    /// Its rows, or cells.
+    pub batches: BatchStream,
+    /// What was read and left out so far, by name, for EXPLAIN ANALYZE.
+    pub counts: Counts,
+}
+
+/// Says what was counted so far.
+pub type Counts = Arc<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>;
 
 /// Which rows and columns of a table a statement needs.
 ///
@@ -185,15 +207,78 @@ pub struct ScanRequest {
     /// `Some(true)`: rows must come in descending order of time, `Some(false)`: ascending. Only
     /// together with a limit.
     pub newest_first: Option<bool>,
+    /// Cells are wanted instead of rows. The columns of `projection` are then key columns or cell
+    /// columns, and after them come, of each cell, its first time, its last time and the number of
+    /// its rows (`Int64`). Never together with a limit.
+    pub cells: Option<Cells>,
 }
 
-/// A condition on the text column, case-sensitive, over its bytes.
+/// Rows put together: those of a cell agree on the columns of the projection, and lie in one bin. A
+/// cell may come in pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cells {
+    /// How time is cut; without it, all of time is one bin.
+    pub bin: Option<Bin>,
+    /// Whether first and last must be times of rows. Else it is enough that they lie in the bin.
+    pub extremes: bool,
+}
+
+/// Time cut into pieces of one width, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bin {
+    /// How long each is, at least 1.
+    pub width: i64,
+    /// Where one of them begins.
+    pub origin: i64,
+}
+
+impl Bin {
+    /// The number of the piece that a time lies in.
+    pub fn of(self, at: i64) -> i64 {
+        let distance = i128::from(at) - i128::from(self.origin);
+        let piece = distance.div_euclid(i128::from(self.width));
+        // Only pieces of one nanosecond could have more numbers than that; theirs stay apart, too.
+        i64::try_from(piece).unwrap_or(if piece > 0 { i64::MAX } else { i64::MIN })
+    }
+
+    /// Pieces of which each lies within one piece of both.
+    pub fn within(self, other: Bin) -> Bin {
+        let apart = (i128::from(self.origin) - i128::from(other.origin)).unsigned_abs();
+        let width = gcd(self.width.unsigned_abs(), other.width.unsigned_abs());
+        let width = gcd(width, apart);
+        Bin { width: i64::try_from(width).unwrap_or(1).max(1), origin: self.origin }
+    }
+}
+
+fn gcd<T: Into<u128>>(a: T, b: T) -> u128 {
+    let (mut a, mut b) = (a.into(), b.into());
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// A condition on the text column, over its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TextFilter {
     /// The text contains this string.
     Contains(String),
     /// The text does not contain this string.
     NotContains(String),
+    /// The regular expression finds something in the text.
+    Matches(TextPattern),
+    /// The regular expression finds nothing in the text.
+    NotMatches(TextPattern),
+}
+
+/// A regular expression in the syntax of the `regex` crate; a point is any character, a newline,
+/// too. It was compiled once, so it can be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TextPattern {
+    /// The expression.
+    pub regex: String,
+    /// Whether upper and lower case are one.
+    pub fold: bool,
 }
 
 impl std::fmt::Display for TextFilter {
@@ -201,7 +286,15 @@ impl std::fmt::Display for TextFilter {
         match self {
             TextFilter::Contains(text) => write!(f, "contains {text:?}"),
             TextFilter::NotContains(text) => write!(f, "not contains {text:?}"),
+            TextFilter::Matches(pattern) => write!(f, "matches {pattern}"),
+            TextFilter::NotMatches(pattern) => write!(f, "not matches {pattern}"),
         }
+    }
+}
+
+impl std::fmt::Display for TextPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}{}", self.regex, if self.fold { " in any case" } else { "" })
     }
 }
 
@@ -229,4 +322,27 @@ pub enum SourceError {
     /// Anything else: corruption, I/O (XX000).
     #[error("{0}")]
     Internal(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bins() {
+        let bin = |width, origin| Bin { width, origin };
+        assert_eq!(bin(10, 3).of(3), 0);
+        assert_eq!(bin(10, 3).of(2), -1);
+        assert_eq!(bin(10, 3).of(12), 0);
+        assert_eq!(bin(10, 3).of(i64::MIN), (i64::MIN / 10) - 2);
+        // Pieces of 60 from 0 and of 45 from 30 have their borders among those of 15.
+        let both = bin(60, 0).within(bin(45, 30));
+        assert_eq!(both, bin(15, 0));
+        assert_eq!(bin(60, 7).within(bin(60, 7)), bin(60, 7));
+        assert_eq!(bin(60, i64::MIN).within(bin(60, i64::MAX)).width, 15);
+        for at in -500..500 {
+            let same = |bin: Bin| bin.of(at) == bin.of(at + 1);
+            assert!(!same(both) || same(bin(60, 0)) && same(bin(45, 30)), "{at}");
+        }
+    }
 }

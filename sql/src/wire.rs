@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::error::SqlError;
+use crate::tls::{Stream, Tls};
 
 /// The largest message a client may send.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
@@ -25,6 +26,8 @@ const TEXT_MESSAGE_BYTES_MAX: usize = 1 << 20;
 const SMALL_MESSAGE_BYTES_MAX: usize = 10_000;
 /// Output is written out when it has grown to this.
 const OUTPUT_BYTES: usize = 64 << 10;
+/// The largest answer to a question for a password.
+const LOGIN_MESSAGE_BYTES_MAX: usize = 4096;
 /// How long a statement goes on for a client that has closed its sending side.
 const HALF_CLOSED_MAX: Duration = Duration::from_secs(2);
 /// What a client may send ahead while a statement runs before we stop reading.
@@ -102,7 +105,7 @@ impl Framer {
         let length_max = match tag {
             b'Q' | b'P' | b'B' | b'd' => MESSAGE_BYTES_MAX,
             b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'F' | b'c' | b'f' => SMALL_MESSAGE_BYTES_MAX,
-            // We never ask for a password here, so it is as wrong as an unknown message.
+            // We ask for no password any more, so it is as wrong as an unknown message.
             _ => return Err(SqlError::protocol(format!("unexpected message type {tag:#04x}"))),
         };
         if input.len() < 5 {
@@ -124,6 +127,22 @@ impl Framer {
         let body = input.split_to(length - 4).freeze();
         Ok(Some(decode(tag, body).map_err(|error| (tag, error))))
     }
+}
+
+/// The body of the next message, which must be an answer to a question for a password.
+pub(crate) fn login_answer(input: &mut BytesMut) -> Result<Option<Bytes>, SqlError> {
+    match input.first() {
+        None => return Ok(None),
+        Some(b'p') => {}
+        Some(_) => return Err(SqlError::protocol("expected an answer to the password request")),
+    }
+    let Some(length) = input.get(1..5) else { return Ok(None) };
+    let length = length.iter().fold(0, |all, byte| all << 8 | usize::from(*byte));
+    if !(4..=LOGIN_MESSAGE_BYTES_MAX).contains(&length) {
+        return Err(SqlError::protocol(format!("invalid message length {length}")));
+    }
+    let complete = input.len() > length;
+    Ok(complete.then(|| input.split_to(length + 1).freeze().split_off(5)))
 }
 
 fn decode(tag: u8, body: Bytes) -> Result<Frontend, SqlError> {
@@ -228,7 +247,8 @@ impl Body {
 
 /// A socket with what was read and not yet decoded, and what is to be written.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    /// Absent only while it is being encrypted.
+    stream: Option<Stream>,
     pub(crate) input: BytesMut,
     pub(crate) output: BytesMut,
     pub(crate) framer: Framer,
@@ -236,14 +256,42 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(stream: TcpStream) -> Connection {
+        let stream = Some(Stream::Plain(stream));
         let framer = Framer::default();
         Connection { stream, input: BytesMut::new(), output: BytesMut::new(), framer }
+    }
+
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.stream.as_ref().is_some_and(Stream::is_encrypted)
+    }
+
+    /// Whether the first byte is that of a TLS handshake, which no packet of ours begins with.
+    pub(crate) async fn begins_with_tls(&self) -> bool {
+        const HANDSHAKE: u8 = 0x16;
+        let Some(Stream::Plain(socket)) = &self.stream else { return false };
+        let mut first = [0];
+        matches!(socket.peek(&mut first).await, Ok(1)) && first == [HANDSHAKE]
+    }
+
+    /// Encrypts the connection from here on. Without success it is closed.
+    pub(crate) async fn secure(&mut self, tls: &Tls, named: bool) -> bool {
+        assert!(self.input.is_empty(), "what came in the clear is not part of what is encrypted");
+        let Some(Stream::Plain(socket)) = self.stream.take() else { return false };
+        match tls.accept(socket, named).await {
+            Ok(stream) => self.stream = Some(stream),
+            Err(error) => tracing::debug!(%error, "an sql client broke TLS off"),
+        }
+        self.stream.is_some()
+    }
+
+    fn stream(stream: &mut Option<Stream>) -> std::io::Result<&mut Stream> {
+        stream.as_mut().ok_or_else(|| std::io::ErrorKind::NotConnected.into())
     }
 
     /// Reads what there is. `false` means that the client is gone. May be dropped at any time.
     pub(crate) async fn read(&mut self) -> std::io::Result<bool> {
         self.input.reserve(4096);
-        Ok(self.stream.read_buf(&mut self.input).await? > 0)
+        Ok(Self::stream(&mut self.stream)?.read_buf(&mut self.input).await? > 0)
     }
 
     /// Reads on while a statement runs, so that a closed connection is noticed; never returns
@@ -288,16 +336,20 @@ impl Connection {
 
     /// Writes all output. May be dropped at any time: what is written has left the buffer.
     pub(crate) async fn flush(&mut self) -> std::io::Result<()> {
+        let stream = Self::stream(&mut self.stream)?;
         while !self.output.is_empty() {
-            self.stream.write_buf(&mut self.output).await?;
+            stream.write_buf(&mut self.output).await?;
         }
-        Ok(())
+        // Encrypted bytes may have been kept back.
+        stream.flush().await
     }
 
     pub(crate) async fn close(&mut self) {
         // The client may be gone already; there is nobody left to tell.
         let _ = self.flush().await;
-        let _ = self.stream.shutdown().await;
+        if let Some(stream) = &mut self.stream {
+            let _ = stream.shutdown().await;
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where the server is: the flags that all subcommands share.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, bail};
 use reqwest::header::{HeaderMap, HeaderValue};
 
@@ -23,6 +25,22 @@ pub struct Pg {
     /// Tenant to act for: it is the name of the database
     #[arg(long, env = "DRAVE_TENANT", value_name = "ID")]
     pub tenant: Option<String>,
+    /// User to log in as; the password is asked for in PGPASSWORD
+    #[arg(long, env = "PGUSER", value_name = "NAME", default_value = "drave")]
+    pub user: String,
+    /// Password, from the environment only: arguments are seen by everybody on the machine
+    #[arg(skip = std::env::var("PGPASSWORD").ok())]
+    pub password: Option<String>,
+    /// Certificate of the authority that vouches for the server: encrypts the connection
+    #[arg(long, env = "PGSSLROOTCERT", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+}
+
+impl Pg {
+    /// A server that asks for no password.
+    pub fn at(address: String, tenant: Option<String>) -> Pg {
+        Pg { pg: address, tenant, user: "drave".to_owned(), password: None, ca: None }
+    }
 }
 
 impl Http {

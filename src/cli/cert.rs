@@ -1,8 +1,9 @@
-//! `drave cert`: makes an authority, and certificates of nodes that it signs.
+//! `drave cert`: makes an authority, and certificates of nodes and servers that it signs.
 //!
 //! Everything is in one directory: `ca.crt` and `ca.key`, `node-3.crt` and `node-3.key`. Nothing
 //! that is there is written over. A node needs its own two files and `ca.crt`; `ca.key` stays where
-//! it was made.
+//! it was made. The certificate of a server is for the Postgres port: it proves a name to clients
+//! that have `ca.crt`, and no node to other nodes.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -19,7 +20,7 @@ use rcgen::{
 
 use crate::telemetry;
 
-/// Make certificates for the peer port
+/// Make certificates for the peer port and the Postgres port
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -43,6 +44,18 @@ enum Word {
         #[arg(required = true, value_name = "N")]
         ids: Vec<u64>,
         /// How long they are good for
+        #[arg(long, value_name = "DAYS", default_value_t = 825)]
+        days: u32,
+        /// Where the authority's files are, and these go
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make a certificate of the Postgres port (`sql.tls`): server.crt and server.key
+    Server {
+        /// Names and addresses under which clients know it
+        #[arg(required = true, value_name = "HOST")]
+        hosts: Vec<String>,
+        /// How long it is good for
         #[arg(long, value_name = "DAYS", default_value_t = 825)]
         days: u32,
         /// Where the authority's files are, and these go
@@ -83,6 +96,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Word::Server { hosts, days, place } => {
+            make_server(&place.dir, hosts, days)?;
+            let dir = place.dir.display();
+            say(&format!(
+                "made {dir}/server.crt and {dir}/server.key; for the nodes:\n  sql:\n    tls: \
+                 {{cert: {dir}/server.crt, key: {dir}/server.key, require: true}}\n"
+            ))
+        }
     }
 }
 
@@ -111,6 +132,32 @@ fn make_node(dir: &Path, id: u64, days: u32) -> anyhow::Result<()> {
     if id == 0 {
         bail!("0 is no number of a node");
     }
+    let names = vec![node_name(id), ANY_NODE_NAME.to_owned()];
+    let mut params = CertificateParams::new(names).context("names of nodes are good names")?;
+    params.distinguished_name.push(DnType::CommonName, format!("drave node {id}"));
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    sign(dir, &format!("node-{id}"), params, days)
+}
+
+fn make_server(dir: &Path, hosts: Vec<String>, days: u32) -> anyhow::Result<()> {
+    // One authority may sign both: what proves a host must not prove a node.
+    let node = ANY_NODE_NAME.split_once('.').map_or(ANY_NODE_NAME, |(_, domain)| domain);
+    if let Some(host) = hosts.iter().find(|host| {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        host.rsplit('.').next() == Some(node)
+    }) {
+        bail!("{host} would be the name of a node: name the host");
+    }
+    let common = hosts.first().cloned().unwrap_or_default();
+    let mut params = CertificateParams::new(hosts).context("these are no names of hosts")?;
+    params.distinguished_name.push(DnType::CommonName, common);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    sign(dir, "server", params, days)
+}
+
+/// Signs what `params` says of a new key, and writes both down.
+fn sign(dir: &Path, name: &str, mut params: CertificateParams, days: u32) -> anyhow::Result<()> {
     let path = dir.join("ca.key");
     let text = std::fs::read_to_string(&path).with_context(|| {
         format!("cannot read {}: make it with 'drave cert ca' first", path.display())
@@ -119,19 +166,13 @@ fn make_node(dir: &Path, id: u64, days: u32) -> anyhow::Result<()> {
         .with_context(|| format!("{} is no private key", path.display()))?;
     let issuer = authority(&ca_key)?;
     let key = KeyPair::generate().context("cannot make a key")?;
-    let names = vec![node_name(id), ANY_NODE_NAME.to_owned()];
-    let mut params = CertificateParams::new(names).context("names of nodes are good names")?;
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, format!("drave node {id}"));
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages =
-        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params.use_authority_key_identifier_extension = true;
     valid_for(&mut params, days)?;
     let issuer = Issuer::from_params(&issuer, &ca_key);
     let certificate = params.signed_by(&key, &issuer).context("cannot sign")?;
-    write_new(&dir.join(format!("node-{id}.key")), &key.serialize_pem(), 0o600)?;
-    write_new(&dir.join(format!("node-{id}.crt")), &certificate.pem(), 0o644)
+    write_new(&dir.join(format!("{name}.key")), &key.serialize_pem(), 0o600)?;
+    write_new(&dir.join(format!("{name}.crt")), &certificate.pem(), 0o644)
 }
 
 /// From yesterday, since clocks differ, for so many days.
@@ -195,6 +236,21 @@ mod tests {
         check(&no_node, 1, "names no node");
         std::fs::write(one.join("node-1.crt"), "nonsense").expect("writes");
         check(&files(&one, &one, 1), 1, "there is no certificate in it");
+    }
+
+    #[test]
+    fn certificates_of_servers() {
+        let dir = tempfile::tempdir().expect("a directory");
+        make_authority(dir.path(), 10).expect("makes");
+        let make = |hosts: &[&str]| {
+            make_server(dir.path(), hosts.iter().map(|host| (*host).to_owned()).collect(), 10)
+        };
+        for host in ["node.drave", "node-1.drave", "NODE-1.DRAVE.", "drave"] {
+            assert!(make(&["db.example.com", host]).is_err(), "{host}");
+        }
+        make(&["db.example.com", "10.0.0.5"]).expect("makes");
+        let read = |name| std::fs::read(dir.path().join(name)).expect("a file");
+        assert!(drave_sql::Tls::from_pem(&read("server.crt"), &read("server.key")).is_ok());
     }
 
     #[test]

@@ -13,7 +13,9 @@ pub mod demo;
 pub mod dev;
 pub mod ingest;
 pub mod query;
+mod secure;
 pub mod sql;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod user;

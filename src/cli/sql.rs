@@ -8,11 +8,13 @@ use std::io::{Read as _, Write};
 
 use anyhow::{Context as _, bail};
 use futures::StreamExt as _;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::{DbError, ErrorPosition};
 use tokio_postgres::{NoTls, SimpleQueryMessage, SimpleQueryRow};
 
 use super::address::Pg;
 use super::query::is_broken_pipe;
+use super::secure::Secure;
 use super::table::Table;
 
 /// Ask a running server in SQL
@@ -91,13 +93,34 @@ async fn connect(pg: &Pg) -> anyhow::Result<tokio_postgres::Client> {
     config
         .host(host.trim_matches(['[', ']']))
         .port(port.parse().with_context(|| format!("{port:?} is no port"))?)
-        .user("drave")
-        .dbname(pg.tenant.as_deref().unwrap_or("logs"))
+        .user(&pg.user)
+        // Who names no tenant gets the one of the user, where users have some.
+        .dbname(pg.tenant.as_deref().unwrap_or(&pg.user))
         .application_name("drave sql")
         .connect_timeout(std::time::Duration::from_secs(5));
-    let (client, connection) = match config.connect(NoTls).await {
-        Ok(connected) => connected,
-        Err(error) if error.as_db_error().is_some() => return Err(explain(&error, "")),
+    if let Some(password) = &pg.password {
+        config.password(password);
+    }
+    // Either ends with the client; what breaks it is also an error of the query under way.
+    let connected = match &pg.ca {
+        None => config.connect(NoTls).await.map(|(client, connection)| {
+            drop(tokio::spawn(connection));
+            client
+        }),
+        Some(ca) => {
+            config.ssl_mode(SslMode::Require);
+            config.connect(Secure::read(ca)?).await.map(|(client, connection)| {
+                drop(tokio::spawn(connection));
+                client
+            })
+        }
+    };
+    match connected {
+        Ok(client) => Ok(client),
+        Err(error) if error.as_db_error().is_some() => Err(explain(&error, "")),
+        Err(error) if error.to_string().contains("password missing") => {
+            bail!("{} asks for a password: name the user with --user, and set PGPASSWORD", pg.pg)
+        }
         Err(error) => {
             let cause = std::error::Error::source(&error)
                 .map_or(String::new(), |source| format!(" ({source})"));
@@ -107,10 +130,7 @@ async fn connect(pg: &Pg) -> anyhow::Result<tokio_postgres::Client> {
                 pg.pg
             )
         }
-    };
-    // Ends with the client; what breaks it is also an error of the query under way.
-    drop(tokio::spawn(connection));
-    Ok(client)
+    }
 }
 
 /// The server's words, with the place in the statement where it says there is one.

@@ -17,7 +17,7 @@ use serde_norway::Value;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{Error, UNUSED_LIMITS, expand, suggest};
+use super::{Error, expand, is_unused_limit, suggest};
 use crate::cluster::meta::{OwnLimits, State};
 use crate::model::Tenant;
 use crate::model::limits::{Limits, Span};
@@ -106,7 +106,7 @@ fn overrides(text: &str, unused: &mut Vec<String>) -> Result<Vec<(String, Keys)>
                 for (tenant, own) in mapping(value)? {
                     let own = mapping(own).map_err(|why| format!("overrides.{tenant}: {why}"))?;
                     let (idle, own): (Keys, Keys) =
-                        own.into_iter().partition(|(key, _)| UNUSED_LIMITS.contains(&&**key));
+                        own.into_iter().partition(|(key, _)| is_unused_limit(key));
                     unused.extend(idle.into_keys().map(|key| format!("overrides.{key}")));
                     found.push((tenant, own));
                 }

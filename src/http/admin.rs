@@ -14,6 +14,7 @@ use super::encode::{JSON, respond};
 use super::error::Error;
 use super::status::administrators_only;
 use super::{Api, query, status, tenant};
+use crate::ingest::LEVEL_NAMES;
 use crate::model::limits::Limits;
 use crate::telemetry;
 
@@ -32,7 +33,7 @@ const RINGS: [&str; 10] = [
 ];
 
 /// The limits that Grafana's Drilldown app looks at.
-const DRILLDOWN_LIMITS: [&str; 12] = [
+const DRILLDOWN_LIMITS: [&str; 13] = [
     "discover_log_levels",
     "discover_service_name",
     "max_entries_limit_per_query",
@@ -42,6 +43,7 @@ const DRILLDOWN_LIMITS: [&str; 12] = [
     "max_query_lookback",
     "max_query_range",
     "max_query_series",
+    "otlp_config",
     "query_timeout",
     "volume_enabled",
     "volume_max_series",
@@ -156,6 +158,15 @@ async fn drilldown_limits(
     let mut all = serde_json::to_value(limits).expect("limits are plain values");
     let all = all.as_object_mut().expect("limits have names");
     all.retain(|name, _| DRILLDOWN_LIMITS.contains(&name.as_str()));
+    // What cannot be changed here has Loki's names all the same.
+    let fixed = json!({
+        "log_level_fields": LEVEL_NAMES,
+        "metric_aggregation_enabled": false,
+        "pattern_persistence_enabled": false,
+        "retention_period": "0s",
+        "retention_stream": [],
+    });
+    all.extend(fixed.as_object().expect("it has names").clone());
     let answer = json!({
         "limits": all,
         "pattern_ingester_enabled": true,

@@ -6,30 +6,20 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use super::cost::{Cost, stats};
 use crate::logql::ast;
 use crate::model::{Labels, Timestamp};
 use crate::query::logs::{EntryLabels, LogAnswer, LogEntry, by_labels};
 use crate::query::metric::{MetricAnswer, Series};
 use crate::query::pages::Cursor;
-use crate::scan::Stats;
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const JSON_UTF8: &str = "application/json; charset=UTF-8";
-
-/// What a query cost, for `stats`.
-pub(super) struct Cost<'a> {
-    pub(super) stats: &'a Stats,
-    pub(super) elapsed: Duration,
-    pub(super) n_entries: usize,
-    /// What the reader must know of the answer.
-    pub(super) warnings: Vec<String>,
-}
 
 /// `{"status":"success","data":["a","b"]}`; without names, `data` is left out, as Loki does.
 pub(super) fn names(names: &BTreeSet<&str>) -> Response {
@@ -201,56 +191,6 @@ fn warnings(out: &mut String, warnings: &[String]) {
         separated(out, warnings, |out, warning| text(out, warning));
         out.push_str("],");
     }
-}
-
-/// What was read: `summary` as Loki's clients show it, the rest in a block of our own.
-pub(super) fn stats(out: &mut String, cost: &Cost<'_>) {
-    let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    let stats = cost.stats;
-    let (rows, bytes) = (of(&stats.rows), of(&stats.line_bytes));
-    let seconds = cost.elapsed.as_secs_f64().max(1e-9);
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    let per_second = |n: u64| n as f64 / seconds;
-    let seconds_of = |phase: &std::sync::atomic::AtomicU64| {
-        Duration::from_nanos(phase.load(Ordering::Relaxed)).as_secs_f64()
-    };
-    let body = serde_json::json!({
-        "summary": {
-            "bytesProcessedPerSecond": per_second(bytes).round(),
-            "linesProcessedPerSecond": per_second(rows).round(),
-            "totalBytesProcessed": bytes,
-            "totalLinesProcessed": rows,
-            "execTime": seconds,
-            "queueTime": 0,
-            "subqueries": 0,
-            "totalEntriesReturned": cost.n_entries,
-            "splits": 0,
-            "shards": 0,
-            "totalPostFilterLines": cost.n_entries,
-            "totalStructuredMetadataBytesProcessed": 0,
-        },
-        "drave": {
-            "chunks": of(&stats.chunks),
-            "blocksPruned": of(&stats.blocks_pruned),
-            "blocksFromMetadata": of(&stats.blocks_skipped),
-            "blocksFiltered": of(&stats.blocks_filtered),
-            "blocksRead": of(&stats.blocks_read),
-            "unitsUnmatched": of(&stats.units_unmatched),
-            "headBatches": of(&stats.head_batches),
-            "objectBytes": of(&stats.object_bytes),
-            "objectReads": of(&stats.object_reads),
-            "remoteShards": of(&stats.remote_shards),
-            "remoteBytes": of(&stats.remote_bytes),
-            "phases": {
-                "plan": seconds_of(&stats.phases.plan),
-                "wait": seconds_of(&stats.phases.wait),
-                "head": seconds_of(&stats.phases.head),
-                "fetch": seconds_of(&stats.phases.fetch),
-                "compute": seconds_of(&stats.phases.compute),
-            },
-        },
-    });
-    let _ = write!(out, ",\"stats\":{body}");
 }
 
 pub(super) fn object<'a>(out: &mut String, pairs: impl Iterator<Item = (&'a str, &'a str)>) {

@@ -18,7 +18,7 @@ use crate::logql::ast;
 use crate::model::Tenant;
 use crate::query::logs::{self, LogEntry, shown};
 use crate::query::pages::{self, Cursor};
-use crate::scan::{Scanner, Snapshot};
+use crate::scan::{Query, Scanner, Snapshot};
 
 const KIND: &str = "application/x-ndjson";
 /// Entries that are in memory at once.
@@ -33,6 +33,8 @@ pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
 struct Export {
     api: Arc<Api>,
     scanner: Scanner,
+    /// It runs as long as it is read.
+    _running: Query,
     snapshot: Snapshot,
     query: ast::LogQuery,
     params: logs::Params,
@@ -45,7 +47,7 @@ struct Export {
 /// Begins an export; `params.limit` entries at most. Dropping the answer ends it.
 pub(super) async fn begin(
     api: &Arc<Api>,
-    scanner: Scanner,
+    (scanner, running): (Scanner, Query),
     tenant: &Tenant,
     query: ast::LogQuery,
     params: logs::Params,
@@ -53,8 +55,17 @@ pub(super) async fn begin(
     let snapshot = scanner.snapshot(tenant).await.map_err(super::query::scan_error)?;
     let left = params.limit;
     let api = Arc::clone(api);
-    let mut export =
-        Export { api, scanner, snapshot, query, params, left, cursor: None, done: false };
+    let mut export = Export {
+        api,
+        scanner,
+        _running: running,
+        snapshot,
+        query,
+        params,
+        left,
+        cursor: None,
+        done: false,
+    };
     // The first page decides the status: most mistakes show in it.
     let first = export.page().await.map_err(|error| export.api.explain(error))?;
     let pages = futures::stream::unfold((Some(first), export), |(ready, mut export)| async move {

@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use axum::routing::get;
 
-use super::encode::{self, JSON, respond, separated, text};
+use super::encode::{JSON, respond, separated, text};
 use super::error::Error;
-use super::{Api, metadata, query, tenant, told};
+use super::{Api, cost, metadata, query, tenant, told};
 use crate::logql::{self, ast};
 use crate::model::Labels;
 use crate::model::labels::Quoted;
@@ -86,13 +86,13 @@ async fn range(
         out.push_str("]}");
     });
     out.push(']');
-    let cost = encode::Cost {
+    let cost = cost::Cost {
         stats: &answer.stats,
         elapsed: stopwatch.elapsed(),
         n_entries: answer.entries.len(),
         warnings: told::warnings(&scanner),
     };
-    encode::stats(&mut out, &cost);
+    cost::stats(&mut out, &cost);
     out.push_str("}\n");
     Ok(respond(JSON, out))
 }

@@ -5,6 +5,7 @@
 mod absent;
 mod admin;
 mod cluster;
+mod cost;
 mod detected;
 mod encode;
 mod error;
@@ -17,6 +18,7 @@ mod listen;
 mod metadata;
 mod otlp;
 mod params;
+mod parquet;
 mod patterns;
 mod push;
 mod query;
@@ -42,7 +44,7 @@ use crate::model::limits::Limits;
 use crate::model::overrides::Overrides;
 use crate::pool::Pool;
 use crate::query::patterns::Cache;
-use crate::scan::{Reading, Scanner};
+use crate::scan::{Bounds, Reading, Scanner};
 use crate::telemetry::Metrics;
 
 pub use cluster::waiting_router;
@@ -70,6 +72,8 @@ pub struct Options {
     pub config_text: String,
     /// Whether to answer as Loki does where drave differs on purpose.
     pub compat_loki: bool,
+    /// What stands before every path: empty, or `/loki-prod`.
+    pub path_prefix: String,
 }
 
 /// What the endpoints work with. One for the process.
@@ -133,16 +137,28 @@ impl Api {
         }
         let reading =
             Reading { consistency: params.consistency()?, allow_partial: params.allow_partial()? };
+        let bounds = Bounds {
+            streams_max: limits.cardinality_limit,
+            chunks_max: limits.max_chunks_per_query,
+        };
         let scanner = self.scanner.at(reading).at_most(limits.max_query_parallelism);
+        let scanner = scanner.within(bounds);
         told::reads_with(&scanner);
         Ok(scanner)
     }
 }
 
-/// All routes.
+/// All routes, below the prefix that is configured.
 pub fn router(api: Arc<Api>) -> Router {
+    let prefix = api.options.path_prefix.clone();
+    let routes = routes(api);
+    if prefix.is_empty() { routes } else { Router::new().nest(&prefix, routes) }
+}
+
+fn routes(api: Arc<Api>) -> Router {
     Router::new()
         .route("/loki/api/v1/push", post(push::push))
+        .route("/api/prom/push", post(push::push_first))
         .route("/otlp/v1/logs", post(otlp::push))
         .merge(
             reads()

@@ -61,6 +61,15 @@ pub(super) async fn push(
     take(&api, &headers, body, ingest::push).await
 }
 
+/// `/api/prom/push`
+pub(super) async fn push_first(
+    State(api): State<Arc<Api>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Error> {
+    take(&api, &headers, body, ingest::push_first).await
+}
+
 /// Decodes a body and what its two content headers say of it.
 pub(super) type Decode =
     fn(Bytes, Option<&str>, Option<&str>, &Context<'_>) -> Result<Accepted, Refused>;

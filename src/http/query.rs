@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Limited};
 
 use super::error::Error;
 use super::params::Params;
-use super::{Api, encode, export, gate, tenant, told};
+use super::{Api, cost, encode, export, gate, parquet, tenant, told};
 use crate::logql::{self, ast};
 use crate::model::{Tenant, TimeRange, Timestamp};
 use crate::query::pages::{self, Cursor};
@@ -66,6 +66,7 @@ pub(super) async fn range(
     let query = parse(&params)?;
     api.admit(&limits, &headers, params.get("query").unwrap_or(""), &query)?;
     let scanner = api.scanner(&params, &limits)?;
+    let running = scanner.begins(&tenant, params.get("query").unwrap_or(""), now);
     let visible = limits.visible(&range, now);
     let Some(range) = visible else { return Ok(encode::nothing(&query, false)) };
     api.admit_bytes(&limits, &scanner, &tenant, &query, &range).await?;
@@ -78,12 +79,15 @@ pub(super) async fn range(
                 if params.get("limit").is_none() {
                     wanted.limit = usize::MAX;
                 }
-                return export::begin(&api, scanner, &tenant, log, wanted).await;
+                return export::begin(&api, (scanner, running), &tenant, log, wanted).await;
             }
             limits.check_entries(limit).map_err(Error::bad_request)?;
             let (answer, next) = page(&api, &scanner, &tenant, &log, &wanted, &params).await?;
+            if parquet::is_wanted(&headers) {
+                return parquet::streams(&answer);
+            }
             let categorize = categorizes(&headers);
-            let cost = encode::Cost {
+            let cost = cost::Cost {
                 stats: &answer.stats,
                 elapsed: stopwatch.elapsed(),
                 n_entries: answer.entries.len(),
@@ -102,7 +106,7 @@ pub(super) async fn range(
                 partial: gate::takes_a_part(&headers),
                 now,
             };
-            numbers(&api, &scanner, &tenant, &expression, &wanted, stopwatch).await
+            numbers(&api, &headers, &scanner, &tenant, &expression, &wanted, stopwatch).await
         }
     }
 }
@@ -175,6 +179,8 @@ pub(super) async fn instant(
                 return Ok(encode::nothing(&query, true));
             }
             let scanner = api.scanner(&params, &limits)?;
+            let text = params.get("query").unwrap_or("");
+            let _running = scanner.begins(&tenant, text, now);
             api.admit_bytes(&limits, &scanner, &tenant, &query, &range).await?;
             let wanted = metric::Params {
                 start: time,
@@ -185,13 +191,14 @@ pub(super) async fn instant(
                 partial: gate::takes_a_part(&headers),
                 now,
             };
-            numbers(&api, &scanner, &tenant, expression, &wanted, stopwatch).await
+            numbers(&api, &headers, &scanner, &tenant, expression, &wanted, stopwatch).await
         }
     }
 }
 
 async fn numbers(
     api: &Api,
+    headers: &HeaderMap,
     scanner: &Scanner,
     tenant: &Tenant,
     expression: &ast::Metric,
@@ -213,7 +220,10 @@ async fn numbers(
              returning partial results"
         ));
     }
-    let cost = encode::Cost { stats: &stats, elapsed: stopwatch.elapsed(), n_entries: 0, warnings };
+    if parquet::is_wanted(headers) {
+        return parquet::numbers(&answer);
+    }
+    let cost = cost::Cost { stats: &stats, elapsed: stopwatch.elapsed(), n_entries: 0, warnings };
     Ok(encode::numbers(&answer, &cost))
 }
 

@@ -25,7 +25,7 @@ use super::{Api, query, tenant};
 use crate::logql::{self, ast};
 use crate::model::{ShardId, Tenant};
 use crate::query::logs::shown;
-use crate::query::tail::{Dropped, Tail, TailEntry};
+use crate::query::tail::{Tail, TailEntry, Taken};
 use crate::scan::Positions;
 use crate::telemetry::{self, Stopwatch};
 use crate::{model, query as queries};
@@ -252,8 +252,8 @@ async fn serve(mut tail: Tail, form: Form, frames: &mpsc::Sender<Message>) -> En
         tokio::select! {
             place = ready => {
                 let Ok(place) = place else { return gone() };
-                let (entries, dropped) = tail.take(FRAME_ENTRIES_MAX, telemetry::now());
-                place.send(Message::Text(frame(&entries, &dropped, &tail, form).into()));
+                let taken = tail.take(FRAME_ENTRIES_MAX, telemetry::now());
+                place.send(Message::Text(frame(&taken, &tail, form).into()));
             }
             read = tail.read() => {
                 if let Err(error) = read {
@@ -302,7 +302,8 @@ async fn listen(
     }
 }
 
-fn frame(entries: &[TailEntry], dropped: &Dropped, tail: &Tail, form: Form) -> String {
+fn frame(taken: &Taken, tail: &Tail, form: Form) -> String {
+    let Taken { entries, dropped, may_repeat } = taken;
     let mut out = String::from(r#"{"streams":["#);
     let same = |a: &TailEntry, b: &TailEntry| Arc::ptr_eq(&a.labels, &b.labels);
     separated(&mut out, entries.chunk_by(same), |out, entries| {
@@ -332,6 +333,9 @@ fn frame(entries: &[TailEntry], dropped: &Dropped, tail: &Tail, form: Form) -> S
     }
     if form.categorize {
         out.push_str(r#","encodingFlags":["categorize-labels"]"#);
+    }
+    if *may_repeat {
+        out.push_str(r#","may_repeat":true"#);
     }
     if let Some(positions) = tail.positions() {
         out.push_str(&format!(",\"resume\":\"{}\"", token(positions)));

@@ -12,7 +12,7 @@ pub(super) const SERVICE_NAME: &str = "service_name";
 /// Its value where no label tells.
 const UNKNOWN_SERVICE: &str = "unknown_service";
 /// Names of labels and structured metadata that declare a level, best first.
-pub(super) const LEVEL_NAMES: [&str; 14] = [
+pub const LEVEL_NAMES: [&str; 14] = [
     "level",
     "LEVEL",
     "Level",

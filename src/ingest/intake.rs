@@ -21,6 +21,7 @@ use crate::cluster::placement::shard_of;
 use crate::model::batch::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX};
 use crate::model::column::{LINE_BYTES_MAX, METADATA_BYTES_MAX};
 use crate::model::level::DETECTED_LEVEL;
+use crate::model::limits::Limits;
 use crate::model::{BatchBuilder, Labels, Level, Metadata, ShardId, Timestamp};
 
 /// Longest line that the limits can allow. Replacing what is not UTF-8 makes it three times as
@@ -82,7 +83,7 @@ impl<'a> Intake<'a> {
     /// Takes in a push that has `n_bytes` as text or message.
     pub(super) fn new(context: &'a Context<'a>, json: bool, n_bytes: usize) -> Intake<'a> {
         let limits = context.limits;
-        let accounted = limits.max_global_streams_per_user > 0 || limits.ingestion_rate_mb > 0.0;
+        let accounted = limits.streams_max() > 0 || limits.ingestion_rate_mb > 0.0;
         Intake {
             context,
             rules: Rules::new(limits, context.now),
@@ -122,7 +123,7 @@ impl<'a> Intake<'a> {
                 }
             },
         };
-        let n_max = self.context.limits.max_global_streams_per_user;
+        let n_max = self.context.limits.streams_max();
         if n_max > 0
             && let Some(account) = &self.account
             && !lock(account).admit(stream.hash, n_max, self.context.now)
@@ -153,7 +154,7 @@ impl<'a> Intake<'a> {
         let labels = Labels::from_pairs(pairs.iter().cloned())
             .map_err(|duplicate| validate::duplicate_name(&written(&pairs), &duplicate.name))?;
         let labels = detect::with_service_name(labels, &limits.discover_service_name);
-        validate::stream(&labels, limits)?;
+        validate::stream(&labels, self.context)?;
         Ok(Stream {
             shard: shard_of(self.context.tenant, &labels, self.context.n_shards),
             hash: labels.hash64(),
@@ -167,9 +168,9 @@ impl<'a> Intake<'a> {
         Pairs::new(self.context.limits.max_structured_metadata_entries_count)
     }
 
-    /// Most pairs that an entry may have.
-    pub(super) fn metadata_pairs_max(&self) -> usize {
-        self.context.limits.max_structured_metadata_entries_count
+    /// What the tenant may do.
+    pub(super) fn limits(&self) -> &'a Limits {
+        self.context.limits
     }
 
     /// The receiving node's clock.
@@ -372,9 +373,12 @@ fn rules_hash(context: &Context<'_>) -> u64 {
     ] {
         hasher.update(&number.to_le_bytes());
     }
-    for name in &limits.discover_service_name {
-        hasher.update(name.as_bytes());
-        hasher.update(&[0xff]);
+    for names in [&limits.discover_service_name, &limits.enforced_labels] {
+        for name in names {
+            hasher.update(name.as_bytes());
+            hasher.update(&[0xff]);
+        }
+        hasher.update(&[0xfe]);
     }
     hasher.digest()
 }

@@ -22,6 +22,7 @@ mod detect;
 mod inflate;
 mod intake;
 mod json;
+mod json_first;
 mod json_text;
 mod line_level;
 mod otlp;
@@ -35,9 +36,10 @@ mod wire;
 
 use bytes::Bytes;
 
-use crate::model::limits::Limits;
+use crate::model::limits::{Limits, Moment};
 use crate::model::{BatchBuilder, ShardId, Tenant, Timestamp};
 
+pub use detect::LEVEL_NAMES;
 pub use refusal::{Discarded, Reason, Refusals, Refused};
 pub use streams::StreamCache;
 
@@ -88,6 +90,9 @@ pub fn push(
     content_encoding: Option<&str>,
     context: &Context<'_>,
 ) -> Result<Accepted, Refused> {
+    if blocked(context)? {
+        return Ok(Accepted::default());
+    }
     let format = inflate::Format::of(content_type)?;
     let bytes_max = context.limits.max_decompressed_size.len();
     inflate::inflate(body, content_encoding, format, bytes_max, |plain| {
@@ -101,6 +106,29 @@ pub fn push(
     })
 }
 
+/// The same for a push in the first version of Loki's API, whose JSON is another.
+pub fn push_first(
+    body: Bytes,
+    content_type: Option<&str>,
+    content_encoding: Option<&str>,
+    context: &Context<'_>,
+) -> Result<Accepted, Refused> {
+    let format = inflate::Format::of(content_type)?;
+    if format == inflate::Format::Protobuf {
+        return push(body, content_type, content_encoding, context);
+    }
+    if blocked(context)? {
+        return Ok(Accepted::default());
+    }
+    let bytes_max = context.limits.max_decompressed_size.len();
+    inflate::inflate(body, content_encoding, format, bytes_max, |plain| {
+        // Labels are Prometheus text here, as in protobuf.
+        let mut intake = intake::Intake::new(context, false, plain.len());
+        json_first::decode(plain, &mut intake)?;
+        intake.finish()
+    })
+}
+
 /// The same for an export of OpenTelemetry logs.
 pub fn otlp(
     body: Bytes,
@@ -108,6 +136,9 @@ pub fn otlp(
     content_encoding: Option<&str>,
     context: &Context<'_>,
 ) -> Result<Accepted, Refused> {
+    if blocked(context)? {
+        return Ok(Accepted::default());
+    }
     let format = inflate::Format::of_otlp(content_type)?;
     let bytes_max = context.limits.max_decompressed_size.len();
     let plain = inflate::inflate_otlp(body, content_encoding, bytes_max)?;
@@ -117,6 +148,18 @@ pub fn otlp(
         inflate::Format::Protobuf => otlp::decode(&plain, &mut intake)?,
     }
     intake.finish()
+}
+
+/// Whether a push is to be taken in silence and forgotten, or refused, until a certain time.
+fn blocked(context: &Context<'_>) -> Result<bool, Refused> {
+    let limits = context.limits;
+    match limits.block_ingestion_until {
+        Some(Moment(until)) if context.now < until => match limits.block_ingestion_status_code {
+            200 => Ok(true),
+            status => Err(Refused::blocked(context.tenant, until, status)),
+        },
+        _ => Ok(false),
+    }
 }
 
 #[cfg(test)]

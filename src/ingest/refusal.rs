@@ -17,7 +17,7 @@ pub(super) const TEXT_BYTES_MAX: usize = 64 << 10;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Refused {
-    /// HTTP status: 400, 413, 422 or 429.
+    /// HTTP status: 400, 413, 422 or 429, or what the tenant's limits say.
     pub status: u16,
     /// What to tell the client.
     pub message: String,
@@ -51,6 +51,18 @@ impl Refused {
                  increased"
             ),
             reason: "rate_limited",
+        }
+    }
+
+    /// The tenant may not push for a while.
+    pub(super) fn blocked(tenant: &Tenant, until: Timestamp, status: u16) -> Refused {
+        let until = rfc3339(until);
+        Refused {
+            status,
+            message: format!(
+                "ingestion blocked for user '{tenant}' until '{until}' with status code '{status}'"
+            ),
+            reason: "blocked_ingestion",
         }
     }
 
@@ -88,6 +100,8 @@ pub enum Reason {
     DuplicateLabelNames,
     /// A label name that only the server may set.
     ReservedLabelName,
+    /// A stream without a label that every stream must have.
+    MissingEnforcedLabels,
     /// A new stream of a tenant that has all it may have.
     StreamLimit,
     /// An entry without a time, or with one that is no time.
@@ -116,6 +130,7 @@ impl Reason {
             Reason::LabelValueTooLong => "label_value_too_long",
             Reason::DuplicateLabelNames => "duplicate_label_names",
             Reason::ReservedLabelName => "reserved_label_name",
+            Reason::MissingEnforcedLabels => "missing_enforced_labels",
             Reason::StreamLimit => "stream_limit",
             Reason::InvalidTimestamp => "invalid_timestamp",
             Reason::GreaterThanMaxSampleAge => "greater_than_max_sample_age",

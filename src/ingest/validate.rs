@@ -13,7 +13,8 @@ const RESERVED_PREFIX: &str = "__backfill";
 const ASK: &str = "or contact your Loki administrator to";
 
 /// Judges the labels of a stream, `service_name` included.
-pub(super) fn stream(labels: &Labels, limits: &Limits) -> Result<(), (Reason, String)> {
+pub(super) fn stream(labels: &Labels, context: &Context<'_>) -> Result<(), (Reason, String)> {
+    let limits = context.limits;
     if labels.is_empty() {
         return Err(missing_labels());
     }
@@ -37,6 +38,16 @@ pub(super) fn stream(labels: &Labels, limits: &Limits) -> Result<(), (Reason, St
             let text = format!("stream '{labels}' has reserved label name: '{name}'");
             return Err((Reason::ReservedLabelName, text));
         }
+    }
+    let enforced = limits.enforced_labels.iter().map(String::as_str);
+    let missing: Vec<&str> = enforced.filter(|name| labels.get(name).is_none()).collect();
+    if !missing.is_empty() {
+        let text = format!(
+            "missing required labels '{}' for user '{}' for stream '{labels}'",
+            missing.join(","),
+            context.tenant
+        );
+        return Err((Reason::MissingEnforcedLabels, text));
     }
     Ok(())
 }

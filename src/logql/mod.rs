@@ -9,6 +9,7 @@
 
 pub mod ast;
 pub mod bytes;
+mod candidates;
 mod check;
 pub mod duration;
 pub mod fields;
@@ -33,4 +34,4 @@ pub use parse::{DEPTH_MAX, Error, REGEXES_MAX, TEXT_BYTES_MAX, parse, parse_sele
 pub use pretty::format;
 pub use row::Category;
 pub use selection::Selection;
-pub use stage::{CompileError, Problem};
+pub use stage::Problem;

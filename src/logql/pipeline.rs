@@ -1,7 +1,8 @@
 //! A compiled pipeline, run over the rows of one stream at a time.
 //!
 //! ```text
-//! rows -> line filters, over the whole buffer -> survivors, one by one:
+//! rows -> line filters, over the whole buffer -> survivors, less the rows that a filter behind the
+//!         first parser refuses whatever else is in them -> one by one:
 //!         stages that look at labels only: once for each distinct metadata set
 //!         the other stages                 -> emit(entry)
 //! ```
@@ -14,14 +15,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::logql::ast;
+use crate::logql::candidates::Candidates;
 use crate::logql::names::{Name, Names};
 use crate::logql::row::{Category, ERROR, Row, Saved, reserved_names};
 use crate::logql::selection::Selection;
 use crate::logql::stage::label_filter::LabelFilter;
 use crate::logql::stage::parser::Wanted;
-use crate::logql::stage::{CompileError, Context, Memory, Stage};
+use crate::logql::stage::{Context, Memory, Problem, Stage};
 use crate::model::{Labels, Lines, Metadata, MetadataColumn, Rows};
 
+pub(crate) use crate::logql::stage::line_filter::LineFilter;
 pub use crate::logql::stage::line_filter::LineFilters;
 
 /// Lines can make up any number of label names: beyond this many they are forgotten.
@@ -65,6 +68,7 @@ pub enum Order {
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     filters: LineFilters,
+    candidates: Candidates,
     steps: Vec<Step>,
     /// How many of the first steps look at labels only.
     n_pure: usize,
@@ -84,7 +88,7 @@ struct Step {
 
 impl Pipeline {
     /// Compiles the stages of a query.
-    pub fn compile(stages: &[ast::Stage], hints: &Hints) -> Result<Pipeline, CompileError> {
+    pub fn compile(stages: &[ast::Stage], hints: &Hints) -> Result<Pipeline, Problem> {
         Pipeline::with_names(reserved_names(), stages, Vec::new(), hints)
     }
 
@@ -94,7 +98,7 @@ impl Pipeline {
         stages: &[ast::Stage],
         last: Vec<Stage>,
         hints: &Hints,
-    ) -> Result<Pipeline, CompileError> {
+    ) -> Result<Pipeline, Problem> {
         let mut filters = Vec::new();
         let mut compiled = Vec::new();
         let mut rewritten = false;
@@ -112,13 +116,15 @@ impl Pipeline {
             // A parser whose labels nobody looks at has no effect, not even an error.
             compiled.retain(|stage| !stage.is_parser() || stage.rewrites_line());
         }
+        let candidates = Candidates::of(&compiled);
         let n_pure = compiled.iter().take_while(|stage| stage.looks_at_labels_only()).count();
         let steps = (0..compiled.len())
             .map(|at| Step { stage: compiled[at].clone(), filters: filters_behind(&compiled, at) });
         let steps = steps.collect();
         let filters = LineFilters::new(filters);
         let stop = Arc::default();
-        Ok(Pipeline { filters, steps, n_pure, wanted, now: hints.now, names, stop })
+        let now = hints.now;
+        Ok(Pipeline { filters, candidates, steps, n_pure, wanted, now, names, stop })
     }
 
     /// The line filters that come before anything rewrites the line. They need no labels, so a
@@ -278,7 +284,16 @@ impl<'p> Runner<'p> {
         }
         let none = Metadata::empty();
         let stop = &self.pipeline.stop;
+        // Where few rows are left, parsing them costs less than searching all.
+        let many = selection.as_ref().is_none_or(|some| 4 * some.count() >= some.len());
+        let (candidates, whole) = match &rows.lines {
+            Some(lines) if many && !self.pipeline.is_bare() => {
+                (self.pipeline.candidates.select(lines), lines.whole())
+            }
+            _ => (Vec::new(), None),
+        };
         let mut visit = Visit::begin(self, stream, rows, &none);
+        (visit.candidates, visit.whole) = (candidates, whole);
         let mut n_rows = 0_usize;
         let mut visit_row = |row: usize| {
             // A template may take its time for each row.
@@ -305,8 +320,12 @@ struct Visit<'v, 'p> {
     stream: &'v Labels,
     rows: &'v Rows,
     lines: Option<&'v Lines>,
+    /// All lines as one text, where most of them are looked at.
+    whole: Option<&'v str>,
     metadata: Option<&'v MetadataColumn>,
     none: &'v Metadata,
+    /// Rows that may have a label which the query asks for.
+    candidates: Vec<(Name, Selection)>,
     row: Row<'v>,
     /// The metadata set that the row is in.
     set: Option<u32>,
@@ -328,7 +347,19 @@ impl<'v, 'p> Visit<'v, 'p> {
             states.resize_with(n_sets, || SetState::Unknown);
         }
         let lines = rows.lines.as_ref();
-        Visit { runner, stream, rows, lines, metadata, none, row, set: None, states }
+        Visit {
+            runner,
+            stream,
+            rows,
+            lines,
+            whole: None,
+            metadata,
+            none,
+            candidates: Vec::new(),
+            row,
+            set: None,
+            states,
+        }
     }
 
     fn end(mut self) {
@@ -355,7 +386,18 @@ impl<'v, 'p> Visit<'v, 'p> {
         if !self.states.is_empty() && !self.prepare(set) {
             return ControlFlow::Continue(());
         }
-        let line = self.lines.map_or("", |lines| lines.text(position));
+        // What the stream or the metadata have does not come from the line.
+        let lacks = |(name, rows): &(Name, Selection)| {
+            !rows.contains(position) && !self.row.is_given(*name)
+        };
+        if self.candidates.iter().any(lacks) {
+            return ControlFlow::Continue(());
+        }
+        let line = match (self.lines, self.whole) {
+            (None, _) => "",
+            (Some(lines), Some(whole)) => &whole[lines.place(position)],
+            (Some(lines), None) => lines.text(position),
+        };
         self.row.start(self.rows.timestamps[position], line);
         if let Some(SetState::Changed(saved)) = self.states.get(set as usize) {
             self.row.apply(saved);
@@ -443,3 +485,6 @@ impl Entry<'_> {
         labels.map(|(name, category, value)| (self.row.names.text(name), category, value))
     }
 }
+
+#[cfg(test)]
+mod shortcuts;

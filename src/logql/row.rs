@@ -89,6 +89,8 @@ pub(crate) struct Row<'r> {
     stream_gone: Vec<bool>,
     metadata_gone: Vec<bool>,
     any_gone: bool,
+    /// The keys of the metadata set before, with their names: the next one mostly has the same.
+    keys: Vec<(&'r str, Name)>,
     /// By name: 1 where the stream has it, 2 where the metadata has it.
     origin: Vec<u8>,
     /// By name: the generation in which it was parsed last.
@@ -144,6 +146,7 @@ impl<'r> Row<'r> {
         self.parsed_at.clear();
         self.fields.clear();
         self.metadata.clear();
+        self.keys.clear();
         self.stream.clear();
         for (name, value) in stream.iter() {
             let name = self.names.intern(name);
@@ -158,11 +161,11 @@ impl<'r> Row<'r> {
         for (name, _) in self.metadata.drain(..) {
             self.origin[name.index()] &= !2;
         }
-        for (key, value) in metadata.iter() {
-            let mut name = self.names.intern(key);
-            if self.origin(name) & 1 != 0 {
-                name = self.names.extracted(name);
-            }
+        for (at, (key, value)) in metadata.iter().enumerate() {
+            let name = match self.keys.get(at) {
+                Some((known, name)) if *known == key => *name,
+                _ => self.metadata_name(at, key),
+            };
             self.mark_origin(name, 2);
             self.metadata.push((name, value));
         }
@@ -170,6 +173,19 @@ impl<'r> Row<'r> {
         self.metadata_gone.resize(self.metadata.len(), false);
         // A stream label that is called like a suffixed key gives way to it.
         self.restore();
+    }
+
+    /// The name of a key, which stands at a place in its set.
+    fn metadata_name(&mut self, at: usize, key: &'r str) -> Name {
+        let mut name = self.names.intern(key);
+        if self.origin(name) & 1 != 0 {
+            name = self.names.extracted(name);
+        }
+        self.keys.truncate(at);
+        if self.keys.len() == at {
+            self.keys.push((key, name));
+        }
+        name
     }
 
     /// Begins an entry of this stream and metadata set.
@@ -299,6 +315,16 @@ impl<'r> Row<'r> {
     /// Whether a parser has set this name.
     pub(crate) fn is_parsed(&self, name: Name) -> bool {
         self.parsed_at.get(name.index()) == Some(&self.generation)
+    }
+
+    /// Whether a stage has set this name.
+    pub(crate) fn is_set(&self, name: Name) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
+    /// Whether a name is the stream's or the metadata's.
+    pub(crate) fn is_given(&self, name: Name) -> bool {
+        self.origin(name) != 0
     }
 
     /// Adds what a parser found. A name that was parsed before keeps its first value; names of

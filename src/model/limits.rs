@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::blocked::BlockedQuery;
+use super::otlp::{INDEX_LABELS, OtlpConfig};
 use super::{TimeRange, Timestamp};
 
 /// Limits on the pushes and queries of one tenant.
@@ -53,6 +54,14 @@ pub struct Limits {
     pub max_structured_metadata_entries_count: usize,
     /// Most active streams of a tenant; known ones always go on. 0 is no limit.
     pub max_global_streams_per_user: usize,
+    /// The same, of one node. 0 is no limit.
+    pub max_streams_per_user: usize,
+    /// Labels that every stream must have.
+    pub enforced_labels: Vec<String>,
+    /// Until when all pushes of the tenant are refused.
+    pub block_ingestion_until: Option<Moment>,
+    /// What they are answered; 200 takes them in silence and stores nothing.
+    pub block_ingestion_status_code: u16,
     /// Labels whose value becomes `service_name` where that is missing, in order of preference.
     /// Empty turns the discovery off.
     pub discover_service_name: Vec<String>,
@@ -60,6 +69,11 @@ pub struct Limits {
     pub discover_log_levels: bool,
     /// How deep in a JSON line a level is looked for; 0 is without bound.
     pub log_level_from_json_max_depth: usize,
+    /// Resource attributes of OpenTelemetry logs that name a stream by default. Loki has this key
+    /// under `distributor.otlp_config`, where it is read from, too.
+    pub default_resource_attributes_as_index_labels: Vec<String>,
+    /// What becomes of the attributes of OpenTelemetry logs.
+    pub otlp_config: OtlpConfig,
     /// Most entries that a log query may ask for; 0 is no limit.
     pub max_entries_limit_per_query: u32,
     /// Most series that a metric query may come to, on the way and in its answer.
@@ -78,6 +92,13 @@ pub struct Limits {
     pub max_query_parallelism: usize,
     /// Most bytes of lines that the streams of a query may hold in its range. 0 is no limit.
     pub max_query_bytes_read: ByteSize,
+    /// Most streams that a query may read. 0, the default, is no limit: unlike in Loki, streams
+    /// share chunks, and many of them cost no more reads than few.
+    pub cardinality_limit: u64,
+    /// Most chunks that a query may read. 0 is no limit.
+    pub max_chunks_per_query: u64,
+    /// Most matchers of one selector. 0 is no limit.
+    pub max_streams_matchers_per_query: usize,
     /// Labels that every selector must name.
     pub required_labels: Vec<String>,
     /// How many labels every selector must name.
@@ -125,9 +146,15 @@ impl Default for Limits {
             max_structured_metadata_size: ByteSize(64 << 10),
             max_structured_metadata_entries_count: 128,
             max_global_streams_per_user: 5000,
+            max_streams_per_user: 0,
+            enforced_labels: Vec::new(),
+            block_ingestion_until: None,
+            block_ingestion_status_code: 260,
             discover_service_name: SERVICE_NAMES.map(String::from).to_vec(),
             discover_log_levels: true,
             log_level_from_json_max_depth: 2,
+            default_resource_attributes_as_index_labels: INDEX_LABELS.map(String::from).to_vec(),
+            otlp_config: OtlpConfig::default(),
             max_entries_limit_per_query: 5000,
             max_query_series: 500,
             max_query_length: Span(Duration::ZERO),
@@ -136,6 +163,9 @@ impl Default for Limits {
             query_timeout: Span(Duration::from_secs(60)),
             max_query_parallelism: 32,
             max_query_bytes_read: ByteSize(0),
+            cardinality_limit: 0,
+            max_chunks_per_query: 2_000_000,
+            max_streams_matchers_per_query: 1000,
             required_labels: Vec::new(),
             minimum_labels_number: 0,
             blocked_queries: Vec::new(),
@@ -147,6 +177,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Most active streams that a node takes of the tenant; 0 is no limit.
+    pub fn streams_max(&self) -> usize {
+        let limits = [self.max_global_streams_per_user, self.max_streams_per_user];
+        limits.into_iter().filter(|limit| *limit > 0).min().unwrap_or(0)
+    }
+
     /// Whether a log query may ask for this many entries; why not, in Loki's words.
     pub fn check_entries(&self, limit: u32) -> Result<(), String> {
         let most = self.max_entries_limit_per_query;
@@ -248,12 +284,36 @@ pub struct ByteSize(pub u64);
 #[serde(try_from = "Written", into = "String")]
 pub struct Span(pub Duration);
 
-/// A value that is not a size or not a duration.
+/// A point in time, written as in RFC 3339.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Moment(pub Timestamp);
+
+impl TryFrom<String> for Moment {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Moment, Error> {
+        let time = chrono::DateTime::parse_from_rfc3339(&text).ok();
+        let nanos = time.and_then(|time| time.timestamp_nanos_opt());
+        nanos.map(|nanos| Moment(Timestamp(nanos))).ok_or(Error::Moment(text))
+    }
+}
+
+impl From<Moment> for String {
+    fn from(moment: Moment) -> String {
+        moment.0.to_string()
+    }
+}
+
+/// A value that is not what its key wants.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not a [`ByteSize`].
     #[error("not a size in bytes: '{0}' (write 256KB, 1MB or a whole number)")]
     Size(String),
+    /// Not a [`Moment`].
+    #[error("not a point in time: '{0}' (write 2026-11-20T00:00:00Z)")]
+    Moment(String),
     /// Not a [`Span`].
     #[error("not a valid duration string: '{0}' (write 10m, 1h30m or 7d)")]
     Duration(String),
@@ -440,6 +500,15 @@ mod tests {
         check("1.5h", None);
         check("-1h", None);
         check("99999999999y", None);
+    }
+
+    #[test]
+    fn moments() {
+        let read = |text: &str| Moment::try_from(text.to_owned());
+        let moment = read("2026-11-20T01:00:00+01:00").expect("a time");
+        assert_eq!(moment, Moment(Timestamp::from_secs(1_795_132_800)));
+        assert_eq!(read(&String::from(moment)), Ok(moment));
+        assert!(read("tomorrow").is_err());
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod level;
 pub mod limits;
 pub mod merge;
 pub mod metadata;
+pub mod otlp;
 pub mod overrides;
 pub mod pattern;
 pub mod rows;

@@ -111,6 +111,18 @@ impl Lines {
         std::str::from_utf8(self.get(row)).expect("lines are checked when they come in")
     }
 
+    /// All these lines as one text, for one who looks at most of them: checking it at once costs
+    /// less than line by line. `None` where a line is no text.
+    pub fn whole(&self) -> Option<&str> {
+        std::str::from_utf8(self.span()).ok()
+    }
+
+    /// Where a line stands in [`Lines::whole`].
+    pub fn place(&self, row: usize) -> std::ops::Range<usize> {
+        let base = self.offsets[0];
+        (self.offsets[row] - base) as usize..(self.offsets[row + 1] - base) as usize
+    }
+
     /// The bytes of all these lines, back to back.
     pub fn span(&self) -> &[u8] {
         &self.bytes[self.offsets[0] as usize..self.offsets[self.len()] as usize]

@@ -36,6 +36,12 @@ pub fn check(
 }
 
 fn check_selector(limits: &Limits, selector: &Selector) -> Result<(), Error> {
+    let (n, most) = (selector.matchers.len(), limits.max_streams_matchers_per_query);
+    if most > 0 && n > most {
+        return Err(Error::BadQuery(format!(
+            "max streams matchers per query exceeded, matchers-count > limit ({n} > {most})"
+        )));
+    }
     let mut present: Vec<&str> = Vec::new();
     for matcher in &selector.matchers {
         if !present.contains(&matcher.name.as_str()) {
@@ -140,6 +146,18 @@ mod tests {
         check(r#"rate({a="b"}[61m])"#, refused);
         check(r#"1 + sum(label_replace(rate({a="b"}[61m]), "a", "b", "c", "d"))"#, refused);
         check(r#"{a="b"}"#, Ok(()));
+    }
+
+    #[test]
+    fn matchers_of_selectors() {
+        let check = |query: &str, expected| {
+            check_with("max_streams_matchers_per_query: 2", query, expected);
+        };
+        let refused =
+            Err("max streams matchers per query exceeded, matchers-count > limit (3 > 2)");
+        check(r#"{a="b", a!="c"}"#, Ok(()));
+        check(r#"{a="b", a!="c", a!="d"}"#, refused);
+        check(r#"1 + rate({a="b", a!="c", a!="d"}[1m])"#, refused);
     }
 
     #[test]

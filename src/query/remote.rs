@@ -88,6 +88,7 @@ impl Job {
             Work::Entries(asked) => logs::wire::answer(self, asked).await,
             Work::Measure(asked) => volume::wire::answer(self, asked).await,
             Work::Rows(asked) => sql::remote::answer(self, asked).await,
+            Work::Cells(asked) => sql::cells::wire::answer(self, asked).await,
             Work::Streams(proto::Streams {}) => self.streams().await,
         }
     }

@@ -10,7 +10,9 @@
 //! - An entry that was committed twice is given once, as long as fewer than [`RECENT_MAX`] others
 //!   came in between.
 //! - [`Tail::positions`] covers only what was given or announced: who begins again from there
-//!   misses nothing.
+//!   misses nothing. Where a chunk holds entries from both sides of the positions, those before them
+//!   come again, and [`Taken::may_repeat`] says so: chunks do not keep where each entry was
+//!   committed.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
@@ -69,6 +71,17 @@ pub struct Dropped {
     pub n: u64,
 }
 
+/// What was taken of a tail.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// Entries in their order.
+    pub entries: Vec<TailEntry>,
+    /// What was dropped since the last time.
+    pub dropped: Dropped,
+    /// Whether some of the entries may have been given before the tail was resumed.
+    pub may_repeat: bool,
+}
+
 struct Waiting {
     entry: TailEntry,
     /// Where it was committed; `None` for what was there before.
@@ -93,6 +106,8 @@ pub struct Tail {
     waiting_bytes: usize,
     dropped: Dropped,
     recent: Recent,
+    /// Whether what was there at the start may hold entries that were given before.
+    may_repeat: bool,
 }
 
 /// Hashes of the entries that came last.
@@ -185,6 +200,7 @@ impl Tail {
             waiting_bytes,
             dropped: Dropped::default(),
             recent: Recent::default(),
+            may_repeat: params.resume.is_some_and(|positions| snapshot.may_split(&positions)),
         })
     }
 
@@ -283,13 +299,15 @@ impl Tail {
 
     /// Takes up to `n_max` entries that have waited long enough, and what was dropped since the
     /// last call.
-    pub fn take(&mut self, n_max: usize, now: Timestamp) -> (Vec<TailEntry>, Dropped) {
+    pub fn take(&mut self, n_max: usize, now: Timestamp) -> Taken {
         let ripe = |waiting: &Waiting| waiting.seen.after(self.delay) <= now;
         let n = self.waiting.iter().take(n_max).take_while(|waiting| ripe(waiting)).count();
         let mut entries = Vec::with_capacity(n);
+        let mut may_repeat = false;
         let taken: Vec<Waiting> = self.waiting.drain(..n).collect();
         for Waiting { entry, at, .. } in taken {
             self.waiting_bytes -= bytes_of(&entry);
+            may_repeat |= self.may_repeat && at.is_none();
             if let Some((shard, index)) = at {
                 // The rest of the batch may wait still.
                 let rest = self.waiting.front().and_then(|waiting| waiting.at);
@@ -303,7 +321,7 @@ impl Tail {
         }
         let dropped = std::mem::take(&mut self.dropped);
         self.catch_up();
-        (entries, dropped)
+        Taken { entries, dropped, may_repeat }
     }
 
     /// From where to go on; `None` while what was there before is not all given.

@@ -25,9 +25,11 @@ mod read;
 pub mod remote;
 mod report;
 mod run;
+mod running;
 mod sift;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
@@ -48,8 +50,9 @@ pub use crate::chunk::{BlockMeta, Columns, Needles};
 pub use gathered::{Full, Gathered};
 pub use indexes::Indexes;
 pub use prune::{Plan, Unit};
-pub use report::Report;
+pub use report::{Amount, Report};
 pub use run::{Phases, Stats, Visit};
+pub use running::{Query, Running};
 
 /// Why a scan could not give all it was asked for. It never gives a part in silence.
 #[derive(Debug, thiserror::Error)]
@@ -131,6 +134,35 @@ pub enum Order {
     Any,
 }
 
+/// How much one query may need, over all of its scans. 0 is no bound.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bounds {
+    /// Streams that have something in its range.
+    pub streams_max: u64,
+    /// Chunks.
+    pub chunks_max: u64,
+}
+
+impl Bounds {
+    /// Whether what was met so far is within them; why not, in Loki's words.
+    fn check(&self, stats: &Stats) -> Result<(), Error> {
+        let over = |counter: &AtomicU64, most: u64| {
+            let n = counter.load(Ordering::Relaxed);
+            (most > 0 && n > most).then_some((n, most))
+        };
+        if let Some((n, most)) = over(&stats.streams, self.streams_max) {
+            return Err(Error::Bad(format!(
+                "cardinality limit exceeded for the streams of this query; \
+                 {n} entries, more than limit of {most}"
+            )));
+        }
+        if let Some((n, most)) = over(&stats.chunks, self.chunks_max) {
+            return Err(Error::Bad(format!("Query fetched too many chunks ({n} > {most})")));
+        }
+        Ok(())
+    }
+}
+
 /// What to read of the selected streams.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -159,8 +191,10 @@ pub struct Scanner {
     room: Room,
     reading: Reading,
     report: Arc<Report>,
+    running: Arc<Running>,
     /// Tasks of one scan that may run at once.
     tasks_max: usize,
+    bounds: Bounds,
     metrics: Arc<ScanMetrics>,
 }
 
@@ -208,7 +242,9 @@ impl Scanner {
             room: Room::new(half),
             reading: Reading::default(),
             report: Arc::default(),
+            running: Arc::default(),
             tasks_max: usize::MAX,
+            bounds: Bounds::default(),
             metrics: Arc::new(metrics.register(ScanMetrics::register)),
         }
     }
@@ -216,6 +252,11 @@ impl Scanner {
     /// The same scanner, where each scan works on at most so many pieces at once.
     pub fn at_most(&self, tasks_max: usize) -> Scanner {
         Scanner { tasks_max: tasks_max.max(1), ..self.clone() }
+    }
+
+    /// The same scanner, for a query that is refused where it needs more than this.
+    pub fn within(&self, bounds: Bounds) -> Scanner {
+        Scanner { bounds, ..self.clone() }
     }
 
     /// Memory for what one reader gathers: it has none yet.
@@ -298,6 +339,22 @@ impl Snapshot {
     /// Up to where it shows each shard.
     pub fn positions(&self) -> Positions {
         self.shards.iter().map(|(shard, place)| (*shard, place.applied())).collect()
+    }
+
+    /// Whether a chunk may hold entries from both sides of these positions: what is read above them
+    /// then has some from below. Of shards elsewhere that is not known.
+    pub fn may_split(&self, positions: &Positions) -> bool {
+        self.shards.iter().any(|(shard, place)| {
+            let index = positions.get(shard).copied().unwrap_or(0);
+            match place {
+                Place::Here(view) => {
+                    let chunks = view.manifest().iter();
+                    let mut borders = chunks.map(|(_, chunk)| chunk.covers.last);
+                    index > 0 && index < view.flushed() && !borders.any(|border| border == index)
+                }
+                Place::There(held) => index > 0 && index < held.applied(),
+            }
+        })
     }
 
     /// Views of shards on this node.

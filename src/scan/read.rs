@@ -115,8 +115,8 @@ fn offset(bytes: u64) -> usize {
     usize::try_from(bytes).expect("a read fits in memory")
 }
 
-/// The rows of one unit: a set, in time order, inside the unit's range; `None` where no line of it
-/// matches. Computes: call it on the pool. `head` are the stream's rows of the head in commit order.
+/// The rows of one unit: a set, in time order, inside the unit's range; `None` where there is none
+/// or no line of it matches. Computes: call it on the pool. `head` are the stream's rows of the head in commit order.
 pub(super) fn rows_of(
     plan: &Plan,
     unit: &Unit,
@@ -149,7 +149,9 @@ pub(super) fn rows_of(
     let is_one_block = sources.len() == 1 && !unit.head;
     let rows = if is_one_block { sources.remove(0) } else { merge::merge(&sources) };
     stats.looked_at(rows.lines.as_ref(), rows.len());
-    Ok(Some(rows))
+    // A head may have nothing in the range though it reaches over it: then there are no columns
+    // either, and whoever filters lines would look for some.
+    Ok((!rows.is_empty()).then_some(rows))
 }
 
 /// Decodes the wanted columns of one block.

@@ -1,12 +1,14 @@
-//! What a reader is told of what it got: how old it may be, and what is missing.
+//! What is known of what a reader got: how old it may be, what is missing, how much it was.
 //!
-//! In: what each scan of one reader saw. Out: a bound on the age of all of it, and the shards that
-//! were left out, which only happens to those who allow it.
+//! In: what each scan of one reader saw. Out: a bound on the age of all of it, the shards that
+//! were left out, which only happens to those who allow it, and what was read so far.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::Stats;
 use crate::cluster::ReadError;
 use crate::model::ShardId;
 
@@ -22,6 +24,25 @@ struct Known {
     n_bounded: usize,
     staleness: Duration,
     missing: BTreeMap<ShardId, String>,
+    /// Scans that may still run, and what those that have ended had read.
+    scans: Vec<Arc<Stats>>,
+    ended: Amount,
+}
+
+/// How much was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Bytes of lines that were looked at.
+    pub bytes: u64,
+    /// Rows that were looked at.
+    pub rows: u64,
+}
+
+impl Amount {
+    fn add(&mut self, stats: &Stats) {
+        self.bytes += stats.line_bytes.load(Ordering::Relaxed);
+        self.rows += stats.rows.load(Ordering::Relaxed);
+    }
 }
 
 impl Report {
@@ -36,6 +57,32 @@ impl Report {
     pub fn missing(&self) -> Vec<(ShardId, String)> {
         let known = self.lock();
         known.missing.iter().map(|(shard, reason)| (*shard, reason.clone())).collect()
+    }
+
+    /// What was read so far.
+    pub fn amount(&self) -> Amount {
+        let known = self.lock();
+        let mut amount = known.ended;
+        known.scans.iter().for_each(|stats| amount.add(stats));
+        amount
+    }
+
+    /// A scan begins, and counts here.
+    pub(super) fn runs(&self, stats: &Arc<Stats>) {
+        let mut known = self.lock();
+        let Known { scans, ended, .. } = &mut *known;
+        // A reader may scan very often: what nobody else holds any more has ended.
+        scans.retain(|stats| {
+            let runs = Arc::strong_count(stats) > 1;
+            if !runs {
+                ended.add(stats);
+            }
+            runs
+        });
+        // Several scans may count in one place.
+        if !scans.iter().any(|known| Arc::ptr_eq(known, stats)) {
+            scans.push(Arc::clone(stats));
+        }
     }
 
     pub(super) fn saw(&self, staleness: Option<Duration>) {
@@ -60,6 +107,20 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_ended_still_counts() {
+        let report = Report::default();
+        for n in 1..=3 {
+            let stats = Arc::new(Stats::default());
+            report.runs(&stats);
+            report.runs(&stats);
+            stats.rows.store(n, Ordering::Relaxed);
+            stats.line_bytes.store(10 * n, Ordering::Relaxed);
+        }
+        assert_eq!(report.amount(), Amount { bytes: 60, rows: 6 });
+        assert_eq!(report.lock().scans.len(), 1, "the rest was added up");
+    }
 
     #[test]
     fn the_oldest_view_bounds_all() {

@@ -100,6 +100,8 @@ pub trait Visit: Send + Sync + 'static {
 /// What a scan read: for the `stats` of an answer.
 #[derive(Debug, Default)]
 pub struct Stats {
+    /// Streams that have something to read.
+    pub streams: AtomicU64,
     /// Chunks whose time and tenant fit.
     pub chunks: AtomicU64,
     /// Blocks of these chunks that cannot hold an answer, by stream or time.
@@ -153,7 +155,7 @@ fn spent(phase: &AtomicU64, since: Stopwatch) {
 
 impl Stats {
     /// What other nodes count for this one, in the order in which they say it.
-    pub(super) fn counters(&self) -> [&AtomicU64; 9] {
+    pub(super) fn counters(&self) -> [&AtomicU64; 10] {
         [
             &self.chunks,
             &self.blocks_skipped,
@@ -164,6 +166,7 @@ impl Stats {
             &self.object_bytes,
             &self.object_reads,
             &self.head_batches,
+            &self.streams,
         ]
     }
 
@@ -189,6 +192,7 @@ impl Scanner {
         stats: &Arc<Stats>,
         out: mpsc::Sender<V::Partial>,
     ) -> Result<(), V::Error> {
+        self.report.runs(stats);
         let work = visitor.work();
         let there = snapshot.there().map(|(shard, held)| {
             let (visitor, work, out) = (&visitor, work.clone(), &out);
@@ -201,7 +205,8 @@ impl Scanner {
                     return self.run_here(&view, snapshot, request, visitor, stats, out).await;
                 };
                 let asked = (&snapshot.tenant, request);
-                self.run_there((shard, held), asked, work, visitor, stats, out).await
+                self.run_there((shard, held), asked, work, visitor, stats, out).await?;
+                Ok(self.bounds.check(stats)?)
             }
         });
         let there: Vec<_> = there.collect();
@@ -237,6 +242,8 @@ impl Scanner {
         let columns = |stream: &Labels| visitor.columns(stream);
         let plan = prune::plan(view.shard(), view, &snapshot.tenant, chunks, request, columns);
         spent(&stats.phases.plan, began);
+        Stats::add(&stats.streams, plan.streams.len() as u64);
+        self.bounds.check(stats)?;
         let n_blocks: usize = plan.chunks.iter().map(|chunk| chunk.index.blocks.len()).sum();
         let n_wanted: usize = plan.units.iter().map(|unit| unit.blocks.len()).sum();
         Stats::add(&stats.blocks_pruned, n_blocks.saturating_sub(n_wanted) as u64);
@@ -257,6 +264,7 @@ impl Scanner {
             chunks.retain(|chunk| chunk.covers.last > index);
         }
         Stats::add(&stats.chunks, chunks.len() as u64);
+        self.bounds.check(stats)?;
         let loads = chunks.into_iter().map(|chunk| {
             let object = chunk.path(view.shard());
             let bytes = chunk.object().expect("the view gives flushed chunks").bytes;

@@ -3,7 +3,10 @@
     bad_inputs.py HTTP_ADDRESS PG_ADDRESS BAD_INPUTS.jsonl
         [--only TEXT] [--pid PID] [--seconds N] [--verbose]
 
-The server must run with `auth_enabled: true` and a short `sql.statement_timeout`. After each
+The server must run with `auth_enabled: true`, a short `sql.statement_timeout`, `sql.tls` and a
+`sql.users_file` with the users `bad` and `test`, whose password is `PASSWORD`, for all tenants. An
+input for the Postgres port that begins with a startup packet logs in with it and goes on with the
+rest, but for those that are about what comes before. After each
 input it must be ready, must still answer a line that was pushed before, in LogQL and in SQL, and
 must not have grown by more than an input may cost. One line per surprise, a count per category
 at the end; the exit status is 1 if there was a surprise that is not in `DIFFERS`.
@@ -11,9 +14,12 @@ at the end; the exit status is 1 if there was a surprise that is not in `DIFFERS
 
 import argparse
 import base64
+import hashlib
+import hmac
 import json
 import os
 import re
+import secrets
 import select
 import socket
 import struct
@@ -31,9 +37,83 @@ DIFFERS = {
     "pj-label-number": LIKE_LOKI + "a number is taken as its text",
     "pj-value-short": LIKE_LOKI + "a missing line is an empty line",
     "t-star": "`*` is one of the characters of a tenant id, here as in Loki",
-    "g-query-before-auth": "there are no passwords yet: any user may ask",
     "s-sort-all": "the few lines of this test are sorted within the memory limit",
 }
+
+# What the queries of the list ask is of this tenant and stream. Without lines in it, a template that
+# would fill the memory is never run.
+QUERY_TENANT = "bad"
+QUERY_LINES = 2000
+
+
+def query_bomb(id, query, expect, why, **params):
+    """An input of our own: a query that asks for far more than it may."""
+    path = "/loki/api/v1/query_range?" + urllib.parse.urlencode({"query": query, **params})
+    row = {"cat": "bomb", "proto": "http", "method": "GET", "id": id, "path": path, "why": why}
+    return {**row, "headers": {"X-Scope-OrgID": QUERY_TENANT}, "must_not": [], "expect": expect}
+
+
+# Where the list has one query of a kind, or none: cardinality, templates that grow a label, windows
+# and steps that multiply.
+BOMBS = [
+    query_bomb(
+        "b-series",
+        'sum by (id) (count_over_time({job="bad"} | logfmt [1h]))',
+        [400],
+        "a series for each line",
+    ),
+    query_bomb(
+        "b-series-of-series",
+        'count_over_time({job="bad"} | logfmt | label_format a="{{.id}}{{__timestamp__}}" [1h])',
+        [400],
+        "a series for each line, by a template",
+    ),
+    query_bomb(
+        "b-label",
+        '{job="bad"} | label_format a="{{ repeat 900000 `x` }}", b="{{ repeat 900000 `y` }}"',
+        [200, 400],
+        "two labels of a megabyte for each line",
+        limit=5000,
+    ),
+    query_bomb(
+        "b-label-doubled",
+        '{job="bad"}' + ' | label_format a="{{.a}}{{.a}}{{__line__}}"' * 40,
+        [200, 400],
+        "a label that is doubled forty times",
+        limit=5000,
+    ),
+    query_bomb(
+        "b-nested-range",
+        '{job="bad"} | line_format "{{ range $a := (fromJson `['
+        + ",".join(["1"] * 1000)
+        + ']`) }}{{ range $b := (fromJson `['
+        + ",".join(["1"] * 1000)
+        + ']`) }}{{ repeat 1000 `x` }}{{ end }}{{ end }}"',
+        [200, 400],
+        "loops in loops",
+    ),
+    query_bomb(
+        "b-steps",
+        " + ".join(['sum(rate({job="bad"}[30d]))'] * 60),
+        [200, 400],
+        "11,000 steps, 60 times, each over a month",
+        start=int(time.time()) - 11_000,
+        end=int(time.time()),
+        step=1,
+    ),
+    query_bomb(
+        "b-regexes",
+        '{job="bad"} ' + " ".join('|~ "(x|a){1,200}%d"' % n for n in range(150)),
+        [200, 400],
+        "150 programs of a large regex",
+    ),
+    query_bomb(
+        "b-json",
+        'sum by (id) (rate({job="bad"} | json a="[' + "0][" * 3000 + '0]" [5m]))',
+        [200, 400],
+        "a path of 3,000 steps",
+    ),
+]
 
 # Inputs that use up what their tenant may have: they run after the others.
 GREEDY = {"pj-entries-500k", "pj-streams-20k"}
@@ -42,6 +122,18 @@ GREEDY = {"pj-entries-500k", "pj-streams-20k"}
 WAITING = {"h-slow-header", "h-short-body"}
 WAITING_SECONDS_MAX = 60
 GROWTH_BYTES_MAX = 256 << 20
+
+# The password of all users, and the inputs that are sent as they are where one is asked for.
+PASSWORD = "correct horse"
+BEFORE_LOGIN = {
+    "g-query-before-auth",
+    "g-password-1g",
+    "g-scram-empty-nonce",
+    "g-scram-wrong-mech",
+    "g-scram-skip-final",
+    "g-ssl-twice",
+    "g-ssl-stuffed",
+}
 
 MARKER_TENANT = f"marker-{time.time_ns()}"
 MARKER = "the line that must survive"
@@ -328,12 +420,61 @@ def count_answers(raw):
     return count if count > 1 else None
 
 
+def login(talk, startup, seconds_max):
+    """Sends a startup packet and proves the password. Whether the server asked for it and was
+    content; else what it said instead is in `talk.received`."""
+
+    def said(*codes):
+        def done():
+            kinds = list(messages(talk.received))
+            asked = [b[:4] for k, b in kinds if k == "R"]
+            return any(k == "E" for k, _ in kinds) or any(
+                struct.pack(">I", code) in asked for code in codes
+            )
+
+        return done
+
+    def answer(body):
+        for kind, data in reversed(list(messages(talk.received))):
+            if kind == "R":
+                return data[4:] if data[:4] == struct.pack(">I", body) else None
+
+    talk.run([startup], said(0, 10), seconds_max)
+    if answer(10) is None:
+        return False
+    nonce = secrets.token_hex(12)
+    bare = f"n=,r={nonce}"
+    first = b"n,," + bare.encode()
+    body = b"SCRAM-SHA-256\0" + struct.pack(">I", len(first)) + first
+    talk.run([b"p" + struct.pack(">I", len(body) + 4) + body], said(11), seconds_max)
+    if (challenge := answer(11)) is None:
+        return False
+    fields = dict(part.split("=", 1) for part in challenge.decode().split(","))
+    salt, rounds = base64.b64decode(fields["s"]), int(fields["i"])
+    salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), salt, rounds)
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    unproven = f"c=biws,r={fields['r']}"
+    about = f"{bare},{challenge.decode()},{unproven}".encode()
+    signature = hmac.digest(hashlib.sha256(key).digest(), about, "sha256")
+    proof = base64.b64encode(bytes(a ^ b for a, b in zip(key, signature))).decode()
+    body = f"{unproven},p={proof}".encode()
+    talk.run([b"p" + struct.pack(">I", len(body) + 4) + body], said(0), seconds_max)
+    return answer(0) is not None
+
+
 def send_pg(row, pieces, args):
-    n_answers = count_answers(pieces[0])
-    is_ssl_request = pieces[0][4:8] == b"\x04\xd2\x16\x2f"
+    raw = pieces[0]
+    n_answers = count_answers(raw)
+    is_ssl_request = raw[4:8] == b"\x04\xd2\x16\x2f"
+    (length,) = struct.unpack_from(">I", raw, 0) if len(raw) >= 8 else (0,)
+    logs_in = row["id"] not in BEFORE_LOGIN and raw[4:6] == b"\0\x03" and 8 <= length <= len(raw)
 
     with Talk(args.pg) as talk:
         parsed = []
+        if logs_in and login(talk, raw[:length], args.seconds):
+            pieces = [raw[length:]]
+        elif logs_in:
+            pieces = []
 
         def done():
             if is_ssl_request:
@@ -371,7 +512,9 @@ def sql(args, tenant, text):
             parsed[:] = messages(talk.received)
             return [kind for kind, _ in parsed].count("Z") == 2
 
-        talk.run([startup + query], done, 60)
+        if not login(talk, startup, 60):
+            raise AssertionError(f"{text}: no login, {bytes(talk.received)!r}")
+        talk.run([query], done, 60)
         for kind, body in parsed:
             if kind == "E":
                 raise AssertionError(f"{text}: {body!r}")
@@ -515,6 +658,9 @@ class Run:
         push(self.args, MARKER_TENANT, [stream([[str(at), MARKER]], app="marker")])
         values = [[str(at + i), f"line {i}"] for i in range(SQL_LINES)]
         push(self.args, SQL_TENANT, [stream(values, app="many")])
+        text = "a" * 900
+        values = [[str(at + i), f"id={i} status=200 msg={text}!"] for i in range(QUERY_LINES)]
+        push(self.args, QUERY_TENANT, [stream(values, job="bad")])
 
     def alive(self, with_sql):
         """What does not work any more."""
@@ -632,7 +778,7 @@ def arguments():
 
 def main():
     args = arguments()
-    rows = [json.loads(line) for line in open(args.file)]
+    rows = [json.loads(line) for line in open(args.file)] + BOMBS
     rows = [row for row in rows if row["cat"] == args.only or row["id"].startswith(args.only)]
     run = Run(args)
     run.prepare()

@@ -3,10 +3,23 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::access::certificate;
 use crate::node::Node;
 
-/// The inputs name their tenants, and the worst statements are to end before the test does.
-const CONFIG: &str = "auth_enabled: true\nsql:\n  statement_timeout: 5s\n";
+/// The inputs name their tenants, the worst statements are to end before the test does, and who
+/// asks proves who it is.
+fn config(dir: &Path) -> String {
+    let entry = |user: &str| {
+        drave::cli::user::entry(user, "correct horse", &["*".to_owned()], true).expect("an entry")
+    };
+    std::fs::write(dir.join("users.yaml"), entry("bad") + &entry("test")).expect("a file");
+    certificate(dir);
+    let dir = dir.display();
+    format!(
+        "auth_enabled: true\nsql:\n  statement_timeout: 5s\n  users_file: {dir}/users.yaml\n  \
+         tls: {{cert: {dir}/server.crt, key: {dir}/server.key}}\n"
+    )
+}
 
 #[tokio::test]
 async fn bad_inputs_do_no_harm() {
@@ -20,7 +33,8 @@ async fn bad_inputs_do_no_harm() {
         eprintln!("SKIPPED: the bad inputs: python3 is not installed");
         return;
     }
-    let node = Node::with_config(CONFIG).await;
+    let files = tempfile::tempdir().expect("a directory");
+    let node = Node::with_config(&config(files.path())).await;
     let mut command = Command::new("python3");
     command.arg(root.join("tests/clients/bad_inputs.py")).arg(node.http()).arg(node.pg());
     command.arg(list).args(["--pid", &node.pid().to_string()]);

@@ -62,6 +62,29 @@ async fn limits_of_queries_in_lokis_words() {
 }
 
 #[tokio::test]
+async fn queries_that_touch_too_much_are_refused() {
+    let node = Node::with_config(
+        "limits_config:\n  cardinality_limit: 3\n  max_chunks_per_query: 2\n  \
+         max_streams_matchers_per_query: 2\nshard:\n  count: 4\n",
+    )
+    .await;
+    for n in 0..12 {
+        node.push(&json!({"app": format!("a{n}"), "env": "prod"}), &[(T, "line")]).await;
+    }
+    let check = async |query: &str, status: u16, text: &str| {
+        let (own, body) = ask(&node, query).await;
+        assert_eq!((own, body.contains(text)), (status, true), "{query}: {body}");
+    };
+    check(r#"{app=~"a[0-2]"}"#, 200, r#""totalStreams":3"#).await;
+    check(r#"{app=~"a.*"}"#, 400, "cardinality limit exceeded for the streams").await;
+    check(r#"sum(rate({app=~"a.*"}[5m]))"#, 400, "more than limit of 3").await;
+    let matchers = "max streams matchers per query exceeded, matchers-count > limit (3 > 2)";
+    check(r#"{app="a1", env="prod", x=""}"#, 400, matchers).await;
+    node.post("/flush", "text/plain", "").await;
+    check(r#"{app="a1"}"#, 400, "Query fetched too many chunks (").await;
+}
+
+#[tokio::test]
 async fn what_is_too_far_back_is_not_there() {
     let node = Node::with_config("limits_config:\n  max_query_lookback: 1h\n").await;
     node.push(&json!({"app": "old"}), &[(T, "one")]).await;

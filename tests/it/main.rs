@@ -4,6 +4,7 @@
 
 mod node;
 
+mod access;
 mod bad_inputs;
 mod clients;
 mod cluster;
@@ -13,8 +14,10 @@ mod dev;
 mod editor;
 mod faults;
 mod filters;
+mod footprint;
 mod grafana;
 mod index;
+mod languages;
 mod limits;
 mod metrics;
 mod otlp;
@@ -25,6 +28,7 @@ mod readme;
 mod remote;
 mod restart;
 mod sql;
+mod sql_in;
 mod strangers;
 mod tail;
 mod tls;

@@ -171,3 +171,49 @@ async fn logql_and_the_tables_about_the_server() {
     let error = client.simple_query("select * from logql('{')").await.expect_err("no query");
     assert_eq!(error.code().map(|code| code.code()), Some("22023"));
 }
+
+#[tokio::test]
+async fn what_runs_is_a_table() {
+    let node = std::sync::Arc::new(filled().await);
+    let client = node.sql().await;
+    let text = r#"sum by (n) (count_over_time({app="web"} | logfmt [1h]))"#;
+    let asking: Vec<_> = (0..4)
+        .map(|_| {
+            let node = std::sync::Arc::clone(&node);
+            tokio::spawn(async move {
+                loop {
+                    let params = [
+                        ("query", text),
+                        ("start", "1700000000"),
+                        ("end", "1700020000"),
+                        ("step", "10"),
+                    ];
+                    node.get("/loki/api/v1/query_range", &params).await;
+                }
+            })
+        })
+        .collect();
+    let sql = "select id, text, rows >= 0 and bytes >= 0, started <= now() from drave.queries \
+               where language = 'logql'";
+    let start = std::time::Instant::now();
+    let row = loop {
+        if let Some(row) = client.query(sql, &[]).await.expect("rows").pop() {
+            break row;
+        }
+        assert!(start.elapsed() < std::time::Duration::from_secs(20), "none is seen");
+    };
+    asking.iter().for_each(tokio::task::JoinHandle::abort);
+    assert!(row.get::<_, String>(0).starts_with("logql-"));
+    assert_eq!(row.get::<_, String>(1), text);
+    assert!(row.get::<_, bool>(2) && row.get::<_, bool>(3));
+    let own = "select pid = pg_backend_pid(), \"user\", text from drave.queries \
+               where language = 'sql'";
+    let rows = client.query(own, &[]).await.expect("rows");
+    assert_eq!(rows.len(), 1, "idle connections run nothing");
+    assert!(rows[0].get::<_, bool>(0) && rows[0].get::<_, String>(2) == own);
+    // What has ended is gone.
+    let start = std::time::Instant::now();
+    while !client.query(sql, &[]).await.expect("rows").is_empty() {
+        assert!(start.elapsed() < std::time::Duration::from_secs(20), "it stays");
+    }
+}

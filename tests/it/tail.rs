@@ -15,6 +15,8 @@ const T: i64 = 1_700_000_000_000_000_000;
 pub(crate) struct Client {
     socket: TcpStream,
     buffer: Vec<u8>,
+    /// Whether a frame said that some of its entries may have been given before.
+    may_repeat: bool,
 }
 
 /// What a server sends.
@@ -40,7 +42,7 @@ pub(crate) async fn connect(
         url.query().unwrap_or("")
     );
     socket.write_all(request.as_bytes()).await.expect("sends");
-    let mut client = Client { socket, buffer: Vec::new() };
+    let mut client = Client { socket, buffer: Vec::new(), may_repeat: false };
     let end = loop {
         if let Some(at) = client.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
             break at + 4;
@@ -106,6 +108,7 @@ impl Client {
                 Some(Frame::Text(frame)) => {
                     assert_eq!(frame.get("dropped_entries"), None);
                     lines.extend(lines_of(&frame));
+                    self.may_repeat |= frame.get("may_repeat").is_some();
                     token = frame["resume"].as_str().unwrap_or("").into();
                 }
                 other => panic!("after {lines:?}: {other:?}"),
@@ -151,18 +154,22 @@ async fn what_is_there_then_what_comes_each_once() {
     assert_eq!(client.lines(1).await.0, ["f"]);
     node.push(&web, &[(T + 7, "g")]).await;
     assert_eq!(client.lines(1).await.0, ["g"]);
-    // A chunk is given whole: nothing is missed, some of it comes again.
+    assert!(!client.may_repeat);
+    // A chunk is given whole: nothing is missed, some of it comes again, and that is said.
     node.post("/flush", "text/plain", "").await;
     let mut client = connect(&node, &params, "").await.expect("an upgrade");
     assert_eq!(client.lines(7).await.0, ["a", "b", "c", "e", "f", "g", "d"], "by time");
+    assert!(std::mem::take(&mut client.may_repeat));
     node.push(&web, &[(T + 8, "h")]).await;
     let (lines, token) = client.lines(1).await;
     assert_eq!(lines, ["h"]);
+    assert!(!client.may_repeat);
     // What was flushed before the token was given does not come again.
     let params = [query, ("resume", token.as_str())];
     let mut client = connect(&node, &params, "").await.expect("an upgrade");
     node.push(&web, &[(T + 9, "i")]).await;
     assert_eq!(client.lines(1).await.0, ["i"]);
+    assert!(!client.may_repeat);
 }
 
 #[tokio::test]

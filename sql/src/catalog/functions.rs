@@ -111,7 +111,7 @@ const FUNCTIONS: &[(&str, Gives, Body)] = &[
     }),
     ("pg_get_userbyid", Gives::Text, |world, call| {
         let name = |oid| match oid {
-            OWNER => world.identity.user.clone(),
+            OWNER => world.who.user.clone(),
             oid => format!("unknown (OID={oid})"),
         };
         Ok(call.int4(0).map(name).into())
@@ -402,7 +402,7 @@ fn relation_right(world: &World, call: &Call, behind: usize) -> Result<Value, Sq
         None => call.int4(at),
     };
     let relation = oid.and_then(|oid| world.relation_of(oid));
-    Ok(relation.map_or(Value::Null, |relation| call.wants(information::rights(relation))))
+    Ok(relation.map_or(Value::Null, |relation| call.wants(information::rights(world, relation))))
 }
 
 fn literal(text: &str) -> String {

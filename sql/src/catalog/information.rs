@@ -12,7 +12,7 @@ const OCTETS_MAX: i32 = 1_073_741_824;
 
 /// The rows of a relation, or nothing if it is not one of these.
 pub(crate) fn rows(world: &World, name: &str) -> Option<Vec<Row>> {
-    let (user, database) = (world.identity.user.as_str(), world.identity.database.as_str());
+    let (user, database) = (world.who.user.as_str(), world.who.database.as_str());
     let relations = || world.relations.iter().map(Arc::as_ref);
     Some(match name {
         "information_schema_catalog_name" => vec![vec![("catalog_name", database.into())]],
@@ -43,13 +43,13 @@ pub(crate) fn rows(world: &World, name: &str) -> Option<Vec<Row>> {
         "columns" => relations().flat_map(|relation| columns(world, relation)).collect(),
         "table_privileges" | "role_table_grants" => {
             let rows = relations().flat_map(|relation| {
-                rights(relation).iter().map(move |right| granted(world, relation, right))
+                rights(world, relation).iter().map(move |right| granted(world, relation, right))
             });
             rows.collect()
         }
         "column_privileges" | "role_column_grants" => {
             let rows = relations().flat_map(|relation| {
-                let pairs = rights(relation)
+                let pairs = rights(world, relation)
                     .iter()
                     .flat_map(|right| relation.columns.iter().map(move |column| (right, column)));
                 pairs.map(move |(right, column)| {
@@ -124,13 +124,13 @@ fn table(database: &str, relation: &Relation) -> Row {
 }
 
 /// What may be done with a relation.
-pub(crate) fn rights(relation: &Relation) -> &'static [&'static str] {
-    if relation.is_writable { &["SELECT", "INSERT"] } else { &["SELECT"] }
+pub(crate) fn rights(world: &World, relation: &Relation) -> &'static [&'static str] {
+    if relation.is_writable && world.who.writes { &["SELECT", "INSERT"] } else { &["SELECT"] }
 }
 
 fn granted(world: &World, relation: &Relation, right: &str) -> Row {
-    let user = world.identity.user.as_str();
-    let mut row = named(&world.identity.database, relation);
+    let user = world.who.user.as_str();
+    let mut row = named(&world.who.database, relation);
     row.push(("grantor", user.into()));
     row.push(("grantee", user.into()));
     row.push(("privilege_type", right.into()));
@@ -145,7 +145,7 @@ fn columns<'a>(world: &'a World, relation: &'a Relation) -> impl Iterator<Item =
 }
 
 fn column(world: &World, relation: &Relation, column: &Column, number: i64) -> Row {
-    let database = world.identity.database.as_str();
+    let database = world.who.database.as_str();
     let kind = world.fixed.types.get(&column.kind).cloned().unwrap_or_default();
     let data_type = if kind.is_array {
         "ARRAY".to_owned()

@@ -3,18 +3,24 @@
 
 use super::values::{Row, Value};
 use super::world::{DATABASE, OWNER, Shown, World};
+use crate::activity::{Seen, State};
 
 /// UTF8, as Postgres numbers encodings.
 const UTF8: i32 = 6;
 const DEFAULT_TABLESPACE: i32 = 1663;
 
 /// The rows of a relation, or nothing if it is not one of these.
-pub(crate) fn rows(world: &World, name: &str, settings: &[Shown]) -> Option<Vec<Row>> {
-    let user = world.identity.user.as_str();
+pub(crate) fn rows(
+    world: &World,
+    name: &str,
+    settings: &[Shown],
+    seen: &[Seen],
+) -> Option<Vec<Row>> {
+    let user = world.who.user.as_str();
     Some(match name {
         "pg_database" => vec![vec![
             ("oid", DATABASE.into()),
-            ("datname", world.identity.database.as_str().into()),
+            ("datname", world.who.database.as_str().into()),
             ("datdba", OWNER.into()),
             ("encoding", UTF8.into()),
             ("datlocprovider", "c".into()),
@@ -48,14 +54,13 @@ pub(crate) fn rows(world: &World, name: &str, settings: &[Shown]) -> Option<Vec<
             ("passwd", if name == "pg_user" { "********".into() } else { Value::Null }),
         ]],
         "pg_settings" => settings.iter().map(setting).collect(),
-        "pg_stat_activity" => vec![activity(world, settings)],
-        "pg_stat_database" => vec![vec![
-            ("datid", DATABASE.into()),
-            ("datname", world.identity.database.as_str().into()),
-        ]],
-        "pg_stat_ssl" => vec![vec![("pid", world.identity.pid.into()), ("ssl", false.into())]],
+        "pg_stat_activity" => seen.iter().map(activity).collect(),
+        "pg_stat_database" => {
+            vec![vec![("datid", DATABASE.into()), ("datname", world.who.database.as_str().into())]]
+        }
+        "pg_stat_ssl" => vec![vec![("pid", world.pid.into()), ("ssl", false.into())]],
         "pg_stat_gssapi" => vec![vec![
-            ("pid", world.identity.pid.into()),
+            ("pid", world.pid.into()),
             ("gss_authenticated", false.into()),
             ("encrypted", false.into()),
         ]],
@@ -82,17 +87,26 @@ fn setting(setting: &Shown) -> Row {
     ]
 }
 
-fn activity(world: &World, settings: &[Shown]) -> Row {
-    let application = settings.iter().find(|setting| setting.name == "application_name");
-    let application = application.map(|setting| setting.value.clone());
+fn activity(seen: &Seen) -> Row {
+    let time = |at: Option<i64>| at.map_or(Value::Null, Value::Time);
+    let idle = seen.state != State::Active;
     vec![
         ("datid", DATABASE.into()),
-        ("datname", world.identity.database.as_str().into()),
-        ("pid", world.identity.pid.into()),
+        ("datname", seen.database.as_str().into()),
+        ("pid", seen.pid.into()),
         ("usesysid", OWNER.into()),
-        ("usename", world.identity.user.as_str().into()),
-        ("application_name", application.into()),
-        ("state", "active".into()),
+        ("usename", seen.user.as_str().into()),
+        ("application_name", seen.application.as_str().into()),
+        ("client_addr", seen.client.ip().to_string().into()),
+        ("client_port", i32::from(seen.client.port()).into()),
+        ("backend_start", Value::Time(seen.connected)),
+        ("xact_start", time(seen.transaction)),
+        ("query_start", time(seen.began)),
+        ("state_change", Value::Time(seen.since)),
+        ("wait_event_type", if idle { "Client".into() } else { Value::Null }),
+        ("wait_event", if idle { "ClientRead".into() } else { Value::Null }),
+        ("state", seen.state.as_str().into()),
+        ("query", seen.text.as_str().into()),
         ("backend_type", "client backend".into()),
     ]
 }

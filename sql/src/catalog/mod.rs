@@ -39,6 +39,7 @@ pub(crate) use rewrite::{call, rewrite};
 pub(crate) use shapes::tag;
 pub(crate) use world::{Base, World};
 
+use crate::activity::{Activity, Backend};
 use crate::error::SqlError;
 use crate::scan::Provider;
 use crate::settings::Settings;
@@ -56,6 +57,7 @@ pub(crate) struct Tables {
     /// The runtime that `Source::open` runs on.
     runtime: Handle,
     world: Arc<World>,
+    activity: Arc<Activity>,
     /// The lock is held while opening, so that a statement opens once.
     current: tokio::sync::Mutex<Current>,
 }
@@ -109,6 +111,14 @@ impl Tables {
         Ok(self.world.as_ref().clone().with_columns(self.source.as_ref(), &schema))
     }
 
+    /// Bytes that were read of the table so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        // While it is being opened, nothing was.
+        let current = self.current.try_lock();
+        let provider = current.ok().and_then(|current| current.provider.clone());
+        provider.map_or(0, |provider| provider.bytes())
+    }
+
     fn settings(&self) -> MutexGuard<'_, Settings> {
         self.settings.lock().expect("no code panics while it holds settings")
     }
@@ -152,28 +162,22 @@ impl SchemaProvider for Tables {
     }
 }
 
-/// Who asks for what.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    pub(crate) user: String,
-    pub(crate) database: String,
-    pub(crate) tenant: String,
-    pub(crate) pid: i32,
-}
-
 /// Builds the catalog of one connection.
 pub(crate) fn catalog(
     source: Arc<dyn Source>,
-    identity: &Identity,
+    backend: &Backend,
+    activity: Arc<Activity>,
     settings: Arc<Mutex<Settings>>,
     runtime: Handle,
     base: &Base,
 ) -> Result<(Arc<dyn CatalogProviderList>, Arc<Tables>)> {
-    let world = Arc::new(World::new(base, identity));
+    let who = &backend.who;
+    let world = Arc::new(World::new(base, who, backend.pid));
     let tables = Arc::new(Tables {
         source,
         world,
-        tenant: identity.tenant.clone(),
+        activity,
+        tenant: who.tenant.clone(),
         settings,
         runtime,
         current: tokio::sync::Mutex::default(),
@@ -184,7 +188,7 @@ pub(crate) fn catalog(
     let system = Arc::new(System { asker: asker.clone() });
     database.register_schema(asker.source.system_schema(), system)?;
     let list = Arc::new(MemoryCatalogProviderList::new());
-    list.register_catalog(identity.database.clone(), database.clone());
+    list.register_catalog(who.database.clone(), database.clone());
     for name in ["pg_catalog", "information_schema"] {
         database.register_schema(name, Arc::new(CatalogSchema::new(name, tables.clone())))?;
     }

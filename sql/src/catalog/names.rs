@@ -90,7 +90,7 @@ pub(crate) fn resolve(world: &World, kind: Kind, text: &str) -> Result<i32, SqlE
             let found = match parts.as_slice() {
                 [name] => world.relation(None, name),
                 [schema, name] => world.relation(Some(schema), name),
-                [database, schema, name] if *database == world.identity.database => {
+                [database, schema, name] if *database == world.who.database => {
                     world.relation(Some(schema), name)
                 }
                 _ => None,
@@ -116,7 +116,7 @@ pub(crate) fn resolve(world: &World, kind: Kind, text: &str) -> Result<i32, SqlE
             let found = world.namespaces.iter().find(|namespace| namespace.name == name);
             found.map(|namespace| namespace.oid).ok_or_else(|| named("3F000", "schema"))
         }
-        Kind::Role if parts(text) == [world.identity.user.as_str()] => Ok(OWNER),
+        Kind::Role if parts(text) == [world.who.user.as_str()] => Ok(OWNER),
         Kind::Role => Err(named("42704", "role")),
     }
 }
@@ -256,7 +256,7 @@ pub(crate) fn name_of(world: &World, kind: Kind, oid: i32) -> String {
             let found = world.namespaces.iter().find(|namespace| namespace.oid == oid);
             found.map(|namespace| quoted(&namespace.name))
         }
-        Kind::Role => (oid == OWNER).then(|| quoted(&world.identity.user)),
+        Kind::Role => (oid == OWNER).then(|| quoted(&world.who.user)),
     };
     found.unwrap_or_else(|| oid.to_string())
 }

@@ -82,7 +82,11 @@ impl CatalogTable {
         let mut rows = None;
         if shape.namespace == "pg_catalog" {
             let settings = shown(&self.tables.settings());
-            rows = instance::rows(&world, shape.name, &settings)
+            let seen = match shape.name {
+                "pg_stat_activity" => self.tables.activity.of(self.tables.tenant()),
+                _ => Vec::new(),
+            };
+            rows = instance::rows(&world, shape.name, &settings, &seen)
                 .or_else(|| relations::rows(&world, shape.name));
         } else {
             rows = rows.or_else(|| information::rows(&world, shape.name));

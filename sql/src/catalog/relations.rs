@@ -18,7 +18,7 @@ const UNKNOWN: f64 = -1.0;
 
 /// The rows of a relation.
 pub(crate) fn rows(world: &World, name: &str) -> Option<Vec<Row>> {
-    let user = &world.identity.user;
+    let user = &world.who.user;
     let all = || world.relations.iter().map(Arc::as_ref);
     let plain = || all().filter(|relation| !relation.is_system());
     Some(match name {

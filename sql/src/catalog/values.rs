@@ -9,9 +9,9 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Float32Array, Float64Array, Int16Array, Int16Builder, Int32Array,
     Int32Builder, Int64Array, ListBuilder, RecordBatch, RecordBatchOptions, StringArray,
-    StringBuilder, new_null_array,
+    StringBuilder, TimestampNanosecondArray, new_null_array,
 };
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::Result;
 
 use super::shapes::Shape;
@@ -26,6 +26,8 @@ pub(crate) enum Value {
     Text(String),
     Texts(Vec<String>),
     Ints(Vec<i64>),
+    /// Nanoseconds since 1970.
+    Time(i64),
 }
 
 impl From<&str> for Value {
@@ -116,6 +118,14 @@ pub(crate) fn array(kind: &DataType, values: &[&Value]) -> ArrayRef {
             Arc::new(Float32Array::from_iter(floats))
         }
         DataType::Float64 => Arc::new(Float64Array::from_iter(values.map(float))),
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
+            let times = values.map(|value| match value {
+                Value::Time(value) => Some(*value),
+                _ => None,
+            });
+            let times = TimestampNanosecondArray::from_iter(times);
+            Arc::new(times.with_timezone_opt(zone.clone()))
+        }
         DataType::Utf8 => Arc::new(StringArray::from_iter(values.map(|value| match value {
             Value::Text(value) => Some(value.as_str()),
             _ => None,

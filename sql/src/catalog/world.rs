@@ -8,9 +8,10 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 
+use super::SCHEMA;
 use super::fixed::{Fixed, PG_CATALOG};
 use super::shapes::SHAPES;
-use super::{Identity, SCHEMA};
+use crate::activity::Who;
 use crate::encode::pg_type;
 use crate::settings::Settings;
 use crate::table::Source;
@@ -78,7 +79,8 @@ pub(crate) struct Base {
 /// Everything that a connection can name.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
-    pub(crate) identity: Identity,
+    pub(crate) who: Who,
+    pub(crate) pid: i32,
     pub(crate) fixed: Arc<Fixed>,
     pub(crate) namespaces: Arc<Vec<Namespace>>,
     /// Shared with the other connections, of which there may be many.
@@ -167,9 +169,10 @@ impl Base {
 
 impl World {
     /// What one connection can name.
-    pub(crate) fn new(base: &Base, identity: &Identity) -> World {
+    pub(crate) fn new(base: &Base, who: &Who, pid: i32) -> World {
         World {
-            identity: identity.clone(),
+            who: who.clone(),
+            pid,
             fixed: base.fixed.clone(),
             namespaces: base.namespaces.clone(),
             relations: base.relations.clone(),

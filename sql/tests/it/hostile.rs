@@ -17,7 +17,7 @@ fn hello() -> Vec<u8> {
     packet
 }
 
-fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn message(tag: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![tag];
     bytes.extend_from_slice(&(body.len() as u32 + 4).to_be_bytes());
     bytes.extend_from_slice(body);
@@ -25,7 +25,7 @@ fn message(tag: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// Sends `bytes`, ends the sending side, and returns the tags and SQLSTATEs that came back.
-async fn exchange(server: &Server, bytes: &[u8]) -> String {
+pub(crate) async fn exchange(server: &Server, bytes: &[u8]) -> String {
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     socket.write_all(bytes).await.unwrap();
     let _ = socket.shutdown().await;
@@ -36,7 +36,7 @@ async fn exchange(server: &Server, bytes: &[u8]) -> String {
 }
 
 /// Message tags; an error with its SQLSTATE. Settings and keys are left out.
-fn summary(mut reply: &[u8]) -> String {
+pub(crate) fn summary(mut reply: &[u8]) -> String {
     let mut out = String::new();
     while let [tag, rest @ ..] = reply {
         if *tag == b'N' && (rest.is_empty() || rest[0] != 0) {

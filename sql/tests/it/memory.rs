@@ -3,6 +3,7 @@
 //! The table has 100 groups of a few rows. It does what a `ScanRequest` says row by row, the
 //! simplest way, and remembers the requests, so that tests can see what was pushed down.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,12 +17,12 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use drave_sql::{
-    Answer, BatchStream, Options, Question, ScanRequest, Source, SourceError, Table, TextFilter,
-    serve,
+    Access, Activity, Answer, Cells, Counts, Options, Question, Scan, ScanRequest, Source,
+    SourceError, Table, TextFilter, TextPattern, serve,
 };
 use futures::StreamExt;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_postgres::{Client, Config, NoTls};
 
 /// Groups: apps 0..10 in environments prod and dev, on five hosts each.
@@ -270,6 +271,34 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// Cells of groups, levels and bins: finer than asked for, so that statements have to add up.
+    fn cells(&self, rows: &[&Row], projection: &[usize], cells: Cells) -> RecordBatch {
+        let mut found = BTreeMap::<(usize, &str, i64), (&Row, i64, i64, i64)>::new();
+        for row in rows {
+            let bin = cells.bin.map_or(0, |bin| bin.of(row.at));
+            let cell = found.entry((row.group, row.level, bin)).or_insert((row, row.at, row.at, 0));
+            *cell = (cell.0, cell.1.min(row.at), cell.2.max(row.at), cell.3 + 1);
+        }
+        let found: Vec<_> = found.into_values().collect();
+        let of: Vec<&Row> = found.iter().map(|cell| cell.0).collect();
+        let mut fields: Vec<Field> =
+            projection.iter().map(|index| self.schema.field(*index).clone()).collect();
+        let mut columns: Vec<ArrayRef> =
+            projection.iter().map(|index| self.column(*index, &of)).collect();
+        let time = |value: fn(&(&Row, i64, i64, i64)) -> i64| -> ArrayRef {
+            let times = TimestampNanosecondArray::from_iter_values(found.iter().map(value));
+            Arc::new(times.with_timezone("UTC"))
+        };
+        columns.extend([time(|cell| cell.1), time(|cell| cell.2)]);
+        columns.push(Arc::new(Int64Array::from_iter_values(found.iter().map(|cell| cell.3))));
+        for (column, name) in columns[projection.len()..].iter().zip(["first", "last", "rows"]) {
+            fields.push(Field::new(name, column.data_type().clone(), false));
+        }
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
+    }
+}
+
 impl Table for Snapshot {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
@@ -294,21 +323,28 @@ impl Table for Snapshot {
         RecordBatch::try_new(schema, columns.collect()).unwrap()
     }
 
-    fn scan(&self, request: ScanRequest) -> Result<BatchStream, SourceError> {
+    fn cell_columns(&self) -> &[usize] {
+        &[3]
+    }
+
+    fn scan(&self, request: ScanRequest) -> Result<Scan, SourceError> {
         self.requests.lock().unwrap().push(request.clone());
         let wanted = |row: &&Row| {
             let group = row.group as u32;
             let time = request.time.start <= row.at
                 && (row.at < request.time.end || request.time.end == i64::MAX);
             time && request.groups.as_ref().is_none_or(|groups| groups.contains(&group))
-                && request.text.iter().all(|filter| match filter {
-                    TextFilter::Contains(text) => row.line.contains(text),
-                    TextFilter::NotContains(text) => !row.line.contains(text),
-                })
+                && request.text.iter().all(|filter| holds(filter, &row.line))
         };
         let mut rows: Vec<&Row> = self.rows.iter().filter(wanted).collect();
         if request.newest_first == Some(true) {
             rows.reverse();
+        }
+        let n_rows = rows.len() as u64;
+        let counts: Counts = Arc::new(move || vec![("rows_read", n_rows)]);
+        if let Some(cells) = request.cells {
+            let batch = self.cells(&rows, &request.projection, cells);
+            return Ok(Scan { batches: futures::stream::iter([Ok(batch)]).boxed(), counts });
         }
         let schema = Arc::new(self.schema.project(&request.projection).unwrap());
         // Batches of a hundred rows, so that limits fall inside and between them.
@@ -328,7 +364,20 @@ impl Table for Snapshot {
             }
             Ok(batch)
         });
-        Ok(batches.boxed())
+        Ok(Scan { batches: batches.boxed(), counts })
+    }
+}
+
+fn holds(filter: &TextFilter, line: &str) -> bool {
+    let found = |pattern: &TextPattern| {
+        let flags = if pattern.fold { "(?si)" } else { "(?s)" };
+        regex::Regex::new(&format!("{flags}{}", pattern.regex)).unwrap().is_match(line)
+    };
+    match filter {
+        TextFilter::Contains(text) => line.contains(text),
+        TextFilter::NotContains(text) => !line.contains(text),
+        TextFilter::Matches(pattern) => found(pattern),
+        TextFilter::NotMatches(pattern) => !found(pattern),
     }
 }
 
@@ -336,6 +385,8 @@ impl Table for Snapshot {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) access: watch::Sender<Access>,
+    pub(crate) activity: Arc<Activity>,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) task: tokio::task::JoinHandle<Result<(), drave_sql::Error>>,
 }
@@ -343,6 +394,10 @@ pub(crate) struct Server {
 pub(crate) fn options() -> Options {
     Options {
         memory_bytes: 64 << 20,
+        tenant_memory_bytes: 64 << 20,
+        statement_memory_bytes: 64 << 20,
+        spill_dir: None,
+        spill_bytes: 0,
         statement_timeout: Duration::from_secs(20),
         max_connections: 20,
         threads: 2,
@@ -356,15 +411,22 @@ impl Server {
     }
 
     pub(crate) async fn with(options: Options, rows: Vec<Row>) -> Server {
+        Server::behind(Access::default(), options, rows).await
+    }
+
+    /// A server that lets in who may.
+    pub(crate) async fn behind(access: Access, options: Options, rows: Vec<Row>) -> Server {
         let memory = Memory::new(rows);
+        let (access, met) = watch::channel(access);
+        let activity = Arc::new(Activity::new(|| START));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let source = memory.clone();
-        let task = tokio::spawn(serve(listener, source, options, async {
+        let task = tokio::spawn(serve(listener, source, met, activity.clone(), options, async {
             let _ = stopped.await;
         }));
-        Server { address, memory, stop: Some(stop), task }
+        Server { address, memory, access, activity, stop: Some(stop), task }
     }
 
     pub(crate) fn config(&self) -> Config {

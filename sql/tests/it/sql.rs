@@ -90,7 +90,7 @@ async fn rows() {
         ("values (1, 'a'), (2, 'b')", &["1|a", "2|b"]),
         (
             "select interval '1 day', null::interval, date '2026-02-03', 1::numeric",
-            &["1 day|NULL|2026-02-03|1.0000000000"],
+            &["1 day|NULL|2026-02-03|1"],
         ),
         ("select array['a','b'], array[1,null]", &["{a,b}|{1,NULL}"]),
         ("select * from logs where false", &[]),

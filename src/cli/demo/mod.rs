@@ -83,7 +83,7 @@ impl Drop for Scratch {
 async fn show(running: &Running, once: bool) -> anyhow::Result<()> {
     let clock = Stopwatch::start();
     let http = Http { server: format!("http://{}", running.http), tenant: None };
-    let pg = Pg { pg: running.pg.to_string(), tenant: None };
+    let pg = Pg::at(running.pg.to_string(), None);
     let end = now();
     let story = story::tell(end, SEED);
     let lines = push(&http, &story).await?;

@@ -65,7 +65,7 @@ async fn answer(script: Script, statement: &str, output: Output) -> anyhow::Resu
     let server =
         tokio::spawn(async move { serve(listener.accept().await.unwrap().0, script).await });
     let mut out = Vec::new();
-    let pg = Pg { pg, tenant: Some("t1".to_owned()) };
+    let pg = Pg::at(pg, Some("t1".to_owned()));
     let asked = ask(&pg, statement, output, &mut out).await;
     server.await.unwrap();
     asked.map(|()| String::from_utf8(out).unwrap())
@@ -109,7 +109,7 @@ async fn errors_point_at_their_place() {
 #[tokio::test]
 async fn nobody_there() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let pg = Pg { pg: listener.local_addr().unwrap().to_string(), tenant: None };
+    let pg = Pg::at(listener.local_addr().unwrap().to_string(), None);
     drop(listener);
     let asked = ask(&pg, "select 1", Output::Table, &mut Vec::new()).await;
     assert!(asked.unwrap_err().to_string().starts_with("no server answers at 127.0.0.1:"));

@@ -2,6 +2,7 @@
 //!
 //! In: the message. Out: calls on the [`Intake`]. A resource names the stream by some of its
 //! attributes; all others, those of the scope and those of the record become structured metadata.
+//! `otlp_config` says otherwise where the tenant wants that: then records, too, may name a stream.
 //!
 //! ```text
 //! Request      { 1: ResourceLogs * }
@@ -12,6 +13,7 @@
 //! KeyValue     { 1: key, 2: AnyValue }
 //! ```
 
+mod grouped;
 pub(super) mod json;
 #[cfg(test)]
 mod tests;
@@ -27,28 +29,7 @@ use super::pairs::Pairs;
 use super::validate::Time;
 use super::wire::{Fields, Malformed, Value};
 use crate::model::Timestamp;
-
-/// Resource attributes that name a stream.
-const INDEX_LABELS: [&str; 18] = [
-    "service.name",
-    "service.namespace",
-    "service.instance.id",
-    "deployment.environment",
-    "deployment.environment.name",
-    "cloud.region",
-    "cloud.availability_zone",
-    "k8s.cluster.name",
-    "k8s.namespace.name",
-    "k8s.pod.name",
-    "k8s.container.name",
-    "container.name",
-    "k8s.replicaset.name",
-    "k8s.deployment.name",
-    "k8s.statefulset.name",
-    "k8s.daemonset.name",
-    "k8s.cronjob.name",
-    "k8s.job.name",
-];
+use crate::model::otlp::{Action, OtlpConfig};
 
 /// Metadata that every record below a resource or scope has.
 #[derive(Default)]
@@ -87,87 +68,83 @@ pub(super) fn decode(message: &[u8], intake: &mut Intake<'_>) -> Result<(), Refu
     Ok(())
 }
 
+/// A resource: what its records have in common.
+struct Resource<'c> {
+    config: &'c OtlpConfig,
+    labels: LabelPairs,
+    shared: Shared,
+    /// Whether its stream is open: one without records names none.
+    begun: bool,
+}
+
 fn resource_logs(message: &[u8], intake: &mut Intake<'_>) -> Result<(), Refused> {
-    let mut labels = LabelPairs::new();
-    let mut shared = Shared::default();
-    let n_max = intake.metadata_pairs_max();
-    let resource = part(message, 1, "Resource")?;
-    attributes(resource, 1, &mut |key, value| {
-        let is_label = INDEX_LABELS.contains(&key);
+    let limits = intake.limits();
+    let n_max = limits.max_structured_metadata_entries_count;
+    let (config, defaults) =
+        (&limits.otlp_config, &limits.default_resource_attributes_as_index_labels);
+    let mut resource =
+        Resource { config, labels: Vec::new(), shared: Shared::default(), begun: false };
+    let (labels, shared) = (&mut resource.labels, &mut resource.shared);
+    attributes(part(message, 1, "Resource")?, 1, &mut |key, value| {
+        let action = config.of_resource(key, defaults);
+        if action == Action::Drop {
+            return Ok(());
+        }
         value::flatten(key, value, &mut |name, text| {
-            if is_label && labels.len() < LABELS_MAX {
+            if action == Action::IndexLabel && labels.len() < LABELS_MAX {
                 labels.push((normal_name(name).into_owned(), text.into()));
             } else {
                 shared.add(name, text, n_max);
             }
         })
     })?;
-    // What names the stream, unlike any text of the other protocols.
-    let mut text = Vec::from(*b"\xffotlp");
-    for (name, value) in &labels {
-        for part in [name, value] {
-            text.extend_from_slice(part.as_bytes());
-            text.push(0xff);
-        }
-    }
-    let mut begun = false;
+    // A stream that has too many labels already is refused whole, whatever its records add.
+    let is_grouped = config.records_name_streams()
+        && resource.labels.len() <= limits.max_label_names_per_series + 1;
     let mut fields = Fields::of(message);
     while let Some((field, value)) = fields.next()? {
         match (field, value) {
-            (2, Value::Bytes(message)) => scope_logs(message, &shared, intake, &mut |intake| {
-                if !std::mem::replace(&mut begun, true) {
-                    intake.begin(&text, || Ok(labels.clone()))?;
-                }
-                Ok(())
-            })?,
+            (2, Value::Bytes(message)) if is_grouped => {
+                grouped::scope_logs(message, &resource, intake)?;
+            }
+            (2, Value::Bytes(message)) => scope_logs(message, &mut resource, intake)?,
             (2, _) => return Err(Malformed::Unexpected("ScopeLogs").into()),
             _ => {}
         }
     }
-    if begun {
+    if resource.begun {
         intake.end();
     }
     Ok(())
 }
 
-/// `begin` is called before each record: a resource without records names no stream.
+/// Takes in the records of a scope whose resource alone names their stream.
 fn scope_logs(
     message: &[u8],
-    resource: &Shared,
+    resource: &mut Resource<'_>,
     intake: &mut Intake<'_>,
-    begin: &mut dyn FnMut(&mut Intake<'_>) -> Result<(), Refused>,
 ) -> Result<(), Refused> {
-    let mut shared = Shared::default();
-    let n_max = intake.metadata_pairs_max();
-    let scope = part(message, 1, "Scope")?;
-    attributes(scope, 3, &mut |key, value| {
-        value::flatten(key, value, &mut |name, text| shared.add(name, text, n_max))
-    })?;
-    let mut fields = Fields::of(scope);
-    while let Some((field, value)) = fields.next()? {
-        match (field, value) {
-            (1, Value::Bytes(name)) if !name.is_empty() => {
-                shared.add("scope_name", &String::from_utf8_lossy(name), n_max);
-            }
-            (2, Value::Bytes(version)) if !version.is_empty() => {
-                shared.add("scope_version", &String::from_utf8_lossy(version), n_max);
-            }
-            (4, Value::Varint(n)) if n > 0 => {
-                shared.add("scope_dropped_attributes_count", &n.to_string(), n_max);
-            }
-            _ => {}
-        }
-    }
+    let shared = Shared::of_scope(message, intake)?;
     let mut pairs = intake.pairs();
     let mut line = String::new();
+    each_record(message, &mut |message| {
+        if !std::mem::replace(&mut resource.begun, true) {
+            begin(&resource.labels, intake)?;
+        }
+        pairs.clear();
+        record(message, resource.config, [&resource.shared, &shared], &mut pairs, &mut line, intake)
+    })
+}
+
+/// Calls with every record of a scope.
+fn each_record<'m>(
+    message: &'m [u8],
+    each: &mut dyn FnMut(&'m [u8]) -> Result<(), Refused>,
+) -> Result<(), Refused> {
     let mut fields = Fields::of(message);
     while let Some((field, value)) = fields.next()? {
         match (field, value) {
-            (2, Value::Bytes(message)) => {
-                begin(intake)?;
-                pairs.clear();
-                record(message, [resource, &shared], &mut pairs, &mut line, intake)?;
-            }
+            (2, Value::Bytes(message)) => each(message)?,
             (2, _) => return Err(Malformed::Unexpected("LogRecords").into()),
             _ => {}
         }
@@ -175,7 +152,50 @@ fn scope_logs(
     Ok(())
 }
 
+/// Begins the stream of these labels.
+fn begin(labels: &LabelPairs, intake: &mut Intake<'_>) -> Result<(), Refused> {
+    // What names the stream, unlike any text of the other protocols.
+    let mut text = Vec::from(*b"\xffotlp");
+    for (name, value) in labels {
+        for part in [name, value] {
+            text.extend_from_slice(part.as_bytes());
+            text.push(0xff);
+        }
+    }
+    intake.begin(&text, || Ok(labels.clone()))
+}
+
 impl Shared {
+    /// What a scope says of itself.
+    fn of_scope(message: &[u8], intake: &Intake<'_>) -> Result<Shared, Refused> {
+        let limits = intake.limits();
+        let n_max = limits.max_structured_metadata_entries_count;
+        let mut shared = Shared::default();
+        let scope = part(message, 1, "Scope")?;
+        attributes(scope, 3, &mut |key, value| {
+            if limits.otlp_config.of_scope(key) == Action::Drop {
+                return Ok(());
+            }
+            value::flatten(key, value, &mut |name, text| shared.add(name, text, n_max))
+        })?;
+        let mut fields = Fields::of(scope);
+        while let Some((field, value)) = fields.next()? {
+            match (field, value) {
+                (1, Value::Bytes(name)) if !name.is_empty() => {
+                    shared.add("scope_name", &String::from_utf8_lossy(name), n_max);
+                }
+                (2, Value::Bytes(version)) if !version.is_empty() => {
+                    shared.add("scope_version", &String::from_utf8_lossy(version), n_max);
+                }
+                (4, Value::Varint(n)) if n > 0 => {
+                    shared.add("scope_dropped_attributes_count", &n.to_string(), n_max);
+                }
+                _ => {}
+            }
+        }
+        Ok(shared)
+    }
+
     /// Keeps as many pairs as an entry may have; more only count.
     fn add(&mut self, name: &str, text: &str, n_max: usize) {
         if self.pairs.len() < n_max {
@@ -189,6 +209,7 @@ impl Shared {
 
 fn record<'p>(
     message: &'p [u8],
+    config: &OtlpConfig,
     shared: [&'p Shared; 2],
     pairs: &mut Pairs<'p>,
     line: &mut String,
@@ -196,6 +217,9 @@ fn record<'p>(
 ) -> Result<(), Refused> {
     let record = Record::of(message)?;
     attributes(message, 6, &mut |key, value| {
+        if config.of_record(key) != Action::StructuredMetadata {
+            return Ok(());
+        }
         value::flatten(key, value, &mut |name, text| {
             pairs.push(Cow::Owned(name.into()), Cow::Owned(text.into()));
         })

@@ -56,10 +56,14 @@ struct KeyValue {
 }
 
 fn export(body: &[u8], kind: &str) -> Result<Accepted, Refused> {
+    export_with(&Limits::default(), body, kind)
+}
+
+fn export_with(limits: &Limits, body: &[u8], kind: &str) -> Result<Accepted, Refused> {
     let tenant = Tenant::single();
     let context = Context {
         tenant: &tenant,
-        limits: &Limits::default(),
+        limits,
         now: NOW,
         n_shards: 4,
         atomic: false,
@@ -127,6 +131,93 @@ fn resources_scopes_and_records() {
             r#""span_id": "0102030405060708", "trace_id": "0102030405060708090a0b0c0d0e0f10"}"#
         )],
     );
+}
+
+#[test]
+fn tenants_say_what_becomes_of_attributes() {
+    let pair =
+        |key: &str, text: &str| format!(r#"{{"key":"{key}","value":{{"stringValue":"{text}"}}}}"#);
+    let record = |severity: &str, line: &str, shop: &str| {
+        format!(
+            r#"{{"timeUnixNano":"1795132800000000001","severityText":"{severity}",
+                "body":{{"stringValue":"{line}"}},"attributes":[{},{}]}}"#,
+            pair("shop.id", shop),
+            pair("secret", "s")
+        )
+    };
+    let body = format!(
+        r#"{{"resourceLogs":[{{"resource":{{"attributes":[{},{},{}]}},
+            "scopeLogs":[{{"scope":{{"attributes":[{}]}},"logRecords":[{},{},{}]}}]}}]}}"#,
+        pair("service.name", "checkout"),
+        pair("host.name", "n1"),
+        pair("process.pid", "7"),
+        pair("sc", "x"),
+        record("WARN", "one", "1"),
+        record("INFO", "two", "2"),
+        record("WARN", "three", "1"),
+    );
+    let check = |yaml: &str, expected: &[&str]| {
+        let limits: Limits = serde_norway::from_str(yaml).expect(yaml);
+        let accepted = export_with(&limits, body.as_bytes(), "application/json");
+        let accepted = accepted.expect("a good export");
+        assert_eq!(accepted.refused.n_entries(), 0);
+        assert_eq!(stored(accepted), expected, "{yaml}");
+    };
+    check(
+        "discover_log_levels: false\notlp_config:\n  resource_attributes:\n    attributes_config:\n\
+         \x20     - {action: index_label, attributes: [host.name]}\n\
+         \x20     - {action: drop, regex: 'process.*'}\n\
+         \x20 scope_attributes: [{action: drop, attributes: [sc]}]\n\
+         \x20 log_attributes: [{action: drop, regex: 'se.*|shop.id'}]\n",
+        &[
+            r#"{host_name="n1", service_name="checkout"} +1 "one" {"severity_text": "WARN"}"#,
+            r#"{host_name="n1", service_name="checkout"} +1 "three" {"severity_text": "WARN"}"#,
+            r#"{host_name="n1", service_name="checkout"} +1 "two" {"severity_text": "INFO"}"#,
+        ],
+    );
+    check(
+        "discover_log_levels: false\ndefault_resource_attributes_as_index_labels: [process.pid]\n\
+         otlp_config:\n  severity_text_as_label: true\n  resource_attributes:\n\
+         \x20   attributes_config: [{action: drop, regex: 'host.name|service.name'}]\n\
+         \x20 scope_attributes: [{action: drop, attributes: [sc]}]\n\
+         \x20 log_attributes:\n    - {action: index_label, attributes: [shop.id]}\n\
+         \x20   - {action: drop, attributes: [secret]}\n",
+        &[
+            concat!(
+                r#"{process_pid="7", service_name="unknown_service", severity_text="INFO", "#,
+                r#"shop_id="2"} +1 "two" {"severity_text": "INFO"}"#
+            ),
+            concat!(
+                r#"{process_pid="7", service_name="unknown_service", severity_text="WARN", "#,
+                r#"shop_id="1"} +1 "one" {"severity_text": "WARN"}"#
+            ),
+            concat!(
+                r#"{process_pid="7", service_name="unknown_service", severity_text="WARN", "#,
+                r#"shop_id="1"} +1 "three" {"severity_text": "WARN"}"#
+            ),
+        ],
+    );
+}
+
+#[test]
+fn records_of_one_stream_are_one_segment() {
+    let record = |n: usize| {
+        format!(
+            r#"{{"timeUnixNano":"1795132800000000001","severityText":"S{}","body":{{"intValue":{n}}}}}"#,
+            n % 3
+        )
+    };
+    let records: Vec<String> = (0..30).map(record).collect();
+    let body = format!(
+        r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{}]}}]}}]}}"#,
+        records.join(",")
+    );
+    let limits: Limits =
+        serde_norway::from_str("otlp_config: {severity_text_as_label: true}").expect("good");
+    let accepted = export_with(&limits, body.as_bytes(), "application/json").expect("good");
+    let batches = accepted.shards.iter().map(|(_, builder)| Batch::open(builder.encode()));
+    let n: usize = batches.map(|batch| batch.expect("our own batch").segments().len()).sum();
+    assert_eq!((n, accepted.n_entries), (3, 30));
 }
 
 #[test]

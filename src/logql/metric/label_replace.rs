@@ -3,7 +3,7 @@
 use regex::Regex;
 
 use crate::logql::ast;
-use crate::logql::stage::{CompileError, Problem};
+use crate::logql::stage::Problem;
 use crate::model::pattern;
 
 use super::points::Series;
@@ -19,7 +19,7 @@ pub(crate) struct LabelReplace {
 
 impl LabelReplace {
     /// Compiles the regex.
-    pub(crate) fn compile(replace: &ast::LabelReplace) -> Result<LabelReplace, CompileError> {
+    pub(crate) fn compile(replace: &ast::LabelReplace) -> Result<LabelReplace, Problem> {
         let bad =
             |reason: String| Problem::alone(format!("invalid regex in label_replace: {reason}"));
         let regex = pattern::anchored(&replace.regex).map_err(|error| bad(error.to_string()))?;

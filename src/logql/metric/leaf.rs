@@ -5,7 +5,7 @@ use crate::logql::names::{Name, Names};
 use crate::logql::pipeline::{Hints, Needs, Pipeline};
 use crate::logql::row::reserved_names;
 use crate::logql::stage::unwrap::Unwrap;
-use crate::logql::stage::{CompileError, Stage};
+use crate::logql::stage::{Problem, Stage};
 use crate::model::{Labels, MatchOp, Selector};
 
 use super::groups::GroupBy;
@@ -32,7 +32,7 @@ impl Leaf {
         aggregation: &RangeAggregation,
         outer: Option<&Grouping>,
         now: i64,
-    ) -> Result<Leaf, CompileError> {
+    ) -> Result<Leaf, Problem> {
         let mut names = reserved_names();
         let mut last = Vec::new();
         if let Some(unwrap) = &aggregation.unwrap {

@@ -1,7 +1,7 @@
 //! A metric query, compiled: its leaves, and what is done with their series.
 
 use crate::logql::ast::{self, Binary, BinaryOp, Grouping, RangeOp, VectorAggregation, VectorOp};
-use crate::logql::stage::CompileError;
+use crate::logql::stage::Problem;
 use crate::model::Labels;
 
 use super::label_replace::LabelReplace;
@@ -61,7 +61,7 @@ enum Value {
 
 impl Plan {
     /// Compiles a query. `now` is the time of the query in nanoseconds, for templates.
-    pub fn compile(metric: &ast::Metric, now: i64) -> Result<Plan, CompileError> {
+    pub fn compile(metric: &ast::Metric, now: i64) -> Result<Plan, Problem> {
         let mut compiler = Compiler { leaves: Vec::new(), now };
         let root = compiler.node(metric, None)?;
         Ok(Plan { leaves: compiler.leaves, root })
@@ -129,11 +129,7 @@ struct Compiler {
 }
 
 impl Compiler {
-    fn node(
-        &mut self,
-        metric: &ast::Metric,
-        outer: Option<&Grouping>,
-    ) -> Result<Node, CompileError> {
+    fn node(&mut self, metric: &ast::Metric, outer: Option<&Grouping>) -> Result<Node, Problem> {
         Ok(match metric {
             ast::Metric::Range(aggregation) => {
                 self.leaves.push(Leaf::compile(aggregation, outer, self.now)?);

@@ -28,12 +28,14 @@ pub(crate) fn quantile_of(values: &mut [f64], rank: f64) -> f64 {
         return f64::INFINITY;
     }
     // NaN is below everything, as in Prometheus.
-    values.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan())));
+    let order = |a: &f64, b: &f64| a.partial_cmp(b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()));
     let position = rank * (values.len() - 1) as f64;
-    let lower = position.floor() as usize;
-    let upper = (lower + 1).min(values.len() - 1);
     let weight = position - position.floor();
-    values[lower] * (1.0 - weight) + values[upper] * weight
+    // Two values of many are wanted: not worth sorting the others.
+    let (_, lower, above) = values.select_nth_unstable_by(position.floor() as usize, order);
+    let lower = *lower;
+    let upper = above.iter().copied().min_by(order).unwrap_or(lower);
+    lower * (1.0 - weight) + upper * weight
 }
 
 /// `rate_counter`

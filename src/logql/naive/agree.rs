@@ -18,16 +18,19 @@ use crate::model::{self, Lines, Metadata, MetadataColumn, Rows};
 const S: i64 = 1_000_000_000;
 
 /// The streams by their labels, and what their lines look like.
-const STREAMS: [(&[(&str, &str)], Kind); 4] = [
+const STREAMS: [(&[(&str, &str)], Kind); 5] = [
     (&[("app", "a"), ("kind", "json")], Kind::Json),
     (&[("app", "b"), ("env", "p"), ("kind", "json")], Kind::Json),
     (&[("app", "a"), ("kind", "logfmt")], Kind::Logfmt),
     (&[("app", "c"), ("kind", "text")], Kind::Text),
+    (&[("app", "d"), ("kind", "json")], Kind::Escaped),
 ];
 
 #[derive(Clone, Copy)]
 enum Kind {
     Json,
+    /// With escapes where none is needed.
+    Escaped,
     Logfmt,
     Text,
 }
@@ -66,6 +69,10 @@ fn line_of(kind: Kind, fields: &[(&'static str, &'static str)]) -> String {
     });
     match kind {
         Kind::Json => serde_json::to_string(&pairs).expect("plain texts"),
+        Kind::Escaped => {
+            let text = serde_json::to_string(&pairs).expect("plain texts");
+            text.replace("\"info", "\"\\u0069nfo").replace("\"x", "\"\\u0078")
+        }
         Kind::Logfmt => {
             let pairs: Vec<String> = pairs.iter().map(|(k, v)| format!("{k}={v}")).collect();
             pairs.join(" ")

@@ -59,10 +59,10 @@ impl LabelFormats {
             let (LabelFormat::Rename { to, .. } | LabelFormat::Template { to, .. }) = format;
             let name = names.intern(to);
             if name == ERROR || name == ERROR_DETAILS {
-                return Err(template::Error::Invalid(format!("{to} cannot be formatted")));
+                return Err(template::Error(format!("{to} cannot be formatted")));
             }
             if seen.contains(&name) {
-                return Err(template::Error::Invalid(format!(
+                return Err(template::Error(format!(
                     "multiple label name '{to}' not allowed in a single format operation"
                 )));
             }

@@ -4,16 +4,21 @@
 //! mostly have the same keys in the same order, so each key is first compared with the one that
 //! stood at its place in the line before: then it is not even searched for its end.
 //!
+//! Where filters stand right behind it, a line that looks like the one before it is first asked for
+//! these alone: most are refused, and no label of theirs is made (see [`super::json_lane`]).
+//!
 //! Invariants:
 //! - labels found before an error stay;
 //! - nesting is walked without recursion and no deeper than [`DEPTH_MAX`].
 
 use std::collections::HashMap;
 
+use super::json_lane;
 use super::json_scan::{
     BAD_ESCAPE, Cursor, Kind, MALFORMED, MALFORMED_ARRAY, MALFORMED_OBJECT, Reason, Value, unescape,
 };
 use super::parser::{Step, Target, is_clean, push_sanitized, push_value};
+use super::probe::Luck;
 use crate::logql::names::{Name, Xxh3};
 use crate::logql::row::{Row, Span};
 
@@ -34,6 +39,9 @@ pub(crate) struct Keys {
     keys: Vec<Key>,
     /// By object: the keys seen in it. The first is the top.
     objects: Vec<HashMap<Box<str>, u32, Xxh3>>,
+    /// Room for the objects that a walk is in.
+    outer: Vec<Open>,
+    pub(crate) luck: Luck,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +61,7 @@ struct Key {
 }
 
 /// An object that is being walked through.
+#[derive(Clone, Debug)]
 struct Open {
     object: u32,
     /// Its name, which starts the names of its keys.
@@ -87,6 +96,13 @@ pub(crate) fn process(row: &mut Row<'_>, target: Target<'_>, keys: &mut Keys) ->
             &copied
         }
     };
+    if let Some(probe) = keys.luck.try_again().then(|| target.probe(row)).flatten() {
+        let refused = json_lane::is_refused(row, text, keys.expected(), probe);
+        keys.luck.had(refused);
+        if refused {
+            return false;
+        }
+    }
     let mut walk = Walk { keys, row, target, line, text, place: 0 };
     match walk.run() {
         Ok(Step::Reject) => false,
@@ -99,6 +115,12 @@ pub(crate) fn process(row: &mut Row<'_>, target: Target<'_>, keys: &mut Keys) ->
 }
 
 impl Keys {
+    /// The keys of the line before, as far as they are the top object's.
+    fn expected(&self) -> impl Iterator<Item = json_lane::Expected<'_>> {
+        let top = self.expected.iter().take_while(|expected| expected.object == 0);
+        top.map(|expected| (&*expected.text, self.keys[expected.key as usize].name))
+    }
+
     /// Which key this is, among those of an object.
     fn find(&mut self, row: &mut Row<'_>, open: &Open, text: &str) -> u32 {
         let at = open.object as usize;
@@ -134,12 +156,20 @@ impl Keys {
 
 impl Walk<'_, '_> {
     fn run(&mut self) -> Result<Step, Reason> {
+        let mut outer = std::mem::take(&mut self.keys.outer);
+        outer.clear();
+        outer.push(Open { object: 0, prefix: None });
+        let result = self.walk(&mut outer);
+        self.keys.outer = outer;
+        result
+    }
+
+    fn walk(&mut self, outer: &mut Vec<Open>) -> Result<Step, Reason> {
         let mut cursor = Cursor { text: self.text.as_bytes(), at: 0 };
         if cursor.token() != Some(b'{') {
             return Err(MALFORMED_OBJECT);
         }
         cursor.at += 1;
-        let mut outer = vec![Open { object: 0, prefix: None }];
         let mut whole = cursor.text;
         if opened(&mut cursor)? {
             return Ok(Step::Next);
@@ -151,7 +181,7 @@ impl Walk<'_, '_> {
                 _ => return Err(MALFORMED),
             }
             let inner = cursor.token() == Some(b'{');
-            if inner && let Some(open) = self.enter(key, &outer) {
+            if inner && let Some(open) = self.enter(key, outer) {
                 // What comes behind the object is not looked at before it is known to end.
                 if outer.len() == 1 {
                     let mut end = cursor;

@@ -1,7 +1,8 @@
 //! `| json a="servers[0].host"`: single values out of a JSON line, by path.
 //!
 //! The line is read once, as far as the last wanted value; what is broken behind that is not
-//! noticed. A path that leads nowhere gives an empty label.
+//! noticed. A path that leads nowhere gives an empty label. Where all paths are one key, as they
+//! mostly are, nothing is looked into.
 
 use std::borrow::Cow;
 
@@ -99,7 +100,12 @@ fn unexpected(rest: &str, expecting: &str) -> String {
 }
 
 /// Sets the wished labels from the current line.
-pub(crate) fn process(row: &mut Row<'_>, target: Target<'_>, wishes: &[Wish]) {
+pub(crate) fn process(
+    row: &mut Row<'_>,
+    target: Target<'_>,
+    wishes: &[Wish],
+    found: &mut Vec<bool>,
+) {
     if target.is_nothing() || row.line().is_empty() {
         return;
     }
@@ -117,11 +123,17 @@ pub(crate) fn process(row: &mut Row<'_>, target: Target<'_>, wishes: &[Wish]) {
         }
     };
     let n_missing = wishes.len();
-    let found = vec![false; n_missing];
+    found.clear();
+    found.resize(n_missing, false);
     let mut search = Search { row, wishes, line, text, found, n_missing };
-    let all: Open<'_> =
-        wishes.iter().enumerate().map(|(at, wish)| (at, wish.path.as_slice())).collect();
-    let result = search.inside(&mut Cursor { text: text.as_bytes(), at: 0 }, &all);
+    let mut cursor = Cursor { text: text.as_bytes(), at: 0 };
+    let flat = wishes.iter().all(|wish| matches!(wish.path[..], [Segment::Key(_)]));
+    let result = if flat && text.starts_with('{') {
+        search.flat(&mut cursor)
+    } else {
+        let all = wishes.iter().enumerate().map(|(at, wish)| (at, wish.path.as_slice()));
+        search.inside(&mut cursor, &all.collect())
+    };
     if let Err(Stop::Broken(reason)) = result {
         target.fail(row, ERROR, reason);
     }
@@ -138,7 +150,7 @@ struct Search<'s, 'r> {
     wishes: &'s [Wish],
     line: Span,
     text: &'s str,
-    found: Vec<bool>,
+    found: &'s mut Vec<bool>,
     n_missing: usize,
 }
 
@@ -194,6 +206,33 @@ impl<'s> Search<'s, '_> {
         }
         cursor.at += 1;
         Ok(())
+    }
+
+    /// At an object of which only members are wished for, and nothing inside of them: the same as
+    /// [`Search::inside`] would do.
+    fn flat(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+        cursor.at += 1;
+        loop {
+            if cursor.token().ok_or(Stop::Silent)? == b'}' {
+                return Ok(());
+            }
+            let place = self.key(cursor)?;
+            let value = cursor.value();
+            for (at, wish) in self.wishes.iter().enumerate() {
+                if place.is(wish.path.first()) {
+                    self.take(at, value.map_err(Stop::Broken)?);
+                }
+            }
+            if self.n_missing == 0 {
+                return Err(Stop::Silent);
+            }
+            value.map_err(|_| Stop::Silent)?;
+            match cursor.token().ok_or(Stop::Silent)? {
+                b',' => cursor.at += 1,
+                b'}' => {}
+                _ => return Err(Stop::Silent),
+            }
+        }
     }
 
     fn key(&mut self, cursor: &mut Cursor<'_>) -> Result<Place<'s>, Stop> {

@@ -6,6 +6,9 @@
 
 use memchr::{memchr2, memchr3};
 
+/// Words of eight bytes in which a string is expected to end.
+const SHORT_WORDS: usize = 3;
+
 /// Why a text could not be read.
 pub(crate) type Reason = &'static str;
 
@@ -63,7 +66,7 @@ impl Cursor<'_> {
     pub(crate) fn string(&mut self) -> Option<(usize, bool)> {
         let mut escaped = false;
         loop {
-            let found = self.at + memchr2(b'"', b'\\', self.text.get(self.at..)?)?;
+            let found = self.at + quote_or_escape(self.text.get(self.at..)?)?;
             if self.text[found] == b'"' {
                 self.at = found + 1;
                 return Some((found, escaped));
@@ -127,6 +130,29 @@ impl Cursor<'_> {
             }
         }
     }
+}
+
+/// Where the first quote or backslash is. Most strings are short: a search that is made for long
+/// texts costs more to begin than these take.
+fn quote_or_escape(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    // The high bit of each byte that is one of both. Bits above the lowest may be wrong.
+    let marks = |word: u64| {
+        let is = |byte: u8| {
+            let word = word ^ (ONES * u64::from(byte));
+            word.wrapping_sub(ONES) & !word
+        };
+        (is(b'"') | is(b'\\')) & (ONES << 7)
+    };
+    let (words, _) = text.as_chunks::<8>();
+    for (at, word) in words.iter().take(SHORT_WORDS).enumerate() {
+        let found = marks(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(8 * at + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let start = 8 * words.len().min(SHORT_WORDS);
+    memchr2(b'"', b'\\', &text[start..]).map(|at| start + at)
 }
 
 /// Decodes the inside of a string behind what `out` already has; `None` where an escape is bad.
@@ -198,6 +224,16 @@ mod tests {
         check("\"abc\\", Err(MALFORMED_STRING));
         check("[1,2", Err(MALFORMED_ARRAY));
         check("{\"a\":1", Err(MALFORMED_OBJECT));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn strings_end_where_their_bytes_say(bytes in proptest::collection::vec(
+            proptest::prop_oneof![proptest::num::u8::ANY, 0x21..0x24u8, 0x5b..0x5eu8], 0..60,
+        )) {
+            let expected = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+            proptest::prop_assert_eq!(quote_or_escape(&bytes), expected);
+        }
     }
 
     #[test]

@@ -85,6 +85,28 @@ impl LabelFilter {
         }
     }
 
+    /// Whether an entry without an error is kept whose label has this value, where the filter is one
+    /// comparison. `None`: it is kept, and gets an error.
+    pub(crate) fn verdict(&self, value: &str) -> Option<bool> {
+        fn decide<T: PartialOrd>(
+            op: CompareOp,
+            limit: &T,
+            value: Result<T, String>,
+        ) -> Option<bool> {
+            value.ok().map(|value| holds(op, &value, limit))
+        }
+        match self {
+            LabelFilter::Text(_, matcher) => Some(matcher.accepts(value)),
+            LabelFilter::Ip { negated, set, .. } => {
+                Some(set.occurs_in(value.as_bytes()) != *negated)
+            }
+            LabelFilter::Number(_, op, limit) => decide(*op, limit, number::parse_float(value)),
+            LabelFilter::Duration(_, op, limit) => decide(*op, limit, duration::parse_go(value)),
+            LabelFilter::Bytes(_, op, limit) => decide(*op, limit, bytes::parse(value)),
+            LabelFilter::And(..) | LabelFilter::Or(..) => None,
+        }
+    }
+
     /// Whether the entry is kept. May mark it with an error.
     pub(crate) fn accepts(&self, row: &mut Row<'_>) -> bool {
         match self {
@@ -110,6 +132,17 @@ impl LabelFilter {
     }
 }
 
+fn holds<T: PartialOrd>(op: CompareOp, value: &T, limit: &T) -> bool {
+    match op {
+        CompareOp::Equal => value == limit,
+        CompareOp::NotEqual => value != limit,
+        CompareOp::Less => value < limit,
+        CompareOp::LessEqual => value <= limit,
+        CompareOp::Greater => value > limit,
+        CompareOp::GreaterEqual => value >= limit,
+    }
+}
+
 fn compare<T: PartialOrd>(
     row: &mut Row<'_>,
     name: Name,
@@ -119,14 +152,7 @@ fn compare<T: PartialOrd>(
 ) -> bool {
     let Some(value) = row.get(name).map(read) else { return false };
     match value {
-        Ok(value) => match op {
-            CompareOp::Equal => value == *limit,
-            CompareOp::NotEqual => value != *limit,
-            CompareOp::Less => value < *limit,
-            CompareOp::LessEqual => value <= *limit,
-            CompareOp::Greater => value > *limit,
-            CompareOp::GreaterEqual => value >= *limit,
-        },
+        Ok(value) => holds(op, &value, limit),
         Err(details) => {
             row.fail(ERROR, &details);
             true

@@ -9,7 +9,7 @@
 
 use aho_corasick::{AhoCorasick, Input};
 use memchr::memmem::Finder;
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::captures::Shape;
 use super::ip::IpSet;
@@ -29,7 +29,7 @@ pub struct LineFilters {
 pub(crate) struct LineFilter {
     negated: bool,
     alternatives: Vec<Test>,
-    /// A line that is kept contains one of these, if any are known.
+    /// A line that is kept contains one of these, in whatever case, if any are known.
     required: Option<Vec<String>>,
 }
 
@@ -46,11 +46,13 @@ enum Test {
 
 /// One or several texts, of which one must occur.
 #[derive(Clone, Debug)]
-enum Literals {
+pub(crate) enum Literals {
     /// Searched one after another: each pass runs at memory speed, which a machine that looks for
     /// all at once does not.
     Few(Vec<Finder<'static>>),
     Many(AhoCorasick),
+    /// In whatever case; each of fixed length.
+    AnyCase(Vec<Regex>),
 }
 
 /// How many texts are searched one after another.
@@ -68,7 +70,8 @@ impl LineFilters {
         self.filters.is_empty()
     }
 
-    /// Groups of texts: a line that all filters keep contains at least one text of each group.
+    /// Groups of texts: a line that all filters keep contains at least one text of each group, if
+    /// not in the same case.
     pub fn required(&self) -> impl Iterator<Item = &[String]> {
         self.filters.iter().filter_map(|filter| filter.required.as_deref())
     }
@@ -126,8 +129,10 @@ impl LineFilter {
                             alternatives.push(Test::Regex(regex, Some(Literals::new(&found))));
                         }
                         Required::Unknown => {
-                            demand(None);
-                            alternatives.push(Test::Regex(regex, None));
+                            let found = literal::required_any_case(text);
+                            demand(found.as_deref());
+                            let literals = found.and_then(|found| Literals::any_case(&found));
+                            alternatives.push(Test::Regex(regex, literals));
                         }
                     }
                 }
@@ -150,6 +155,34 @@ impl LineFilter {
         Ok(LineFilter { negated, alternatives, required })
     }
 
+    /// A filter for texts of which one must occur, or none if it is negated.
+    pub(crate) fn containing(texts: &[String], negated: bool) -> LineFilter {
+        let test = match texts.iter().any(String::is_empty) {
+            true => Test::Always,
+            false => Test::Literals(Literals::new(texts)),
+        };
+        let required = (!negated).then(|| texts.to_vec());
+        LineFilter { negated, alternatives: vec![test], required }
+    }
+
+    /// A filter for an expression that was compiled elsewhere, from this pattern: in any case if
+    /// `fold`.
+    pub(crate) fn matching(regex: Regex, pattern: &str, fold: bool, negated: bool) -> LineFilter {
+        let texts = match literal::required(pattern) {
+            Required::Exactly(texts) if !fold => return LineFilter::containing(&texts, negated),
+            Required::Exactly(texts) | Required::OneOf(texts) => Some(texts),
+            Required::Unknown => None,
+        };
+        let literals = texts.as_ref().filter(|_| !fold).map(|texts| Literals::new(texts));
+        let required = match fold {
+            false => texts,
+            // What occurs in any case does so in lower case, as far as ASCII goes.
+            true => texts.map(|texts| texts.iter().map(|text| literal::caseless(text)).collect()),
+        };
+        let required = required.filter(|_| !negated);
+        LineFilter { negated, alternatives: vec![Test::Regex(regex, literals)], required }
+    }
+
     /// Whether one line is kept.
     pub(crate) fn accepts(&self, line: &[u8]) -> bool {
         self.alternatives.iter().any(|test| test.holds(line)) != self.negated
@@ -159,7 +192,7 @@ impl LineFilter {
         let cost = |test: &Test| match test {
             Test::Always => 0,
             Test::Literals(Literals::Few(_)) => 1,
-            Test::Literals(Literals::Many(_)) => 2,
+            Test::Literals(Literals::Many(_) | Literals::AnyCase(_)) => 2,
             Test::Shape(_, Some(_)) => 3,
             Test::Regex(_, Some(_)) => 4,
             Test::Shape(_, None) => 5,
@@ -222,7 +255,8 @@ impl Test {
 }
 
 impl Literals {
-    fn new(texts: &[String]) -> Literals {
+    /// Makes ready to search for texts.
+    pub(crate) fn new(texts: &[String]) -> Literals {
         if texts.len() <= FEW_MAX {
             let finders = texts.iter().map(|text| Finder::new(text.as_bytes()).into_owned());
             return Literals::Few(finders.collect());
@@ -231,10 +265,27 @@ impl Literals {
         Literals::Many(machine.expect("a query's texts are far below what it can take"))
     }
 
+    /// The same for texts that may be written in any case; `None` where they are too many.
+    fn any_case(texts: &[String]) -> Option<Literals> {
+        let machine = |text: &String| {
+            let mut builder = RegexBuilder::new(&regex::escape(text));
+            builder.case_insensitive(true).unicode(false).build().ok()
+        };
+        let few = texts.len() <= FEW_MAX;
+        let machines = few.then(|| texts.iter().map(machine).collect::<Option<Vec<Regex>>>());
+        machines.flatten().map(Literals::AnyCase)
+    }
+
+    /// Selects the rows in which one of the texts occurs.
+    pub(crate) fn mark(&self, lines: &Lines, rows: &mut Selection) {
+        self.search(lines, |row| rows.insert(row));
+    }
+
     fn occur_in(&self, line: &[u8]) -> bool {
         match self {
             Literals::Few(finders) => finders.iter().any(|finder| finder.find(line).is_some()),
             Literals::Many(machine) => machine.is_match(line),
+            Literals::AnyCase(machines) => machines.iter().any(|machine| machine.is_match(line)),
         }
     }
 
@@ -257,6 +308,15 @@ impl Literals {
                     Some((found.start(), found.end()))
                 };
                 rows_of(lines, find, &mut tell);
+            }
+            Literals::AnyCase(machines) => {
+                for machine in machines {
+                    let find = |at: usize| {
+                        let found = machine.find_at(text, at)?;
+                        Some((found.start(), found.end()))
+                    };
+                    rows_of(lines, find, &mut tell);
+                }
             }
         }
     }
@@ -382,13 +442,29 @@ mod tests {
         }
     }
 
-    const PATTERNS: [&str; 12] =
-        ["", "a", "b", "ab", "ba", "a+b", "^a", "b$", "a.b", "(?s)a.b", "[ab]b", "ab.*a|bb"];
+    const PATTERNS: [&str; 16] = [
+        "",
+        "a",
+        "b",
+        "ab",
+        "ba",
+        "a+b",
+        "^a",
+        "b$",
+        "a.b",
+        "(?s)a.b",
+        "[ab]b",
+        "ab.*a|bb",
+        "(?i)ABA",
+        "(?i)aab.*|bAbb",
+        "(?i)abb[ab]",
+        "(?i)BAA|a",
+    ];
 
     proptest! {
         #[test]
         fn the_whole_buffer_says_what_each_line_says(
-            texts in prop::collection::vec("[ab\n]{0,6}", 0..90),
+            texts in prop::collection::vec("[abAB\n]{0,6}", 0..90),
             filters in prop::collection::vec(
                 (0..4usize, prop::collection::vec(0..PATTERNS.len(), 1..9)), 1..4),
         ) {
@@ -406,7 +482,10 @@ mod tests {
             let compiled = LineFilters::new(compiled.collect());
             let selection = compiled.select(&lines);
             for (row, line) in texts.iter().enumerate() {
-                let required = |texts: &[String]| texts.iter().any(|text| line.contains(text));
+                let lower = line.to_lowercase();
+                let required = |texts: &[String]| {
+                    texts.iter().any(|text| lower.contains(&text.to_lowercase()))
+                };
                 prop_assert!(!selection.contains(row) || compiled.required().all(required));
                 let expected = filters.iter().all(|(op, texts)| naive(ops[*op], texts, line));
                 prop_assert_eq!(selection.contains(row), expected, "{:?}", line);

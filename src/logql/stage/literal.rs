@@ -4,6 +4,9 @@
 //! Where this reader does not understand a pattern it says so, and nothing is searched for first:
 //! it may miss a chance but never a match.
 
+/// A shorter text is found too often, where case does not matter, to be worth a search.
+const ANY_CASE_BYTES_MIN: usize = 3;
+
 /// What every match contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Required {
@@ -30,6 +33,26 @@ pub(crate) fn required(pattern: &str) -> Required {
     } else {
         Required::OneOf(texts)
     }
+}
+
+/// The longest part of a text that, where the text occurs in any case, occurs in upper or lower
+/// case of ASCII.
+pub(crate) fn caseless(text: &str) -> String {
+    // Beside its own two cases, an `s` is also a long s, and a `k` the sign for kelvin.
+    let told = |c: char| c.is_ascii() && !matches!(c, 'k' | 'K' | 's' | 'S');
+    let parts = text.split(|c| !told(c));
+    parts.max_by_key(|part| part.len()).unwrap_or_default().to_owned()
+}
+
+/// The same for a pattern that begins with `(?i)`: what it matches contains one of these texts, in
+/// upper or lower case.
+pub(crate) fn required_any_case(pattern: &str) -> Option<Vec<String>> {
+    let texts = match required(pattern.strip_prefix("(?i)")?) {
+        Required::Exactly(texts) | Required::OneOf(texts) => texts,
+        Required::Unknown => return None,
+    };
+    let parts: Vec<String> = texts.iter().map(|text| caseless(text)).collect();
+    parts.iter().all(|part| part.len() >= ANY_CASE_BYTES_MIN).then_some(parts)
 }
 
 /// One side of a `|` outside of all groups.
@@ -241,7 +264,39 @@ mod tests {
         check("[", &[], false);
     }
 
+    #[test]
+    fn literals_in_any_case() {
+        let check = |pattern: &str, expected: Option<&[&str]>| {
+            let expected =
+                expected.map(|texts| texts.iter().map(|text| (*text).to_owned()).collect());
+            assert_eq!(required_any_case(pattern), expected, "{pattern}");
+        };
+        check("(?i)Exception.*(timeout|refused)", Some(&["Exception"]));
+        check("(?i)error|warning", Some(&["error", "warning"]));
+        check("(?i)unknown host", Some(&["nown ho"]));
+        check("(?i)naïve", None);
+        check("(?i)kiosk|error", None);
+        check("(?i)(?-i)error", None);
+        check("(?is)error", None);
+        check("error", None);
+    }
+
     proptest! {
+        #[test]
+        fn a_match_contains_what_is_required_in_any_case(
+            pattern in r"(?:[a-cA-CkKsS.()|*+?]|xyz|XyZ){0,9}",
+            line in "[a-cA-CkKsSxyzXYZ\u{212a}\u{17f}]{0,16}",
+        ) {
+            let pattern = format!("(?i){pattern}");
+            if let Ok(regex) = crate::model::pattern::unanchored(&pattern)
+                && let Some(texts) = required_any_case(&pattern)
+                && regex.is_match(line.as_bytes())
+            {
+                let line = line.to_ascii_lowercase();
+                prop_assert!(texts.iter().any(|text| line.contains(&text.to_ascii_lowercase())));
+            }
+        }
+
         #[test]
         fn a_match_contains_what_is_required(
             pattern in r"[abc.()|*+?\[\]^$\\d{}1]{0,9}", line in "[abc1.|(]{0,12}",

@@ -7,8 +7,10 @@
 
 use std::collections::HashMap;
 
+use super::logfmt_lane;
 use super::logfmt_scan::{Cursor, Pair, unquote};
 use super::parser::{Step, Target, is_clean, push_sanitized, push_value};
+use super::probe::Luck;
 use crate::logql::names::{Name, Names, Xxh3};
 use crate::logql::row::{Category, Row, Span};
 
@@ -31,6 +33,7 @@ pub(crate) struct Keys {
     /// By place in the line: the key that stood there the last time.
     expected: Vec<(Box<str>, Option<Name>)>,
     known: HashMap<Box<str>, Option<Name>, Xxh3>,
+    pub(crate) luck: Luck,
 }
 
 impl Keys {
@@ -94,6 +97,13 @@ pub(crate) fn process(
     }
     let line = row.line_span();
     with_text(row, |row, text| {
+        if let Some(probe) = keys.luck.try_again().then(|| target.probe(row)).flatten() {
+            let refused = logfmt_lane::is_refused(row, text, flags.keep_empty, probe);
+            keys.luck.had(refused);
+            if refused {
+                return false;
+            }
+        }
         let mut cursor = Cursor::new(text);
         let mut place = 0;
         while let Some(pair) = cursor.next() {

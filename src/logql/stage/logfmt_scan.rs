@@ -118,7 +118,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// How many bytes stand before an equals sign, a quote, a space (or control byte) or the end.
-fn word_length(bytes: &[u8]) -> usize {
+pub(super) fn word_length(bytes: &[u8]) -> usize {
     let ends = |byte: u8| byte <= b' ' || byte == b'=' || byte == b'"';
     let (words, rest) = bytes.as_chunks::<8>();
     for (i, word) in words.iter().enumerate() {

@@ -9,14 +9,17 @@ pub(crate) mod drop_keep;
 pub(crate) mod format;
 pub(crate) mod ip;
 pub(crate) mod json;
+mod json_lane;
 pub(crate) mod json_path;
 pub(crate) mod json_scan;
 pub(crate) mod label_filter;
 pub(crate) mod line_filter;
 pub(crate) mod literal;
 pub(crate) mod logfmt;
+mod logfmt_lane;
 pub(crate) mod logfmt_scan;
 pub(crate) mod parser;
+pub(crate) mod probe;
 pub(crate) mod regexp;
 pub(crate) mod unpack;
 pub(crate) mod unwrap;
@@ -33,20 +36,6 @@ use crate::logql::names::{Name, Names};
 use crate::logql::row::{Row, reserved_names};
 use crate::logql::template;
 
-/// Why a stage or an expression cannot be executed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CompileError {
-    /// The language has it, this server does not.
-    #[error("{construct} is not supported")]
-    Unsupported {
-        /// What it is called in a query.
-        construct: String,
-    },
-    /// It means nothing.
-    #[error("{0}")]
-    Invalid(Problem),
-}
-
 /// What is wrong with a stage, in the words that Loki has for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
@@ -59,32 +48,25 @@ pub struct Problem {
 
 impl Problem {
     /// A message behind the name of the stage.
-    pub(crate) fn in_stage(text: String) -> CompileError {
-        CompileError::Invalid(Problem { names_stage: true, text })
+    pub(crate) fn in_stage(text: String) -> Problem {
+        Problem { names_stage: true, text }
     }
 
     /// A message that stands alone.
-    pub(crate) fn alone(text: String) -> CompileError {
-        CompileError::Invalid(Problem { names_stage: false, text })
+    pub(crate) fn alone(text: String) -> Problem {
+        Problem { names_stage: false, text }
     }
 }
 
-impl From<template::Error> for CompileError {
-    fn from(error: template::Error) -> CompileError {
-        match error {
-            template::Error::Unsupported(construct) => CompileError::Unsupported { construct },
-            template::Error::Invalid(text) => Problem::in_stage(text),
-        }
+impl From<template::Error> for Problem {
+    fn from(error: template::Error) -> Problem {
+        Problem::in_stage(error.0)
     }
 }
 
 /// Checks what a stage says inside its strings: regexes, patterns, paths, addresses, templates.
-/// What is right but not supported passes: that is for the execution to say.
 pub(crate) fn check(stage: &ast::Stage) -> Result<(), Problem> {
-    match Stage::compile(&mut reserved_names(), stage) {
-        Err(CompileError::Invalid(problem)) => Err(problem),
-        Ok(_) | Err(CompileError::Unsupported { .. }) => Ok(()),
-    }
+    Stage::compile(&mut reserved_names(), stage).map(drop)
 }
 
 /// A compiled stage.
@@ -114,6 +96,7 @@ pub(crate) enum Memory {
     None,
     Json(json::Keys),
     Logfmt(logfmt::Keys),
+    Found(Vec<bool>),
     Groups(CaptureLocations),
     Ranges(Vec<Range<usize>>),
 }
@@ -130,7 +113,7 @@ pub(crate) struct Context<'c> {
 
 impl Stage {
     /// Compiles a stage.
-    pub(crate) fn compile(names: &mut Names, stage: &ast::Stage) -> Result<Stage, CompileError> {
+    pub(crate) fn compile(names: &mut Names, stage: &ast::Stage) -> Result<Stage, Problem> {
         Ok(match stage {
             ast::Stage::Line(filter) => {
                 Stage::Line(LineFilter::compile(filter).map_err(Problem::in_stage)?)
@@ -247,6 +230,7 @@ impl Stage {
     pub(crate) fn memory(&self) -> Memory {
         match self {
             Stage::Json => Memory::Json(json::Keys::default()),
+            Stage::JsonPaths(_) => Memory::Found(Vec::new()),
             Stage::Logfmt(_) | Stage::LogfmtWishes(..) => Memory::Logfmt(logfmt::Keys::default()),
             Stage::Regexp(regexp) => Memory::Groups(regexp.locations()),
             Stage::Pattern(_) => Memory::Ranges(Vec::new()),
@@ -266,7 +250,9 @@ impl Stage {
             (Stage::Line(filter), _) => return filter.accepts(row.line().as_bytes()),
             (Stage::Label(filter), _) => return filter.accepts(row),
             (Stage::Json, Memory::Json(keys)) => return json::process(row, target, keys),
-            (Stage::JsonPaths(wishes), _) => json_path::process(row, target, wishes),
+            (Stage::JsonPaths(wishes), Memory::Found(found)) => {
+                json_path::process(row, target, wishes, found);
+            }
             (Stage::Logfmt(flags), Memory::Logfmt(keys)) => {
                 return logfmt::process(row, target, *flags, keys);
             }

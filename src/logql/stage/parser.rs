@@ -5,6 +5,7 @@
 //! back, so both are done exactly where Loki does them.
 
 use super::label_filter::LabelFilter;
+use super::probe::Probe;
 use crate::logql::names::Name;
 use crate::logql::row::{Row, Span};
 
@@ -68,7 +69,13 @@ impl Wanted {
     }
 }
 
-impl Target<'_> {
+impl<'p> Target<'p> {
+    /// Filters to be asked about the line before any label of it is made; `None` where what they say
+    /// hangs on more than the line.
+    pub(crate) fn probe(&self, row: &Row<'_>) -> Option<Probe<'p>> {
+        Probe::new(self.filters, row)
+    }
+
     /// Whether parsers have nothing to do.
     pub(crate) fn is_nothing(&self) -> bool {
         matches!(self.wanted, Wanted::Nothing)

@@ -435,7 +435,7 @@ fn method_of<'v>(time: Time, method: &str, arguments: &[Value<'v>]) -> Result<Va
         ("UnixMilli", []) => int(time.nanos.div_euclid(1_000_000)),
         ("UnixMicro", []) => int(time.nanos.div_euclid(1000)),
         ("UnixNano", []) => int(time.nanos),
-        ("UTC" | "Local", []) => Value::Time(Time { offset: 0, ..time }),
+        ("UTC" | "Local", []) => Value::Time(Time::utc(time.nanos)),
         ("Year", []) => Value::Int(civil.year),
         ("Month", []) => text(month_name(civil.month)),
         ("Weekday", []) => text(day_name(civil.weekday)),

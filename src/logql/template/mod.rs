@@ -1,8 +1,7 @@
 //! Go's `text/template`, as far as log lines need it.
 //!
 //! In: a template text once, the labels of an entry many times. Out: a text, or why there is none,
-//! in Go's words. What the language has and this does not (time zones by name, for which there is
-//! no table here) is refused when a template is compiled.
+//! in Go's words.
 //!
 //! Invariants: what a template writes is limited to [`OUTPUT_BYTES_MAX`], and so is what it may do.
 
@@ -16,6 +15,7 @@ mod printf;
 mod texts;
 mod time;
 mod value;
+mod zone;
 
 use self::parse::{Argument, Body, Definitions, Node, Pipe, Term};
 use crate::logql::names::{Name, Names};
@@ -24,22 +24,14 @@ use crate::logql::row::Row;
 /// Bytes that one template may write for one entry.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 1 << 20;
 
-/// Why a template cannot be used.
+/// Why a template cannot be used, in Go's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Error {
-    /// Right, but not supported.
-    Unsupported(String),
-    /// Wrong, in Go's words.
-    Invalid(String),
-}
+pub(crate) struct Error(pub(crate) String);
 
 impl Error {
     /// The same with words before it.
     pub(crate) fn context(self, before: &str) -> Error {
-        match self {
-            Error::Unsupported(construct) => Error::Unsupported(construct),
-            Error::Invalid(text) => Error::Invalid(format!("{before}{text}")),
-        }
+        Error(format!("{before}{}", self.0))
     }
 }
 
@@ -62,15 +54,11 @@ impl Template {
         name: &'static str,
         text: &str,
     ) -> Result<Template, Error> {
-        let (body, definitions) = parse::parse(text).map_err(|error| {
-            Error::Invalid(format!("template: {name}:{}: {}", error.line, error.text))
-        })?;
+        let (body, definitions) = parse::parse(text)
+            .map_err(|error| Error(format!("template: {name}:{}: {}", error.line, error.text)))?;
         let mut reads = Reads::default();
         reads.body(&body);
         definitions.values().for_each(|body| reads.body(body));
-        if let Some(construct) = reads.unsupported {
-            return Err(Error::Unsupported(construct));
-        }
         let fields = reads.fields.iter().map(|field| names.intern(field)).collect();
         let fields = (!reads.all).then_some(fields);
         let (text, reads_entry) = (text.to_owned(), reads.entry);
@@ -99,8 +87,6 @@ struct Reads {
     fields: Vec<String>,
     all: bool,
     entry: bool,
-    /// The first thing it uses that is not there.
-    unsupported: Option<String>,
 }
 
 impl Reads {
@@ -124,14 +110,6 @@ impl Reads {
     fn pipe(&mut self, pipe: &Pipe) {
         for command in &pipe.commands {
             command.arguments.iter().for_each(|argument| self.argument(argument));
-            let zone = command.arguments.get(2).map(|argument| &argument.term);
-            if let (Term::Function(name), Some(Term::Text(zone))) =
-                (&command.arguments[0].term, zone)
-                && name == "toDateInZone"
-                && !numbers::is_utc(zone)
-            {
-                self.unsupported.get_or_insert(format!("time zone {zone}"));
-            }
         }
     }
 

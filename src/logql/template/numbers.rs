@@ -4,6 +4,7 @@ use super::functions::Answer;
 use super::texts::text;
 use super::time::Time;
 use super::value::Value;
+use super::zone::Zone;
 use crate::logql::number::parse_float;
 
 /// A whole number; 0 where the value is none.
@@ -153,31 +154,24 @@ pub(super) fn epoch<'v>(values: &[Value<'v>], unit: i128) -> Answer<'v> {
     Ok(Value::Text(n.to_string().into()))
 }
 
-/// Whether a zone is UTC under one of its names; no other is known.
-pub(super) fn is_utc(zone: &str) -> bool {
-    ["", "UTC", "Local", "GMT", "Etc/UTC", "Etc/GMT", "Zulu"].contains(&zone)
-}
-
-/// Reads a time; what cannot be read is Go's zero time.
+/// Reads a time; what cannot be read is Go's zero time. A zone that is none is UTC, as in Loki.
 pub(super) fn to_date<'v>(
     layout: &Value<'v>,
     zone: Option<&Value<'v>>,
     value: &Value<'v>,
 ) -> Answer<'v> {
-    if let Some(zone) = zone {
-        let zone = text(zone)?;
-        if !is_utc(&zone) {
-            return Err(format!("unknown time zone {zone}: only UTC is known"));
-        }
-    }
-    let time = Time::parse(&text(layout)?, &text(value)?);
+    let zone = match zone {
+        Some(zone) => Zone::named(&text(zone)?).unwrap_or(Zone::UTC),
+        None => Zone::UTC,
+    };
+    let time = Time::parse(&text(layout)?, &text(value)?, zone);
     Ok(Value::Time(time.unwrap_or_else(Time::zero)))
 }
 
 /// Writes a time, or seconds since the epoch; anything else is taken for now.
 pub(super) fn date<'v>(now: i64, values: &[Value<'v>]) -> Answer<'v> {
     let time = match &values[1] {
-        Value::Time(time) => Time { offset: 0, ..*time },
+        Value::Time(time) => Time::utc(time.nanos),
         Value::Int(seconds) => Time::utc(i128::from(*seconds) * 1_000_000_000),
         _ => Time::utc(now.into()),
     };

@@ -1,13 +1,15 @@
 //! Times as Go's templates see them: layouts are written as the reference time
 //! `Mon Jan 2 15:04:05 MST 2006`.
 
+use super::zone::Zone;
+
 /// A point in time and the zone it is shown in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Time {
     /// Nanoseconds since the Unix epoch. Wide enough for the years 0 to 9999.
     pub(super) nanos: i128,
-    /// Seconds east of UTC.
-    pub(super) offset: i32,
+    /// Where it is shown.
+    pub(super) zone: Zone,
 }
 
 const SECOND: i128 = 1_000_000_000;
@@ -172,7 +174,7 @@ fn fraction(text: &str) -> Option<(Part, usize)> {
 impl Time {
     /// A time in UTC.
     pub(super) fn utc(nanos: i128) -> Time {
-        Time { nanos, offset: 0 }
+        Time { nanos, zone: Zone::UTC }
     }
 
     /// Go's zero time: the first of January of the year 1.
@@ -195,13 +197,21 @@ impl Time {
         let month = u32::try_from(months.rem_euclid(12)).expect("below 12") + 1;
         let first = days_of(year, month, 1);
         let before = days_of(civil.year, civil.month, 1);
-        let moved = i128::from(first - before + limit(days)) * i128::from(DAY_SECONDS) * SECOND;
-        Time { nanos: self.nanos + moved, ..self }
+        let moved = (first - before + limit(days)) * DAY_SECONDS;
+        // The same time of day, also where the zone's clocks were changed in between.
+        let local = self.seconds() + i64::from(self.offset()) + moved;
+        let nanos = i128::from(local - i64::from(self.zone.offset_of_local(local))) * SECOND;
+        Time { nanos: nanos + self.nanos.rem_euclid(SECOND), ..self }
+    }
+
+    /// Seconds east of UTC.
+    fn offset(self) -> i32 {
+        self.zone.offset(self.seconds())
     }
 
     /// The date and time of day in the zone.
     pub(super) fn civil(self) -> Civil {
-        let seconds = self.seconds() + i64::from(self.offset);
+        let seconds = self.seconds() + i64::from(self.offset());
         let (days, rest) = (seconds.div_euclid(DAY_SECONDS), seconds.rem_euclid(DAY_SECONDS));
         let (year, month, day) = date_of(days);
         let small = |n: i64| u32::try_from(n).expect("a part of a day");
@@ -257,9 +267,11 @@ impl Time {
             Part::Year => format!("{:02}", civil.year.rem_euclid(100)),
             Part::Half => if civil.hour < 12 { "AM" } else { "PM" }.to_owned(),
             Part::LowHalf => if civil.hour < 12 { "am" } else { "pm" }.to_owned(),
-            Part::Zone if self.offset == 0 => "UTC".to_owned(),
-            Part::Zone => self.offset_text(true, false, false),
-            Part::Offset { z: true, .. } if self.offset == 0 => "Z".to_owned(),
+            Part::Zone => match self.zone.abbreviation(self.seconds()) {
+                Some(name) => name.into_owned(),
+                None => self.offset_text(true, false, false),
+            },
+            Part::Offset { z: true, .. } if self.offset() == 0 => "Z".to_owned(),
             Part::Offset { minutes, colon, seconds, .. } => {
                 self.offset_text(minutes, colon, seconds)
             }
@@ -273,8 +285,9 @@ impl Time {
     }
 
     fn offset_text(self, minutes: bool, colon: bool, seconds: bool) -> String {
-        let sign = if self.offset < 0 { '-' } else { '+' };
-        let size = self.offset.unsigned_abs();
+        let offset = self.offset();
+        let sign = if offset < 0 { '-' } else { '+' };
+        let size = offset.unsigned_abs();
         let colon = if colon { ":" } else { "" };
         let mut out = format!("{sign}{:02}", size / 3600);
         if minutes {
@@ -286,8 +299,8 @@ impl Time {
         out
     }
 
-    /// Reads a time in a layout; what the layout does not name is as in the year 0, in UTC.
-    pub(super) fn parse(layout: &str, text: &str) -> Option<Time> {
+    /// Reads a time in a layout; what the layout does not name is as in the year 0, in `zone`.
+    pub(super) fn parse(layout: &str, text: &str, zone: Zone) -> Option<Time> {
         let mut fields = Fields { year: 0, month: 1, day: 1, ..Fields::default() };
         let mut layout = layout;
         let mut text = text;
@@ -301,7 +314,7 @@ impl Time {
         if !text.is_empty() {
             return None;
         }
-        fields.time()
+        fields.time(zone)
     }
 }
 
@@ -317,7 +330,7 @@ struct Fields {
     second: u32,
     nano: u32,
     afternoon: Option<bool>,
-    offset: i32,
+    offset: Option<i32>,
 }
 
 impl Fields {
@@ -400,6 +413,7 @@ impl Fields {
         seconds: bool,
     ) -> Option<&'t str> {
         if z && let Some(rest) = text.strip_prefix('Z') {
+            self.offset = Some(0);
             return Some(rest);
         }
         let sign = if text.starts_with('-') { -1 } else { 1 };
@@ -413,11 +427,11 @@ impl Fields {
                 rest = after;
             }
         }
-        self.offset = sign * i32::try_from(total).ok()?;
+        self.offset = Some(sign * i32::try_from(total).ok()?);
         Some(rest)
     }
 
-    fn time(self) -> Option<Time> {
+    fn time(self, zone: Zone) -> Option<Time> {
         let hour = match self.afternoon {
             Some(_) if self.hour > 12 => return None,
             Some(true) if self.hour < 12 => self.hour + 12,
@@ -445,10 +459,16 @@ impl Fields {
             Some(day) => days_of(self.year, 1, 1) + i64::from(day) - 1,
             None => days_of(self.year, self.month, self.day),
         };
-        let seconds = days * DAY_SECONDS + i64::from(hour * 3600 + self.minute * 60 + self.second)
-            - i64::from(self.offset);
+        let local = days * DAY_SECONDS + i64::from(hour * 3600 + self.minute * 60 + self.second);
+        let (offset, zone) = match self.offset {
+            None => (zone.offset_of_local(local), zone),
+            // An offset that is not the zone's then makes a zone of its own.
+            Some(own) if zone.offset(local - i64::from(own)) == own => (own, zone),
+            Some(own) => (own, Zone::Fixed(own)),
+        };
+        let seconds = local - i64::from(offset);
         let nanos = i128::from(seconds) * SECOND + i128::from(self.nano);
-        Some(Time { nanos, offset: self.offset })
+        Some(Time { nanos, zone })
     }
 }
 
@@ -518,16 +538,16 @@ mod tests {
         check("Mon Jan _2 3:04PM 06", "Thu Mar 23 1:13PM 23");
         check("Monday, 02 January 002 .999999 MST", "Thursday, 23 March 082 .123 UTC");
         check("Month 20060102_2006", "Month 20230323_2023");
-        let offset = Time { offset: -5400, ..time };
+        let offset = Time { zone: Zone::Fixed(-5400), ..time };
         assert_eq!(offset.format("15:04 -0700 Z07:00"), "11:43 -0130 -01:30");
     }
 
     #[test]
     fn parses() {
         let check = |layout: &str, text: &str, expected: Option<&str>| {
-            let found = Time::parse(layout, text);
-            let found =
-                found.map(|time| Time { offset: 0, ..time }.format("2006-01-02T15:04:05.999"));
+            let found = Time::parse(layout, text, Zone::UTC);
+            let found = found
+                .map(|time| Time { zone: Zone::UTC, ..time }.format("2006-01-02T15:04:05.999"));
             assert_eq!(found.as_deref(), expected, "{text}");
         };
         check("2006-01-02", "2023-03-23", Some("2023-03-23T00:00:00"));
@@ -547,17 +567,43 @@ mod tests {
         check("15:04", "25:00", None);
     }
 
+    #[test]
+    fn zones() {
+        let zone = Zone::named("Europe/Berlin").expect("a zone");
+        let layout = "2006-01-02 15:04:05";
+        let check = |text: &str, expected: &str| {
+            let time = Time::parse(layout, text, zone).expect("a time");
+            assert_eq!(time.format("2006-01-02 15:04:05 -0700 MST"), expected);
+        };
+        check("2026-01-15 12:00:00", "2026-01-15 12:00:00 +0100 CET");
+        check("2026-07-15 12:00:00", "2026-07-15 12:00:00 +0200 CEST");
+        // Clocks go from two to three, and in autumn from three to two.
+        check("2026-03-29 01:59:59", "2026-03-29 01:59:59 +0100 CET");
+        check("2026-03-29 02:30:00", "2026-03-29 03:30:00 +0200 CEST");
+        check("2026-03-29 03:00:00", "2026-03-29 03:00:00 +0200 CEST");
+        check("2026-10-25 03:00:00", "2026-10-25 03:00:00 +0100 CET");
+        let winter = Time::parse(layout, "2026-01-15 12:00:00", zone).expect("a time");
+        assert_eq!(winter.add_date(0, 6, 0).format(layout), "2026-07-15 12:00:00");
+        let offset = "2006-01-02T15:04:05-0700";
+        let shown =
+            |text: &str| Time::parse(offset, text, zone).expect("a time").format("15:04 MST");
+        assert_eq!(shown("2026-01-15T12:00:00+0100"), "12:00 CET");
+        assert_eq!(shown("2026-01-15T12:00:00+0300"), "12:00 +0300");
+        let far = Time { nanos: i128::MAX / 2, zone };
+        assert!(!far.format(layout).is_empty());
+    }
+
     proptest! {
         #[test]
         fn what_is_written_reads_back(nanos in -60_000_000_000_000_000_000i128..250_000_000_000_000_000_000) {
             let layout = "2006-01-02T15:04:05.999999999Z07:00";
             let time = Time::utc(nanos);
-            prop_assert_eq!(Time::parse(layout, &time.format(layout)), Some(time));
+            prop_assert_eq!(Time::parse(layout, &time.format(layout), Zone::UTC), Some(time));
         }
 
         #[test]
         fn never_panics(layout in ".{0,12}", text in ".{0,12}") {
-            let _ = Time::parse(&layout, &text);
+            let _ = Time::parse(&layout, &text, Zone::UTC);
             let _ = Time::zero().format(&layout);
         }
     }

@@ -9,21 +9,25 @@
 //! text: `labels->>'pod'` reads what has no column of its own.
 
 mod ask;
+pub(super) mod cells;
 mod describe;
 mod ordered;
 pub(super) mod remote;
 mod rows;
 mod store;
 mod system;
+mod text;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use drave_sql::{
-    Answer, BatchStream, Notice, Question, ScanRequest, Source, SourceError, Table, async_trait,
+    Activity, Answer, BatchStream, Notice, Question, Scan, ScanRequest, Source, SourceError, Table,
+    async_trait,
 };
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -33,7 +37,8 @@ use crate::cluster::consistency::Consistency;
 use crate::ingest::StreamCache;
 use crate::model::limits::Limits;
 use crate::model::{Labels, Selector, Tenant, Timestamp};
-use crate::scan::{self, Order, Request, Scanner, Selection, Snapshot, Stats};
+use crate::scan::{self, Order, Request, Scanner, Selection, Snapshot, Stats, Visit};
+use cells::Counter;
 use ordered::First;
 use rows::{Reader, ReaderError, labels_json, stream_id};
 
@@ -41,6 +46,8 @@ use rows::{Reader, ReaderError, labels_json, stream_id};
 const STREAM_CACHE_BYTES: usize = 4 << 20;
 /// Labels that get a column of their own; the rest are read from `labels`.
 const LABEL_COLUMNS_MAX: usize = 64;
+/// Where the level is among the columns.
+const LEVEL: usize = 3;
 /// Columns that every table has; a label of such a name gets the prefix `label_`.
 const FIXED: [&str; 6] =
     ["timestamp", "line", "stream_id", "level", "labels", "structured_metadata"];
@@ -51,13 +58,20 @@ pub struct LogsSource {
     auth_enabled: bool,
     limits: Arc<Limits>,
     streams: Arc<StreamCache>,
+    activity: Arc<Activity>,
 }
 
 impl LogsSource {
     /// With `auth_enabled` the database name is the tenant id; without, all is one tenant's.
-    pub fn new(scanner: Scanner, auth_enabled: bool, limits: Arc<Limits>) -> LogsSource {
+    /// `activity`: who is connected.
+    pub fn new(
+        scanner: Scanner,
+        auth_enabled: bool,
+        limits: Arc<Limits>,
+        activity: Arc<Activity>,
+    ) -> LogsSource {
         let streams = Arc::new(StreamCache::new(STREAM_CACHE_BYTES));
-        LogsSource { scanner, auth_enabled, limits, streams }
+        LogsSource { scanner, auth_enabled, limits, streams, activity }
     }
 }
 
@@ -258,7 +272,15 @@ impl Table for LogsTable {
         missing.chain(staleness).collect()
     }
 
-    fn scan(&self, request: ScanRequest) -> Result<BatchStream, SourceError> {
+    fn cell_columns(&self) -> &[usize] {
+        &[LEVEL]
+    }
+
+    fn bytes(&self) -> u64 {
+        self.scanner.report().amount().bytes
+    }
+
+    fn scan(&self, request: ScanRequest) -> Result<Scan, SourceError> {
         let columns: Vec<Column> =
             request.projection.iter().map(|at| self.columns[*at].clone()).collect();
         let schema = self.schema.project(&request.projection);
@@ -269,13 +291,22 @@ impl Table for LogsTable {
                 groups.iter().map(|group| self.streams[*group as usize].clone()).collect(),
             ),
         };
-        let reader = Reader { columns, schema, text: request.text };
         let range = time_range(&request.time);
-        Ok(match (request.newest_first, request.limit) {
+        let stats = Arc::new(Stats::default());
+        let counts = counts(Arc::clone(&stats));
+        if let Some(cells) = request.cells {
+            let counter = Counter::new(columns, cells, request.text);
+            let counter = counter.map_err(SourceError::Invalid)?;
+            let wanted = Request { selection, range, order: Order::Any, above: None };
+            let to_batches = move |found: cells::Found| Ok(vec![found.batch(&schema)?]);
+            return Ok(Scan { batches: self.stream(wanted, counter, stats, to_batches), counts });
+        }
+        let reader = Reader::new(columns, schema, request.text)?;
+        let batches = match (request.newest_first, request.limit) {
             (Some(newest_first), Some(limit)) => {
                 let order = if newest_first { Order::Backward } else { Order::Forward };
                 let wanted = Request { selection, range, order, above: None };
-                self.first(wanted, First::new(reader, newest_first, limit))
+                self.first(wanted, First::new(reader, newest_first, limit), stats)
             }
             // Who asks for an order without a limit sorts by itself: it can spill.
             (Some(_), None) => {
@@ -283,36 +314,47 @@ impl Table for LogsTable {
                 return Err(SourceError::Internal(text));
             }
             (None, _) => {
-                self.stream(Request { selection, range, order: Order::Any, above: None }, reader)
+                let wanted = Request { selection, range, order: Order::Any, above: None };
+                self.stream(wanted, reader, stats, Ok)
             }
-        })
+        };
+        Ok(Scan { batches, counts })
     }
 }
 
 impl LogsTable {
     /// Runs the scan beside its reader: what is not read yet holds it back.
-    fn stream(&self, request: Request, reader: Reader) -> BatchStream {
+    fn stream<V: Visit<Error = ReaderError>>(
+        &self,
+        request: Request,
+        visitor: V,
+        stats: Arc<Stats>,
+        to_batches: impl Fn(V::Partial) -> Result<Vec<RecordBatch>, SourceError> + Send + Sync + 'static,
+    ) -> BatchStream {
         let (scanner, snapshot) = (self.scanner.clone(), Arc::clone(&self.snapshot));
-        let (out, batches) = mpsc::channel(PARTIALS_MAX);
-        let scan = async move {
-            let stats = Arc::new(Stats::default());
-            scanner.run(&snapshot, &request, Arc::new(reader), &stats, out).await
-        };
+        let (out, partials) = mpsc::channel(PARTIALS_MAX);
+        let scan =
+            async move { scanner.run(&snapshot, &request, Arc::new(visitor), &stats, out).await };
         // The scan is polled together with the stream, so dropping the stream ends it.
         let scan = futures::stream::once(scan)
             .filter_map(|result| async move { result.err().map(|ReaderError(error)| Err(error)) });
-        let batches = futures::stream::unfold(batches, |mut batches| async move {
-            let partial: Vec<RecordBatch> = batches.recv().await?;
-            Some((futures::stream::iter(partial.into_iter().map(Ok)), batches))
-        });
+        let batches = futures::stream::unfold(
+            (partials, to_batches),
+            |(mut partials, to_batches)| async move {
+                let batches = match to_batches(partials.recv().await?) {
+                    Ok(batches) => batches.into_iter().map(Ok).collect(),
+                    Err(error) => vec![Err(error)],
+                };
+                Some((futures::stream::iter(batches), (partials, to_batches)))
+            },
+        );
         futures::stream::select(scan, batches.flatten()).boxed()
     }
 
     /// Reads from one end of time until the limit is full, then answers in order.
-    fn first(&self, request: Request, first: First) -> BatchStream {
+    fn first(&self, request: Request, first: First, stats: Arc<Stats>) -> BatchStream {
         let (scanner, snapshot) = (self.scanner.clone(), Arc::clone(&self.snapshot));
         let read = async move {
-            let stats = Arc::new(Stats::default());
             let first = Arc::new(first);
             let (out, mut found) = mpsc::channel(PARTIALS_MAX);
             let scan = scanner.run(&snapshot, &request, Arc::clone(&first), &stats, out);
@@ -328,6 +370,27 @@ impl LogsTable {
         let batch = futures::stream::once(read);
         batch.map(|result| result.map_err(|ReaderError(error)| error)).boxed()
     }
+}
+
+/// What a scan has read and left out so far.
+fn counts(stats: Arc<Stats>) -> drave_sql::Counts {
+    Arc::new(move || {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        vec![
+            ("chunks", of(&stats.chunks)),
+            ("blocks_pruned", of(&stats.blocks_pruned)),
+            ("blocks_filtered", of(&stats.blocks_filtered)),
+            ("blocks_from_metadata", of(&stats.blocks_skipped)),
+            ("blocks_read", of(&stats.blocks_read)),
+            ("head_batches", of(&stats.head_batches)),
+            ("rows_read", of(&stats.rows)),
+            ("line_bytes", of(&stats.line_bytes)),
+            ("object_bytes", of(&stats.object_bytes)),
+            ("object_gets", of(&stats.object_reads)),
+            ("remote_shards", of(&stats.remote_shards)),
+            ("remote_bytes", of(&stats.remote_bytes)),
+        ]
+    })
 }
 
 fn explain(error: scan::Error) -> SourceError {

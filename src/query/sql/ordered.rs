@@ -10,8 +10,9 @@ use arrow::compute::{concat_batches, take_record_batch};
 use bytes::Bytes;
 
 use super::remote::{self, Found};
-use super::rows::{Reader, ReaderError, filter};
-use crate::model::{Labels, Rows, Timestamp};
+use super::rows::{Reader, ReaderError};
+use super::text::filter;
+use crate::model::{Labels, Lines, Rows, Timestamp};
 use crate::scan::remote::{Malformed, Work};
 use crate::scan::{self, Columns, Needles, Visit};
 
@@ -60,13 +61,17 @@ impl Visit for First {
         self.reader.needles()
     }
 
+    fn matches(&self, lines: &Lines) -> bool {
+        self.reader.matches(lines)
+    }
+
     fn wants(&self, span: (Timestamp, Timestamp)) -> bool {
         let nearest = if self.newest_first { span.1 } else { span.0 };
         !self.is_beyond(nearest.nanos())
     }
 
     fn rows(&self, found: &mut Vec<Piece>, stream: &Labels, rows: Rows) -> Result<(), ReaderError> {
-        self.keep(found, stream, filter(rows, &self.reader.text))
+        self.keep(found, stream, filter(rows, &self.reader.filters))
     }
 
     fn work(&self) -> Option<Work> {

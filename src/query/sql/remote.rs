@@ -13,12 +13,14 @@ use drave_sql::TextFilter;
 use prost::Message;
 use tokio::sync::mpsc;
 
-use super::rows::filter;
-use crate::model::{Batch, BatchBuilder, Labels, Rows, Tenant, Timestamp};
+use super::text::{filter, from_needles, line_filters, to_needles};
+use crate::logql::pipeline::LineFilters;
+use crate::model::{Batch, BatchBuilder, Labels, Lines, Rows, Tenant, Timestamp};
+use crate::query::needles;
 use crate::query::remote::{Job, PART_BYTES, bad, malformed};
 use crate::query::{Error, PARTIALS_MAX};
 use crate::scan::remote::{from_streams, to_streams};
-use crate::scan::{self, BlockMeta, Columns, Order, Visit};
+use crate::scan::{self, BlockMeta, Columns, Needles, Order, Visit};
 
 /// Rows of one stream that are counted in one piece.
 const COUNT_MAX: usize = 1 << 16;
@@ -32,15 +34,11 @@ pub(super) fn asked(
     text: &[TextFilter],
     first: Option<usize>,
 ) -> proto::Rows {
-    let needle = |filter: &TextFilter| match filter {
-        TextFilter::Contains(text) => proto::Needle { text: text.clone(), absent: false },
-        TextFilter::NotContains(text) => proto::Needle { text: text.clone(), absent: true },
-    };
     proto::Rows {
         detail: detail.into(),
         lines: want.lines,
         metadata: want.metadata,
-        needles: text.iter().map(needle).collect(),
+        needles: to_needles(text),
         first: first.map(|limit| limit as u64),
     }
 }
@@ -89,10 +87,6 @@ pub(super) fn read(part: Bytes) -> Result<Found, scan::Error> {
 
 /// Answers with rows of this shard.
 pub(in crate::query) async fn answer(job: &Job, asked: proto::Rows) -> Result<(), Error> {
-    let needles = asked.needles.into_iter().map(|needle| match needle.absent {
-        true => TextFilter::NotContains(needle.text),
-        false => TextFilter::Contains(needle.text),
-    });
     let first = match (asked.first, job.request.order) {
         (None, _) => None,
         (Some(limit), Order::Forward) => Some(First::new(limit, false)),
@@ -102,7 +96,7 @@ pub(in crate::query) async fn answer(job: &Job, asked: proto::Rows) -> Result<()
     let shipper = Shipper {
         detail: proto::Detail::try_from(asked.detail).map_err(|_| bad("rows of no detail"))?,
         want: Columns { lines: asked.lines, metadata: asked.metadata },
-        text: needles.collect(),
+        filters: line_filters(&from_needles(asked.needles)).map_err(Error::BadQuery)?,
         first,
     };
     let (out, mut found) = mpsc::channel(PARTIALS_MAX);
@@ -121,7 +115,7 @@ pub(in crate::query) async fn answer(job: &Job, asked: proto::Rows) -> Result<()
 struct Shipper {
     detail: proto::Detail,
     want: Columns,
-    text: Vec<TextFilter>,
+    filters: LineFilters,
     first: Option<First>,
 }
 
@@ -255,7 +249,15 @@ impl Visit for Shipper {
     }
 
     fn columns(&self, _stream: &Labels) -> Columns {
-        Columns { lines: self.want.lines || !self.text.is_empty(), ..self.want }
+        Columns { lines: self.want.lines || !self.filters.is_empty(), ..self.want }
+    }
+
+    fn needles(&self) -> Needles {
+        needles(&self.filters)
+    }
+
+    fn matches(&self, lines: &Lines) -> bool {
+        self.filters.is_empty() || !self.filters.select(lines).is_empty()
     }
 
     fn wants(&self, span: (Timestamp, Timestamp)) -> bool {
@@ -266,7 +268,7 @@ impl Visit for Shipper {
     }
 
     fn block(&self, found: &mut Shipment, stream: &Labels, block: &BlockMeta) -> bool {
-        let counts = self.detail != proto::Detail::Each && self.text.is_empty();
+        let counts = self.detail != proto::Detail::Each && self.filters.is_empty();
         if counts {
             found.count(self.detail, stream, block.n_rows as usize);
         }
@@ -274,7 +276,7 @@ impl Visit for Shipper {
     }
 
     fn rows(&self, found: &mut Shipment, stream: &Labels, rows: Rows) -> Result<(), Error> {
-        let rows = filter(rows, &self.text);
+        let rows = filter(rows, &self.filters);
         if self.detail != proto::Detail::Each {
             found.count(self.detail, stream, rows.len());
             return Ok(());
@@ -306,7 +308,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Lines, MetadataColumn};
+    use crate::model::MetadataColumn;
 
     fn rows(timestamps: Vec<i64>) -> Rows {
         let mut offsets = vec![0];
@@ -325,7 +327,7 @@ mod tests {
 
     fn shipper(detail: proto::Detail, first: Option<First>) -> Shipper {
         let want = Columns { lines: detail == proto::Detail::Each, metadata: false };
-        Shipper { detail, want, text: Vec::new(), first }
+        Shipper { detail, want, filters: LineFilters::default(), first }
     }
 
     /// Stream, time and line of each row that arrives, in order.

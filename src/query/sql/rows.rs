@@ -13,12 +13,14 @@ use arrow::error::ArrowError;
 use bytes::Bytes;
 use drave_proto::scan::Detail;
 use drave_sql::{SourceError, TextFilter};
-use memchr::memmem;
 
 use super::remote::{self, Found};
+use super::text::{filter, line_filters};
 use super::{Column, explain};
+use crate::logql::pipeline::LineFilters;
 use crate::model::level::DETECTED_LEVEL;
 use crate::model::{Labels, Lines, Metadata, Rows};
+use crate::query::needles;
 use crate::scan::remote::Work;
 use crate::scan::{self, BlockMeta, Columns, Needles, Visit};
 
@@ -27,6 +29,7 @@ pub(super) struct Reader {
     pub(super) columns: Vec<Column>,
     pub(super) schema: SchemaRef,
     pub(super) text: Vec<TextFilter>,
+    pub(super) filters: LineFilters,
 }
 
 /// Why there are no more batches.
@@ -45,6 +48,15 @@ impl From<ArrowError> for ReaderError {
 }
 
 impl Reader {
+    pub(super) fn new(
+        columns: Vec<Column>,
+        schema: SchemaRef,
+        text: Vec<TextFilter>,
+    ) -> Result<Reader, SourceError> {
+        let filters = line_filters(&text).map_err(SourceError::Invalid)?;
+        Ok(Reader { columns, schema, text, filters })
+    }
+
     fn count_only(&self, n_rows: usize) -> Result<RecordBatch, ArrowError> {
         let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), Vec::new(), &options)
@@ -97,19 +109,17 @@ impl Visit for Reader {
     fn columns(&self, _stream: &Labels) -> Columns {
         let has = |column: &Column| self.columns.contains(column);
         Columns {
-            lines: has(&Column::Line) || !self.text.is_empty(),
+            lines: has(&Column::Line) || !self.filters.is_empty(),
             metadata: has(&Column::Level) || has(&Column::Metadata),
         }
     }
 
     fn needles(&self) -> Needles {
-        let mut needles = Needles::default();
-        for filter in &self.text {
-            if let TextFilter::Contains(text) = filter {
-                needles.add([text.as_bytes()]);
-            }
-        }
-        needles
+        needles(&self.filters)
+    }
+
+    fn matches(&self, lines: &Lines) -> bool {
+        self.filters.is_empty() || !self.filters.select(lines).is_empty()
     }
 
     /// What is the same for all rows of a stream needs only their number.
@@ -159,50 +169,12 @@ impl Visit for Reader {
         stream: &Labels,
         rows: Rows,
     ) -> Result<(), ReaderError> {
-        let rows = filter(rows, &self.text);
+        let rows = filter(rows, &self.filters);
         if !rows.is_empty() {
             partial.push(self.batch(stream, &rows)?);
         }
         Ok(())
     }
-}
-
-/// Rows whose lines satisfy every condition.
-pub(super) fn filter(rows: Rows, filters: &[TextFilter]) -> Rows {
-    let Some(lines) = rows.lines.as_ref().filter(|_| !filters.is_empty()) else { return rows };
-    let mut keep = vec![true; lines.len()];
-    for filter in filters {
-        let (needle, wanted) = match filter {
-            TextFilter::Contains(needle) => (needle, true),
-            TextFilter::NotContains(needle) => (needle, false),
-        };
-        let found = containing(lines, needle.as_bytes());
-        keep.iter_mut().zip(found).for_each(|(keep, found)| *keep &= found == wanted);
-    }
-    let keep: Vec<usize> = (0..keep.len()).filter(|row| keep[*row]).collect();
-    if keep.len() == lines.len() { rows } else { rows.select(&keep) }
-}
-
-/// Which lines hold the needle: one search over the whole buffer, hits mapped to rows.
-fn containing(lines: &Lines, needle: &[u8]) -> Vec<bool> {
-    if needle.is_empty() {
-        return vec![true; lines.len()];
-    }
-    let mut found = vec![false; lines.len()];
-    let finder = memmem::Finder::new(needle);
-    let base = lines.offsets[0] as usize;
-    let span = lines.span();
-    let mut at = 0;
-    while let Some(hit) = finder.find(&span[at..]) {
-        let hit = at + hit;
-        let row = lines.offsets.partition_point(|offset| *offset as usize - base <= hit) - 1;
-        let end = lines.offsets[row + 1] as usize - base;
-        // A hit that runs into the next line is none.
-        let inside = hit + needle.len() <= end;
-        found[row] |= inside;
-        at = if inside { end } else { hit + 1 };
-    }
-    found
 }
 
 fn array(column: &Column, stream: &Labels, rows: &Rows) -> Result<ArrayRef, ArrowError> {
@@ -222,7 +194,7 @@ fn array(column: &Column, stream: &Labels, rows: &Rows) -> Result<ArrayRef, Arro
 }
 
 /// A column that is the same for all rows of a stream.
-fn of_stream(column: &Column, stream: &Labels, n: usize) -> Option<ArrayRef> {
+pub(super) fn of_stream(column: &Column, stream: &Labels, n: usize) -> Option<ArrayRef> {
     Some(match column {
         Column::StreamId => Arc::new(Int64Array::from_value(stream_id(stream), n)),
         Column::Label(name) => Arc::new(repeated(stream.get(name), n)),
@@ -280,26 +252,4 @@ fn metadata_json(set: &Metadata) -> String {
 fn json<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let map: BTreeMap<&str, &str> = pairs.collect();
     serde_json::to_string(&map).expect("texts are JSON")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn needles_do_not_cross_lines() {
-        let check = |lines: &[&str], needle: &str, expected: &[bool]| {
-            let mut offsets = vec![0];
-            for line in lines {
-                offsets.push(offsets.last().expect("not empty") + line.len() as u32);
-            }
-            let lines = Lines { bytes: lines.concat().into(), offsets };
-            assert_eq!(containing(&lines, needle.as_bytes()), expected, "{needle}");
-        };
-        check(&["abc", "def", "bcd"], "bc", &[true, false, true]);
-        check(&["ab", "cd"], "bc", &[false, false]);
-        check(&["ab", "", "bab", ""], "b", &[true, false, true, false]);
-        check(&["aab", "ab"], "aba", &[false, false]);
-        check(&["x", ""], "", &[true, true]);
-    }
 }

@@ -89,7 +89,8 @@ fn push_of(rows: &RecordBatch, now: i64) -> Result<String, String> {
     let mut streams = BTreeMap::<String, Vec<Value>>::new();
     for row in 0..rows.num_rows() {
         let (mut labels, mut metadata) = (Map::new(), Map::new());
-        let (mut at, mut line) = (now, None);
+        // Rows without a time are as many as they are, though they may be equal otherwise.
+        let (mut at, mut line) = (now.saturating_add(row as i64), None);
         for (field, column) in schema.fields().iter().zip(rows.columns()) {
             if column.is_null(row) {
                 continue;
@@ -98,13 +99,17 @@ fn push_of(rows: &RecordBatch, now: i64) -> Result<String, String> {
             match field.name().as_str() {
                 "timestamp" => at = column.as_primitive::<TimestampNanosecondType>().value(row),
                 "line" => line = Some(text()),
-                "labels" => labels.append(&mut object("labels", &text())?),
+                "labels" => {
+                    for (name, value) in object("labels", &text())? {
+                        put_label(&mut labels, &name, value)?;
+                    }
+                }
                 "structured_metadata" => {
                     metadata.append(&mut object("structured_metadata", &text())?);
                 }
                 name => {
                     let fixed = FIXED.iter().find(|fixed| prefixed(fixed) == name);
-                    labels.insert(fixed.copied().unwrap_or(name).to_string(), text().into());
+                    put_label(&mut labels, fixed.copied().unwrap_or(name), text().into())?;
                 }
             }
         }
@@ -128,6 +133,19 @@ fn push_of(rows: &RecordBatch, now: i64) -> Result<String, String> {
     }
     body.push_str("]}");
     Ok(body)
+}
+
+/// Adds a label, of which a row may say one thing only.
+fn put_label(labels: &mut Map<String, Value>, name: &str, value: Value) -> Result<(), String> {
+    match labels.get(name) {
+        Some(known) if *known != value => {
+            Err(format!("label \"{name}\" is {known} and {value} in one row"))
+        }
+        _ => {
+            labels.insert(name.to_owned(), value);
+            Ok(())
+        }
+    }
 }
 
 /// An object of texts.
@@ -171,7 +189,7 @@ mod tests {
         ]);
         let body: Value = serde_json::from_str(&push_of(&rows, 99).unwrap()).unwrap();
         let expected = json!({"streams": [
-            {"stream": {"app": "x"}, "values": [["5", "a"], ["99", "b\""]]},
+            {"stream": {"app": "x"}, "values": [["5", "a"], ["100", "b\""]]},
             {"stream": {"level": "l"}, "values": [["7", "c", {"k": "v"}]]},
         ]});
         assert_eq!(body, expected);
@@ -187,6 +205,10 @@ mod tests {
         check(&[("line", &[None]), ("app", &[Some("x")])], "not-null");
         check(&[("line", &[Some("a")]), ("labels", &[Some("[]")])], "JSON object");
         check(&[("line", &[Some("a")]), ("labels", &[Some(r#"{"a":1}"#)])], "JSON object");
+        check(
+            &[("line", &[Some("a")]), ("app", &[Some("x")]), ("labels", &[Some(r#"{"app":"y"}"#)])],
+            "in one row",
+        );
         assert!(target(&["line".into(), "level".into()]).is_err());
         assert!(target(&["app".into()]).is_err());
         assert!(target(&[]).is_err());

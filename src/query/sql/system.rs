@@ -1,4 +1,4 @@
-//! The tables of the schema `drave`: streams, label values, chunks, shards, nodes, tenants.
+//! The tables of the schema `drave`: streams, label values, chunks, shards, nodes, tenants, queries.
 //!
 //! In goes the name of a table and who asks; out come its rows now. Of data a tenant sees its own;
 //! shards and nodes are the cluster's and hold no tenant's data.
@@ -10,13 +10,14 @@ use arrow::array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use drave_sql::SourceError;
+use drave_sql::{SourceError, State};
 
 use super::rows::{labels_json, stream_id};
 use super::{LogsSource, explain};
 use crate::model::{Selector, Tenant, Timestamp};
 use crate::scan::Selection;
 use crate::shard::rows_of;
+use crate::telemetry;
 
 /// The schema that they are in.
 pub(super) const SCHEMA: &str = "drave";
@@ -52,6 +53,24 @@ const TABLES: &[(&str, &[(&str, char)])] = &[
             ("failed", 't'),
             ("shards", 'i'),
             ("leads", 'i'),
+        ],
+    ),
+    (
+        "queries",
+        &[
+            ("id", 't'),
+            ("language", 't'),
+            ("pid", 'i'),
+            ("user", 't'),
+            ("application", 't'),
+            ("client", 't'),
+            ("text", 't'),
+            ("started", '@'),
+            ("elapsed_ms", 'i'),
+            ("bytes", 'i'),
+            ("rows", 'i'),
+            ("memory", 'i'),
+            ("spilled", 'i'),
         ],
     ),
     (
@@ -132,6 +151,7 @@ pub(super) async fn table(
     let tenant = Tenant::parse(tenant).map_err(|_| SourceError::NoDatabase(tenant.into()))?;
     let rows = match name {
         "nodes" => nodes(source).await,
+        "queries" => queries(source, &tenant),
         "shards" => shards(source).await,
         "chunks" => chunks(source, &tenant).await?,
         "streams" => streams(source, &tenant).await?,
@@ -192,6 +212,49 @@ async fn nodes(source: &LogsSource) -> Rows {
         ]
     });
     rows.collect()
+}
+
+/// What runs on this node: of SQL the rows that were sent, of LogQL those that were looked at.
+fn queries(source: &LogsSource, tenant: &Tenant) -> Rows {
+    let now = telemetry::now();
+    let elapsed = |started: i64| number(now.nanos().saturating_sub(started).max(0) / 1_000_000);
+    let logql = source.scanner.running().of(tenant).into_iter().map(|query| {
+        let started = query.started.nanos();
+        vec![
+            text(format!("logql-{}", query.id)),
+            text("logql"),
+            Cell::Null,
+            Cell::Null,
+            Cell::Null,
+            Cell::Null,
+            text(query.text),
+            Cell::Time(started),
+            elapsed(started),
+            number(query.amount.bytes),
+            number(query.amount.rows),
+            Cell::Null,
+            Cell::Null,
+        ]
+    });
+    let connections = source.activity.of(tenant.as_str()).into_iter();
+    let sql = connections.filter(|seen| seen.state == State::Active).map(|seen| {
+        vec![
+            text(format!("sql-{}-{}", seen.pid, seen.statement)),
+            text("sql"),
+            number(seen.pid),
+            text(seen.user),
+            text(seen.application),
+            text(seen.client.to_string()),
+            text(seen.text),
+            seen.began.map_or(Cell::Null, Cell::Time),
+            seen.began.map_or(Cell::Null, elapsed),
+            number(seen.cost.bytes),
+            number(seen.cost.rows),
+            number(seen.cost.memory),
+            number(seen.cost.spilled),
+        ]
+    });
+    logql.chain(sql).collect()
 }
 
 async fn shards(source: &LogsSource) -> Rows {

@@ -1,0 +1,243 @@
+//! Casts, and functions that round, as Postgres does them where DataFusion would answer otherwise
+//! without an error.
+//!
+//! In goes an analysed plan; out comes one in which
+//!
+//! - numbers and times as text read as a client sees them (`2026-01-02 03:04:05`, not `...T...`),
+//! - a time as a date is no step on the way to an order: DataFusion took `timestamp::date = '...'`
+//!   for a proof that all rows have one timestamp, and dropped `ORDER BY timestamp`,
+//! - a float rounds to the even one of two whole numbers, and what rounds a decimal returns no
+//!   digits that it cut off,
+//! - a date and a number of days is a date.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::optimizer::AnalyzerRule;
+use sqlparser::ast::BinaryOperator;
+
+use crate::arithmetic::whole;
+use crate::encode;
+
+/// The name of the cast of a time to a date.
+pub(crate) const TO_DAY: &str = "to_day";
+
+/// Digits of a decimal.
+const DIGITS: u8 = 38;
+
+/// The rule. It must run after types were coerced.
+#[derive(Debug, Default)]
+pub(crate) struct PostgresCasts;
+
+impl AnalyzerRule for PostgresCasts {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        Ok(plan.transform_up_with_subqueries(rewrite_node)?.data)
+    }
+
+    fn name(&self) -> &str {
+        "postgres_casts"
+    }
+}
+
+fn rewrite_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    if matches!(node, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::Unnest(_)) {
+        return Ok(Transformed::no(node));
+    }
+    let schema = match &node {
+        LogicalPlan::TableScan(scan) => {
+            DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?
+        }
+        other => merge_schema(&other.inputs()),
+    };
+    let names = NamePreserver::new(&node);
+    let rewritten = node.map_expressions(|expr| {
+        let name = names.save(&expr);
+        let rewritten = expr.transform_up(|expr| rewrite_expr(expr, &schema))?;
+        Ok(rewritten.update_data(|expr| name.restore(expr)))
+    })?;
+    match rewritten.transformed {
+        true => rewritten.map_data(LogicalPlan::recompute_schema),
+        false => Ok(rewritten),
+    }
+}
+
+fn rewrite_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    match expr {
+        Expr::Cast(Cast { expr: inner, field }) => {
+            let from = inner.get_type(schema)?;
+            let to = field.data_type();
+            let lossy_time = matches!(from, DataType::Timestamp(..))
+                && matches!(to, DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond, _));
+            let kind = match to {
+                DataType::Date32 if matches!(from, DataType::Timestamp(..)) => Kind::Day,
+                to if lossy_time => Kind::Coarser(to.clone()),
+                to if to.is_string() && is_shown_otherwise(&from) => Kind::Text,
+                _ => return Ok(Transformed::no(Expr::Cast(Cast { expr: inner, field }))),
+            };
+            let call = kind.clone().function().call(vec![*inner]);
+            Ok(Transformed::yes(match kind {
+                Kind::Text if *to != DataType::Utf8 => {
+                    Expr::Cast(Cast { expr: Box::new(call), field })
+                }
+                _ => call,
+            }))
+        }
+        Expr::ScalarFunction(call) => rounded(call, schema),
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+/// Whether a client sees other texts of such values than Arrow makes.
+fn is_shown_otherwise(kind: &DataType) -> bool {
+    kind.is_floating()
+        || *kind == encode::NUMERIC
+        || matches!(
+            kind,
+            DataType::Timestamp(..)
+                | DataType::Time32(_)
+                | DataType::Time64(_)
+                | DataType::Interval(_)
+                | DataType::Duration(_)
+        )
+}
+
+/// `round`, `ceil`, `floor` and `trunc`.
+fn rounded(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let kind = match call.args.first() {
+        Some(first) if matches!(call.func.name(), "round" | "ceil" | "floor" | "trunc") => {
+            first.get_type(schema)?
+        }
+        _ => return Ok(Transformed::no(Expr::ScalarFunction(call))),
+    };
+    if call.func.name() == "round" && call.args.len() == 1 && kind == DataType::Float64 {
+        return Ok(Transformed::yes(whole().call(call.args)));
+    }
+    let digits = match call.args.get(1) {
+        None => Some(0),
+        Some(Expr::Literal(value, _)) => match value.cast_to(&DataType::Int64) {
+            Ok(ScalarValue::Int64(Some(digits))) => i8::try_from(digits.max(0)).ok(),
+            _ => None,
+        },
+        Some(_) => None,
+    };
+    match (kind, digits) {
+        (DataType::Decimal128(_, scale), Some(digits)) if digits != scale && digits <= 20 => {
+            let kind = DataType::Decimal128(DIGITS, digits);
+            Ok(Transformed::yes(cast_to(Expr::ScalarFunction(call), kind)))
+        }
+        _ => Ok(Transformed::no(Expr::ScalarFunction(call))),
+    }
+}
+
+fn cast_to(expr: Expr, kind: DataType) -> Expr {
+    Expr::Cast(Cast { expr: Box::new(expr), field: Arc::new(Field::new("cast", kind, true)) })
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    /// To text.
+    Text,
+    /// From a time to a date.
+    Day,
+    /// From a time to a type with less of it.
+    Coarser(DataType),
+}
+
+impl Kind {
+    fn function(self) -> ScalarUDF {
+        let signature = Signature::any(1, Volatility::Immutable);
+        ScalarUDF::new_from_impl(CastFunction { kind: self, signature })
+    }
+}
+
+/// A cast that nothing is known of but what it returns.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct CastFunction {
+    kind: Kind,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for CastFunction {
+    fn name(&self) -> &str {
+        match self.kind {
+            Kind::Text => "to_text",
+            Kind::Day => TO_DAY,
+            Kind::Coarser(_) => "to_coarser",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(match &self.kind {
+            Kind::Text => DataType::Utf8,
+            Kind::Day => DataType::Date32,
+            Kind::Coarser(kind) => kind.clone(),
+        })
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let constant = matches!(args.args[0], ColumnarValue::Scalar(_));
+        let array = args.args[0].to_array(if constant { 1 } else { args.number_rows })?;
+        let array = match self.kind {
+            Kind::Text => text_of(&array)?,
+            Kind::Day | Kind::Coarser(_) => cast(&array, &self.return_type(&[])?)?,
+        };
+        Ok(match constant {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
+            false => ColumnarValue::Array(array),
+        })
+    }
+}
+
+/// Values as texts, as a client sees them.
+pub(crate) fn text_of(array: &ArrayRef) -> Result<ArrayRef> {
+    if is_shown_otherwise(array.data_type())
+        && let Some(texts) = encode::texts(array)?
+    {
+        return Ok(Arc::new(texts));
+    }
+    Ok(cast(array, &DataType::Utf8)?)
+}
+
+/// Plans a date and a number of days, which would be coerced to a time and a span of it.
+#[derive(Debug)]
+pub(crate) struct DayPlanner;
+
+impl ExprPlanner for DayPlanner {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let (left, right) = (expr.left.get_type(schema), expr.right.get_type(schema));
+        let (Ok(left), Ok(right)) = (left, right) else {
+            return Ok(PlannerResult::Original(expr));
+        };
+        let op = match (&expr.op, left, right) {
+            (BinaryOperator::Plus, DataType::Date32, days) if days.is_integer() => Operator::Plus,
+            (BinaryOperator::Minus, DataType::Date32, days) if days.is_integer() => Operator::Minus,
+            (BinaryOperator::Plus, days, DataType::Date32) if days.is_integer() => Operator::Plus,
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
+        let days = |expr| Box::new(cast_to(cast_to(expr, DataType::Int32), DataType::Int64));
+        let (left, right) = (days(expr.left), days(expr.right));
+        let sum = Expr::BinaryExpr(BinaryExpr { left, op, right });
+        Ok(PlannerResult::Planned(cast_to(cast_to(sum, DataType::Int32), DataType::Date32)))
+    }
+}

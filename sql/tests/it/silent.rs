@@ -1,0 +1,172 @@
+//! Answers that look right and are not are the worst: each one that was ever seen has its test here.
+//! What the spike of the project found (TABLESAMPLE, `to_char`, array parameters, ...) comes first.
+
+use tokio_postgres::types::Type;
+
+use crate::memory::{Server, code};
+use crate::sql::answer;
+
+async fn check(cases: &[(&str, &[&str])]) {
+    let server = Server::start().await;
+    let client = server.client().await;
+    let mut wrong = Vec::new();
+    for (sql, expected) in cases {
+        let got = answer(&client, sql).await;
+        if got != *expected {
+            wrong.push(format!("{sql}: {:?}, not {expected:?}", &got[..got.len().min(9)]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn right_or_refused() {
+    check(&[
+        // Was ignored, and counted everything.
+        ("select count(*) from logs tablesample system (1)", &["0A000"]),
+        ("select count(*) from logs tablesample bernoulli (50) repeatable (1)", &["0A000"]),
+        ("select count(*) from (select * from logs) x tablesample system (1)", &["0A000"]),
+        // Returned the pattern.
+        (
+            "select to_char(timestamp '2026-01-02 15:04:05', 'YYYY-MM-DD HH24:MI')",
+            &["2026-01-02 15:04"],
+        ),
+        ("select to_char(12.5, '999.9')", &["0A000"]),
+        // Was a time with a zone.
+        (
+            "select timestamptz '2026-01-01 00:00:00Z' at time zone 'Asia/Tokyo'",
+            &["2026-01-01 09:00:00"],
+        ),
+        ("select timestamp '2026-01-01' at time zone 'Nowhere/Land'", &["22023"]),
+        // Was said to be set.
+        ("set nope = 1", &["42704"]),
+        ("set datafusion.execution.target_partitions = 1", &["42704"]),
+        ("set timezone = 'Europe/Berlin'", &["22023"]),
+        // Had the noise of a float.
+        (
+            "select extract(epoch from timestamp '2026-01-02 15:04:05.123456')",
+            &["1767366245.123456"],
+        ),
+        // Two columns of one name.
+        ("select 1 as a, 2 as a", &["1|2"]),
+        ("select level, level from logs where stream_id = 1 limit 1", &["warn|warn"]),
+        // The escape character was a part of the pattern.
+        ("select 'a%c' like 'a!%c' escape '!', 'abc' like 'a!%c' escape '!'", &["t|f"]),
+        ("select count(*) from logs where line like '%!%%' escape '!'", &["0"]),
+        // A point was not a newline, and brackets combined sets.
+        (r"select E'a\nc' ~ 'a.c', 'a&' ~ '^[a&&b]+$', 'foo bar' ~ '\mbar\M'", &["t|t|t"]),
+        ("select 'aa' ~ '(a)\\1'", &["2201B"]),
+        // Wrapped around.
+        ("select 9223372036854775807 + 1", &["22003"]),
+        ("select sum(x) from (values (9223372036854775807), (1)) t(x)", &["22003"]),
+        // Counted what no longer is there.
+        ("select count(*), sum(stream_id) from logs where false", &["0|NULL"]),
+        // JSON that is none has no members.
+        ("select 'x'::text ->> 'a', '{\"a\":1}'::json ->> 'a', '[1]'::jsonb ->> 0", &["NULL|1|1"]),
+        // Weeks begin on Mondays, and buckets at their origin.
+        (
+            "select time_bucket('1 week', timestamptz '2026-01-01 12:00Z')",
+            &["2025-12-29 00:00:00+00"],
+        ),
+        (
+            "select interval '1 day' * 2, interval '90 minutes' / 2, 3 * interval '5 seconds'",
+            &["2 days|00:45:00|00:00:15"],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn the_version_is_the_same_everywhere() {
+    let server = Server::start().await;
+    let (client, connection) = server.config().connect(tokio_postgres::NoTls).await.unwrap();
+    let told = connection.parameter("server_version").unwrap().to_owned();
+    tokio::spawn(connection);
+    assert_eq!(answer(&client, "show server_version").await, std::slice::from_ref(&told));
+    assert_eq!(answer(&client, "select current_setting('server_version')").await, [told]);
+}
+
+/// node-postgres sends arrays as the text `{"app1","app2"}`, as a parameter without a type.
+#[tokio::test]
+async fn arrays_as_text_are_arrays() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    for sql in [
+        "select count(*) from logs where app = any($1)",
+        "select count(*) from logs where app = any($1::text[])",
+        "select count(*) from logs where not app <> all($1)",
+    ] {
+        let statement = client.prepare(sql).await.unwrap();
+        assert_eq!(statement.params(), [Type::TEXT_ARRAY], "{sql}");
+        let row = client.query_one(&statement, &[&vec!["app1", "app2"]]).await.unwrap();
+        assert_eq!(row.get::<_, i64>(0), 600, "{sql}");
+    }
+    let literal = "select count(*) from logs where app = any('{\"app1\",app2}')";
+    assert_eq!(answer(&client, literal).await, ["600"]);
+    let numbers = "select count(*) from logs where stream_id = any('{1,2}'::int8[])";
+    assert_eq!(answer(&client, numbers).await, ["60"]);
+}
+
+#[tokio::test]
+async fn limits_are_parameters() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    let sql = "select line from logs order by timestamp limit $1 offset $2";
+    let rows = client.query(sql, &[&3i64, &1i64]).await.unwrap();
+    assert_eq!(rows.len(), 3);
+    assert!(rows[0].get::<_, &str>(0).contains("request 1 "));
+    let error = client.query(sql, &[&-1i64, &0i64]).await.unwrap_err();
+    assert_eq!(code(&error), "2201W");
+}
+
+#[tokio::test]
+async fn gaps_are_filled() {
+    let half = "from (select * from logs where extract(minute from timestamp)::int in (3, 6)) x \
+                where timestamp >= '2026-01-01 00:02:00Z' and timestamp < '2026-01-01 00:08:00Z'";
+    let bucket = "time_bucket_gapfill('1 minute', timestamp) as b";
+    let minute = |n: usize, rest: &str| format!("2026-01-01 00:{n:02}:00+00|{rest}");
+    let rows = |values: [&str; 6]| -> Vec<String> {
+        (2..8).zip(values).map(|(n, value)| minute(n, value)).collect()
+    };
+    let server = Server::start().await;
+    let client = server.client().await;
+    let ask = async |sql: &str| answer(&client, sql).await;
+    let none = "NULL";
+    assert_eq!(
+        ask(&format!("select {bucket}, count(*) {half} group by b order by b")).await,
+        rows([none, "60", none, none, "60", none])
+    );
+    assert_eq!(
+        ask(&format!("select {bucket}, locf(count(*)) {half} group by 1 order by 1")).await,
+        rows([none, "60", "60", "60", "60", "60"])
+    );
+    assert_eq!(
+        ask(&format!(
+            "select {bucket}, interpolate(min(stream_id)) as i {half} group by b order by b"
+        ))
+        .await,
+        // Streams 80 to 99 and 0 to 39 lie in minute 3, 60 to 99 and 0 to 19 in minute 6.
+        rows([none, "0", "0", "0", "0", none])
+    );
+    assert_eq!(
+        ask(&format!(
+            "select {bucket}, interpolate(max(extract(minute from timestamp))) \
+             {half} group by b order by b"
+        ))
+        .await,
+        rows([none, "3", "4", "5", "6", none])
+    );
+    // Each other key has all buckets.
+    let sql = format!(
+        "select {bucket}, env, coalesce(count(*), 0) {half} group by b, env order by env, b limit 7"
+    );
+    assert_eq!(ask(&sql).await.len(), 7);
+    let sql = "select time_bucket_gapfill('20 minutes', timestamp, \
+               '2026-01-01 00:00:00Z', '2026-01-01 02:00:00Z') b, level, count(line) as n \
+               from logs group by b, level order by level, b";
+    assert_eq!(ask(sql).await.len(), 3 * 6);
+    let sql = "select time_bucket_gapfill('1 hour', timestamp), count(*) from logs group by 1";
+    assert_eq!(ask(sql).await, ["22023"], "a span that is nowhere said");
+    let sql = "select time_bucket_gapfill('1 hour', timestamp, now(), now()), count(*) from logs";
+    assert_eq!(ask(sql).await, ["42803"]);
+}
