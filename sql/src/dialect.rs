@@ -1,30 +1,28 @@
 //! From text to trees: which statements get the help that queries of the catalog need.
 //!
-//! The rules of datafusion-pg-catalog make what tools ask of the catalog plannable; two of them
-//! answer NULL, or one row, where a subquery cannot be planned. That is right for `\d` and wrong for
-//! a question about logs, so it is done only to statements that name the catalog.
+//! Most rules of datafusion-pg-catalog are right for every statement; what else a question about
+//! the catalog needs is in `catalog/rewrite.rs`, and done only to statements that name it.
 
 use std::sync::Arc;
 
-use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_pg_catalog::sql::rules::{
-    AliasDuplicatedProjectionRewrite, CurrentUserVariableToSessionUserFunctionCall,
-    FixArrayLiteral, PrependUnqualifiedPgTableName, ResolveUnqualifiedIdentifier,
+    AliasDuplicatedProjectionRewrite, FixArrayLiteral, ResolveUnqualifiedIdentifier,
     RewriteArrayAnyAllOperation, RewritePgCatalogOperator, SqlStatementRewriteRule,
     StripCallableQualifier, StripCollate,
 };
-use sqlparser::ast::Statement;
+use sqlparser::ast::{Expr, Ident, SelectItem, SetExpr, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use crate::array_text;
+use crate::catalog;
 use crate::error::SqlError;
+use crate::statement::column_name;
 
 /// Parses single statements.
 #[derive(Debug)]
 pub(crate) struct Dialect {
-    catalog: PostgresCompatibilityParser,
     rules: Vec<Arc<dyn SqlStatementRewriteRule>>,
 }
 
@@ -34,40 +32,50 @@ impl Dialect {
             Arc::new(AliasDuplicatedProjectionRewrite),
             Arc::new(ResolveUnqualifiedIdentifier),
             Arc::new(RewriteArrayAnyAllOperation),
-            Arc::new(PrependUnqualifiedPgTableName),
             Arc::new(StripCallableQualifier),
             Arc::new(FixArrayLiteral),
-            Arc::new(CurrentUserVariableToSessionUserFunctionCall),
             Arc::new(StripCollate),
             Arc::new(RewritePgCatalogOperator),
         ];
-        Dialect { catalog: PostgresCompatibilityParser::new(), rules }
+        Dialect { rules }
     }
 
     /// Parses one statement, whose tokens are given as well.
     pub(crate) fn parse(&self, text: &str, tokens: &[Token]) -> Result<Statement, SqlError> {
         let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text);
-        // Also of those that are parsed again below: the catalog's parser knows no positions.
-        let parsed = parser.and_then(|mut parser| parser.parse_statements())?;
-        let rewritten = match tokens.iter().any(names_catalog) {
-            true => self.catalog.parse(text).ok(),
-            false => None,
-        };
-        let ruled = rewritten.is_none();
-        let mut statements = rewritten.unwrap_or(parsed);
+        let mut statements = parser.and_then(|mut parser| parser.parse_statements())?;
         match (statements.pop(), statements.pop()) {
-            (Some(mut statement), None) if ruled => {
+            (Some(mut statement), None) => {
                 array_text::rewrite(&mut statement)?;
+                if tokens.iter().any(names_catalog) {
+                    keep_names(&mut statement);
+                    catalog::rewrite(&mut statement)?;
+                }
                 Ok(self.rules.iter().fold(statement, |statement, rule| rule.rewrite(statement)))
             }
-            (Some(statement), None) => Ok(statement),
             _ => Err(SqlError::new("42601", "syntax error: one statement is expected here")),
         }
+    }
+}
+
+/// Gives what is rewritten below the name that it has before.
+fn keep_names(statement: &mut Statement) {
+    let Statement::Query(query) = statement else { return };
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    for item in &mut select.projection {
+        let SelectItem::UnnamedExpr(expr) = item else { continue };
+        let changes = matches!(expr, Expr::Subquery(_) | Expr::Function(_) | Expr::Case { .. });
+        let Some(name) = column_name(expr).filter(|name| changes && name != "?column?") else {
+            continue;
+        };
+        let alias = Ident::with_quote('"', name);
+        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
     }
 }
 
 fn names_catalog(token: &Token) -> bool {
     let Token::Word(word) = token else { return false };
     let name = word.value.to_ascii_lowercase();
-    name.starts_with("pg_") || name == "information_schema" || name.starts_with("reg")
+    let others = ["array", "col_description", "information_schema"];
+    name.starts_with("pg_") || name.starts_with("reg") || others.contains(&name.as_str())
 }

@@ -13,8 +13,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use chrono::{DateTime, Datelike, Timelike};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array,
-    IntervalMonthDayNanoArray, LargeStringArray, RecordBatch, StringArray, StringBuilder,
-    StringViewArray, Time64MicrosecondArray,
+    IntervalMonthDayNanoArray, LargeStringArray, ListArray, RecordBatch, StringArray,
+    StringBuilder, StringViewArray, Time64MicrosecondArray,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
@@ -60,8 +60,15 @@ impl Chunk {
 /// The type a column has for the client. Types without one are refused when the statement is
 /// planned, not when the first row comes.
 pub(crate) fn pg_type(field: &Arc<Field>) -> Result<Type, SqlError> {
+    let field = &honest(field);
+    match crate::catalog::tag(field) {
+        Some("oidvector") => return Ok(Type::OID_VECTOR),
+        Some("int2vector") => return Ok(Type::INT2_VECTOR),
+        _ => {}
+    }
     match field.data_type() {
-        DataType::Union(..) => return Ok(Type::TEXT),
+        // As a literal of no type in a select list is a text to Postgres.
+        DataType::Union(..) | DataType::Null => return Ok(Type::TEXT),
         DataType::Duration(_) => return Ok(Type::INTERVAL),
         _ => {}
     }
@@ -73,6 +80,18 @@ pub(crate) fn pg_type(field: &Arc<Field>) -> Result<Type, SqlError> {
         ))
         .hint("cast it to text")
     })
+}
+
+/// The field without what it says of another type: DataFusion hands the metadata of a column on to
+/// what is made of it, and arrow-pg panics where a "char" is no `Utf8`.
+fn honest(field: &Arc<Field>) -> Arc<Field> {
+    match (crate::catalog::tag(field), field.data_type()) {
+        (None, _)
+        | (Some("char"), DataType::Utf8)
+        | (Some("oidvector" | "int2vector"), DataType::List(_))
+        | (Some(_), DataType::Int32) => field.clone(),
+        _ => Arc::new(field.as_ref().clone().with_metadata(Default::default())),
+    }
 }
 
 /// Columns as the client will see them: `formats` has none, one for all, or one per column.
@@ -166,6 +185,8 @@ enum Column {
     /// Microseconds since 1970, and whether the type has a time zone.
     Time(Int64Array, bool),
     Interval(IntervalMonthDayNanoArray),
+    /// An `oidvector` or `int2vector`: `1 2` where an array is `{1,2}`.
+    Vector(ListArray),
     /// Microseconds since midnight.
     Clock(Time64MicrosecondArray),
     /// A numeric whose digits behind the point were given by nobody.
@@ -179,8 +200,10 @@ pub(crate) const NUMERIC: DataType = DataType::Decimal128(38, 10);
 impl Column {
     fn new(array: &ArrayRef, field: &Arc<Field>) -> Result<Column, SqlError> {
         // Columns that the catalog tags as oid or "char" have an encoding of their own.
-        let tagged = !field.metadata().is_empty();
+        let field = &honest(field);
+        let tagged = crate::catalog::tag(field).is_some();
         Ok(match array.data_type() {
+            DataType::List(_) if tagged => Column::Vector(array.as_list::<i32>().clone()),
             _ if tagged => Column::Other(array.clone(), field.clone()),
             DataType::Boolean => Column::Bool(array.as_boolean().clone()),
             DataType::Int32 => Column::Int4(array.as_primitive::<Int32Type>().clone()),
@@ -219,6 +242,7 @@ impl Column {
             Column::LargeText(array) => array.is_null(row),
             Column::TextView(array) => array.is_null(row),
             Column::Interval(array) => array.is_null(row),
+            Column::Vector(array) => array.is_null(row),
             Column::Clock(array) => array.is_null(row),
             Column::Numeric(array, _) | Column::Other(array, _) => array.is_null(row),
         }
@@ -262,6 +286,7 @@ impl Column {
                 out.put_i32(span.days);
                 out.put_i32(span.months);
             }
+            Column::Vector(array) => put_vector(out, &array.value(row), text)?,
             Column::Clock(array) if text => put_clock(out, array.value(row)),
             Column::Clock(array) => put(out, &array.value(row).to_be_bytes()),
             Column::Numeric(array, _) if text => put_numeric(out, array, row),
@@ -390,6 +415,35 @@ fn put(out: &mut BytesMut, value: &[u8]) {
     // Values live in one Arrow array, so their length fits; a row that does not is refused above.
     out.put_i32(value.len() as i32);
     out.put_slice(value);
+}
+
+fn put_vector(out: &mut BytesMut, items: &ArrayRef, text: bool) -> Result<(), SqlError> {
+    let wide = cast(items, &DataType::Int32)?;
+    let wide = wide.as_primitive::<Int32Type>().values();
+    if text {
+        let texts: Vec<String> = wide.iter().map(ToString::to_string).collect();
+        put(out, texts.join(" ").as_bytes());
+        return Ok(());
+    }
+    let (kind, bytes) = match items.data_type() {
+        DataType::Int16 => (Type::INT2, 2),
+        _ => (Type::OID, 4),
+    };
+    out.put_i32(20 + wide.len() as i32 * (4 + bytes));
+    // One dimension, no nulls; indexes begin at 0, which is what makes a vector of an array.
+    out.put_i32(1);
+    out.put_i32(0);
+    out.put_u32(kind.oid());
+    out.put_i32(wide.len() as i32);
+    out.put_i32(0);
+    for item in wide {
+        out.put_i32(bytes);
+        match bytes {
+            2 => out.put_i16(*item as i16),
+            _ => out.put_i32(*item),
+        }
+    }
+    Ok(())
 }
 
 fn put_display(out: &mut BytesMut, value: impl std::fmt::Display) {

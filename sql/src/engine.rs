@@ -25,7 +25,6 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
-use datafusion_pg_catalog::pg_catalog::PgCatalogStaticTables;
 use futures::StreamExt;
 use pgwire::api::results::FieldInfo;
 use tokio::runtime::{Handle, Runtime};
@@ -70,7 +69,7 @@ pub(crate) struct Engine {
     /// The caller's runtime, where `Source::open` runs.
     caller: Handle,
     base: SessionState,
-    fixed: Arc<PgCatalogStaticTables>,
+    catalog: catalog::Base,
     dialect: Dialect,
     source: Arc<dyn Source>,
     shares: Shares,
@@ -93,7 +92,7 @@ impl Engine {
         let shares = Shares::new(options)?;
         Ok(Engine {
             base: base_state(&shares, threads, &options.server_version)?,
-            fixed: Arc::new(PgCatalogStaticTables::try_new()?),
+            catalog: catalog::Base::new(source.as_ref())?,
             dialect: Dialect::new(),
             caller: Handle::current(),
             runtime: Some(runtime),
@@ -119,11 +118,17 @@ impl Engine {
     ) -> Result<Arc<Session>, SqlError> {
         let engine = self.clone();
         run(self.handle(), async move {
-            let fixed = engine.fixed.clone();
             let caller = engine.caller.clone();
             let (source, settings) = (engine.source.clone(), settings);
-            let (list, tables) =
-                catalog::catalog(source, &backend.who, settings.clone(), caller, fixed)?;
+            let activity = engine.activity.clone();
+            let (list, tables) = catalog::catalog(
+                source,
+                &backend,
+                activity,
+                settings.clone(),
+                caller,
+                &engine.catalog,
+            )?;
             let config = engine.base.config().clone();
             let config = config.with_default_catalog_and_schema(&backend.who.database, SCHEMA);
             let state = SessionStateBuilder::new_from_existing(engine.base.clone())
@@ -135,6 +140,8 @@ impl Engine {
             let name = asker.source.function_name().to_owned();
             context.register_udtf(&name, Arc::new(AskFunction { asker }));
             functions::register_session(&context, &backend, &settings);
+            catalog::functions::register(&context, &tables);
+            context.add_analyzer_rule(Arc::new(catalog::CatalogCasts::new(&context.state())?));
             let share = engine.shares.of(&backend.who.tenant);
             for function in signal::functions(&engine.activity, &backend.who.tenant) {
                 context.register_udf(function);
@@ -162,7 +169,6 @@ fn base_state(
 ) -> Result<SessionState, DataFusionError> {
     let parts = threads.min(shares.statement_memory() / PART_BYTES_MIN).max(1);
     let mut config = SessionConfig::new()
-        .with_information_schema(true)
         .with_create_default_catalog_and_schema(false)
         .with_target_partitions(parts);
     let options = config.options_mut();
@@ -200,6 +206,7 @@ fn base_state(
     context.add_analyzer_rule(Arc::new(PostgresRegex));
     context.add_analyzer_rule(Arc::new(PostgresCasts));
     catalog_functions(&context);
+    catalog::aggregates::register(&context);
     datafusion_functions_json::register_all(&mut *context.state_ref().write())?;
     functions::register(&context, server_version)?;
     Ok(context.state())
@@ -208,26 +215,12 @@ fn base_state(
 /// The functions of datafusion-pg-catalog that are right as they are.
 fn catalog_functions(context: &SessionContext) {
     use datafusion_pg_catalog::pg_catalog as pg;
-    let privileges = [
-        "has_table_privilege",
-        "has_schema_privilege",
-        "has_database_privilege",
-        "has_any_column_privilege",
-    ];
-    for name in privileges {
-        context.register_udf(pg::has_privilege_udf::create_has_privilege_udf(name));
-    }
     for function in [
         pg::create_current_schemas_udf(),
-        pg::create_pg_table_is_visible(),
-        pg::format_type::create_format_type_udf(),
         pg::pg_get_expr_udf::create_pg_get_expr_udf(),
         pg::create_pg_get_partkeydef_udf(),
         pg::create_pg_relation_is_publishable_udf(),
         pg::create_pg_get_statisticsobjdef_columns_udf(),
-        pg::create_pg_encoding_to_char_udf(),
-        pg::create_pg_relation_size_udf(),
-        pg::create_pg_total_relation_size_udf(),
         pg::create_pg_stat_get_numscans(),
         pg::create_pg_get_constraintdef(),
         pg::create_pg_get_partition_ancestors_udf(),
@@ -456,6 +449,7 @@ impl Session {
             .with_allow_dml(false)
             .with_allow_statements(false)
             .verify_plan(&plan)?;
+        let plan = catalog::show_names(plan, state)?;
         Ok(clock::complete(plan)?)
     }
 
@@ -564,7 +558,9 @@ fn shown(rows: &Rows, schema: &Schema) -> (SchemaRef, Arc<Vec<String>>) {
         let schema = Schema::new(vec![Field::new(&name, DataType::Utf8, false)]);
         return (Arc::new(schema), Arc::new(vec![name]));
     }
-    let mut names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    // A column that stands beside a `*` with the same column has another name for the planner.
+    let own = |name: &String| name.strip_prefix("__alias_").unwrap_or(name).to_owned();
+    let mut names: Vec<String> = schema.fields().iter().map(|field| own(field.name())).collect();
     if names.len() == rows.names.len() {
         for (name, chosen) in names.iter_mut().zip(&rows.names) {
             if let Some(chosen) = chosen {

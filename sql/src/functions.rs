@@ -21,6 +21,7 @@ use datafusion_functions_json::udfs::json_union_to_text_udf;
 use crate::activity::{Backend, Who};
 use crate::cap::{ConcatPlanner, capped};
 use crate::error::SqlError;
+use crate::operators::OperatorPlanner;
 use crate::settings::Settings;
 use crate::time;
 
@@ -31,38 +32,55 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
         replace(context, function);
     }
     context.state_ref().write().register_expr_planner(Arc::new(ConcatPlanner))?;
+    context.state_ref().write().register_expr_planner(Arc::new(OperatorPlanner))?;
     let null = || ScalarValue::Utf8(None);
     let yes = || ScalarValue::Boolean(Some(true));
     let no = || ScalarValue::Boolean(Some(false));
+    let no_numbers = || ScalarValue::List(ScalarValue::new_list_nullable(&[], &DataType::Int32));
     let stubs = [
         ("version", text(&format!("PostgreSQL {server_version}"))),
         ("current_schema", text("public")),
-        ("obj_description", null()),
-        ("col_description", null()),
-        ("shobj_description", null()),
-        ("pg_get_viewdef", null()),
         ("pg_get_indexdef", null()),
-        ("pg_get_functiondef", null()),
-        ("pg_get_function_result", null()),
-        ("pg_get_function_arguments", null()),
-        ("pg_get_function_identity_arguments", null()),
         ("pg_get_serial_sequence", null()),
         ("pg_tablespace_location", null()),
         ("inet_server_addr", null()),
         ("inet_client_addr", null()),
-        ("pg_type_is_visible", yes()),
-        ("pg_function_is_visible", yes()),
         ("pg_operator_is_visible", yes()),
         ("pg_collation_is_visible", yes()),
         ("pg_opclass_is_visible", yes()),
         ("pg_ts_config_is_visible", yes()),
         ("pg_ts_dict_is_visible", yes()),
+        ("pg_statistics_obj_is_visible", yes()),
+        ("pg_conversion_is_visible", yes()),
+        ("pg_opfamily_is_visible", yes()),
+        ("pg_ts_parser_is_visible", yes()),
+        ("pg_ts_template_is_visible", yes()),
+        ("pg_get_ruledef", null()),
+        ("pg_get_triggerdef", null()),
+        ("pg_get_statisticsobjdef", null()),
+        ("pg_describe_object", null()),
+        ("pg_sequence_parameters", null()),
+        ("pg_is_other_temp_schema", no()),
+        ("pg_my_temp_schema", ScalarValue::Int32(Some(0))),
+        ("pg_blocking_pids", no_numbers()),
+        ("inet_server_port", ScalarValue::Int32(None)),
+        ("inet_client_port", ScalarValue::Int32(None)),
+        ("pg_get_function_sqlbody", null()),
+        ("pg_char_to_encoding", ScalarValue::Int32(Some(6))),
+        ("getdatabaseencoding", text("UTF8")),
         ("pg_is_in_recovery", no()),
         ("pg_is_wal_replay_paused", no()),
         ("pg_advisory_unlock_all", null()),
         ("txid_current_if_assigned", ScalarValue::Int64(None)),
     ];
-    let sizes = ["pg_table_size", "pg_indexes_size", "pg_database_size", "pg_tablespace_size"];
+    let sizes = [
+        "pg_database_size",
+        "pg_indexes_size",
+        "pg_relation_size",
+        "pg_table_size",
+        "pg_tablespace_size",
+        "pg_total_relation_size",
+    ];
     let sizes = sizes.map(|name| (name, ScalarValue::Int64(None)));
     for (name, value) in stubs.into_iter().chain(sizes) {
         replace(context, constant(name, value));
@@ -91,7 +109,6 @@ pub(crate) fn register_session(
     context.register_udf(constant("current_catalog", text(database)));
     context.register_udf(constant("session_user", text(user)));
     context.register_udf(constant("current_user", text(user)));
-    context.register_udf(constant("pg_get_userbyid", text(user)));
     context.register_udf(constant("pg_backend_pid", ScalarValue::Int32(Some(*pid))));
     for write in [false, true] {
         let volatility = if write { Volatility::Volatile } else { Volatility::Stable };
@@ -191,31 +208,41 @@ impl ScalarUDFImpl for SettingFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let argument = |index: usize| match args.args.get(index) {
-            Some(ColumnarValue::Scalar(value)) => Ok(value.try_as_str().flatten()),
-            Some(ColumnarValue::Array(_)) => {
-                let text = format!("{} of a column", self.name());
-                Err(SqlError::unsupported(text))
-            }
-            None => Ok(None),
-        };
-        let Some(name) = argument(0)? else {
-            return Ok(ColumnarValue::Scalar(ScalarValue::Utf8(None)));
-        };
-        let mut settings = self.settings.0.lock().expect("no code panics while it holds settings");
-        if self.write {
-            settings.set(name, argument(1)?)?;
+        let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        if self.write && !constant {
+            return Err(SqlError::unsupported("set_config of a column").into());
         }
+        let rows = if constant { 1 } else { args.number_rows };
+        let texts = |index: usize| -> Result<Option<StringArray>> {
+            let Some(value) = args.args.get(index) else { return Ok(None) };
+            Ok(Some(cast(&value.to_array(rows)?, &DataType::Utf8)?.as_string().clone()))
+        };
+        let (names, others) = (texts(0)?, texts(1)?);
         let missing_ok = matches!(
             args.args.get(1),
             Some(ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))))
         );
-        let value = match settings.get(name) {
-            Ok(value) => Some(value),
-            Err(_) if missing_ok => None,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(ColumnarValue::Scalar(ScalarValue::Utf8(value)))
+        let mut settings = self.settings.0.lock().expect("no code panics while it holds settings");
+        let values = (0..rows).map(|row| {
+            let Some(names) = names.as_ref().filter(|names| names.is_valid(row)) else {
+                return Ok(None);
+            };
+            let name = names.value(row);
+            if self.write {
+                let value = others.as_ref().filter(|others| others.is_valid(row));
+                settings.set(name, value.map(|values| values.value(row)))?;
+            }
+            match settings.get(name) {
+                Ok(value) => Ok(Some(value)),
+                Err(_) if missing_ok => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        });
+        let values = values.collect::<Result<StringArray>>()?;
+        Ok(match constant {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+            false => ColumnarValue::Array(Arc::new(values)),
+        })
     }
 }
 

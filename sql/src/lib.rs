@@ -6,7 +6,7 @@
 //! ```text
 //! server -> session -> engine -> DataFusion -> scan -> Table
 //!   |          |          |                      |
-//! startup   statement   infer, encode         pushdown
+//! startup   statement   infer, encode, catalog pushdown
 //! login     wire        shares
 //! ```
 //!
@@ -43,6 +43,7 @@ mod lines;
 mod load;
 mod local;
 mod login;
+mod operators;
 mod order;
 mod params;
 mod pushdown;

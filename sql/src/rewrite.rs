@@ -14,6 +14,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
+use crate::catalog;
 use crate::error::SqlError;
 use crate::time::chrono_pattern;
 
@@ -102,6 +103,10 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
             let op = if *negated { "!~" } else { "~" };
             *expr = parsed(&format!("({text}) {op} '{}'", regex.replace('\'', "''")))?;
         }
+        Expr::Like { pattern, escape_char: escape @ Some(_), .. }
+        | Expr::ILike { pattern, escape_char: escape @ Some(_), .. } => {
+            escaped_pattern(pattern, escape)?;
+        }
         // A sign binds more tightly than a power.
         Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => {
             if let Expr::BinaryOp { left, op: BinaryOperator::PGExp, .. } = inner.as_mut() {
@@ -143,7 +148,29 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
                 *expr = to;
             }
         }
+        Expr::Identifier(name)
+            if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("current_schema") =>
+        {
+            *expr = parsed("current_schema()")?;
+        }
         Expr::Function(call) => {
+            // `current_user` and the like are called without parentheses.
+            if matches!(call.args, FunctionArguments::None) && call.name.0.len() == 1 {
+                let name = call.name.to_string().to_lowercase();
+                let known = match name.as_str() {
+                    "current_role" | "user" => "current_user",
+                    "current_catalog" => "current_database",
+                    other => other,
+                };
+                if ["current_user", "session_user", "current_database"].contains(&known) {
+                    call.name = ast::ObjectName::from(vec![Ident::new(known)]);
+                    call.args = FunctionArguments::List(ast::FunctionArgumentList {
+                        duplicate_treatment: None,
+                        args: Vec::new(),
+                        clauses: Vec::new(),
+                    });
+                }
+            }
             rewrite_call(call)?;
             // An array without elements has no length.
             if call.name.to_string().eq_ignore_ascii_case("array_length") {
@@ -158,6 +185,11 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
 /// Casts to types that DataFusion does not have, or does not cut text to.
 fn cast(inner: &Expr, data_type: &mut DataType) -> Result<Option<Expr>, SqlError> {
     use ast::CharacterLength::IntegerLength;
+    let kind = data_type.to_string().to_lowercase();
+    let kind = kind.strip_prefix("pg_catalog.").unwrap_or(&kind);
+    if let Some(kind) = catalog::Kind::named(kind) {
+        return Ok(Some(catalog::call(kind.name(), inner.clone())));
+    }
     let length = match data_type {
         DataType::JSON | DataType::JSONB => {
             *data_type = DataType::Text;
@@ -239,6 +271,58 @@ fn string(expr: &Expr) -> Option<&str> {
         Expr::Nested(inner) => string(inner),
         _ => None,
     }
+}
+
+/// `LIKE 'a/_%' ESCAPE '/'` with the only escape that is known here, which is a backslash.
+fn escaped_pattern(
+    pattern: &mut Expr,
+    escape: &mut Option<ast::ValueWithSpan>,
+) -> Result<(), SqlError> {
+    let Some(Value::SingleQuotedString(char)) = escape.as_ref().map(|value| &value.value) else {
+        return Err(SqlError::unsupported("ESCAPE with something that is not a text"));
+    };
+    let mut chars = char.chars();
+    let (char, more) = (chars.next(), chars.next());
+    if more.is_some() {
+        return Err(SqlError::new("22025", "invalid escape string"));
+    }
+    if char != Some('\\') {
+        let Some(text) = string(pattern) else {
+            *pattern = parsed(&format!("like_escape({pattern}, '{}')", char_text(char)))?;
+            *escape = None;
+            return Ok(());
+        };
+        let text = like_escape(text, char)?;
+        *pattern = Expr::Value(Value::SingleQuotedString(text).into());
+    }
+    *escape = None;
+    Ok(())
+}
+
+fn char_text(char: Option<char>) -> String {
+    char.map(|char| char.to_string().replace('\'', "''")).unwrap_or_default()
+}
+
+/// A pattern of LIKE whose escape is `char`, with a backslash instead.
+pub(crate) fn like_escape(pattern: &str, char: Option<char>) -> Result<String, SqlError> {
+    let (mut out, mut chars) = (String::new(), pattern.chars());
+    while let Some(next) = chars.next() {
+        match next {
+            next if Some(next) == char => {
+                let Some(escaped) = chars.next() else {
+                    let text = "LIKE pattern must not end with escape character";
+                    return Err(SqlError::new("22025", text));
+                };
+                if matches!(escaped, '%' | '_' | '\\') {
+                    out.push('\\');
+                }
+                out.push(escaped);
+            }
+            '\\' => out.push_str("\\\\"),
+            next => out.push(next),
+        }
+    }
+    Ok(out)
 }
 
 /// An SQL regular expression as one of ours: `%` and `_` are wildcards, a point is none, and the
@@ -342,6 +426,17 @@ fn name_function_column(table: &mut TableFactor) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escapes() {
+        let check = |pattern: &str, expected: &str| {
+            assert_eq!(like_escape(pattern, Some('/')).unwrap(), expected, "{pattern}");
+        };
+        check("pg/_%", r"pg\_%");
+        check("a//b", "a/b");
+        check(r"a\b", r"a\\b");
+        assert!(like_escape("a/", Some('/')).is_err());
+    }
 
     #[test]
     fn similar() {

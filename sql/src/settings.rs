@@ -232,6 +232,27 @@ impl Settings {
         })
     }
 
+    /// Each setting: name, value, default, the type pg_settings has for it, and whether only the
+    /// server sets it.
+    pub(crate) fn described(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, String, String, &'static str, bool)> {
+        let start = Settings { values: self.start.clone(), start: self.start.clone() };
+        let get = |settings: &Settings, name| {
+            settings.get(name).expect("every name in the list can be read")
+        };
+        SETTINGS.iter().map(move |(name, _, kind)| {
+            let vartype = match kind {
+                Bool => "bool",
+                Millis => "integer",
+                OneOf(_) | Word(_) => "enum",
+                Free | Fixed | Utc => "string",
+            };
+            let is_fixed = matches!(kind, Fixed);
+            (*name, get(self, name), get(&start, name), vartype, is_fixed)
+        })
+    }
+
     /// How the connection reads.
     pub(crate) fn reading(&self) -> Reading {
         let get = |name| self.get(name).expect("it is in the list above");

@@ -257,7 +257,7 @@ fn plain_name(name: &ast::ObjectName) -> Result<String, SqlError> {
     parts.map(|parts| parts.join(".")).ok_or_else(|| SqlError::unsupported(name))
 }
 
-fn folded(name: &Ident) -> String {
+pub(crate) fn folded(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
@@ -352,7 +352,10 @@ fn name_columns(body: &mut SetExpr) -> Vec<Option<String>> {
     let (mut names, mut seen) = (Vec::new(), HashSet::new());
     for (index, item) in select.projection.iter_mut().enumerate() {
         let (key, name) = match item {
-            SelectItem::UnnamedExpr(expr) => (expr.to_string(), column_name(expr)),
+            SelectItem::UnnamedExpr(expr) => {
+                let plain = figured(expr).map(|(name, _)| name);
+                (expr.to_string(), column_name(expr).or(plain))
+            }
             SelectItem::ExprWithAlias { alias, .. } => (folded(alias), None),
             _ => return Vec::new(),
         };
@@ -396,36 +399,65 @@ pub(crate) fn distinct_names(statement: &ast::Statement) -> Option<ast::Statemen
 }
 
 /// `None` for a plain column, which has its own name.
-fn column_name(expr: &Expr) -> Option<String> {
-    let name = match expr {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => return None,
-        Expr::Nested(inner) => return column_name(inner),
-        Expr::Function(function) => match function.name.0.last().and_then(|part| part.as_ident()) {
-            Some(name) => return Some(folded(name)),
-            None => "?column?",
-        },
-        Expr::Cast { expr, data_type, .. } => {
-            return match column_name(expr) {
-                Some(name) if name == "?column?" => Some(type_name(data_type)),
-                name => name,
-            };
+pub(crate) fn column_name(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => None,
+        Expr::Nested(inner) => column_name(inner),
+        _ => Some(figured(expr).map_or_else(|| "?column?".to_owned(), |figured| figured.0)),
+    }
+}
+
+/// The name that Postgres figures out for an expression, and whether it is more than the name of
+/// its type or form.
+fn figured(expr: &Expr) -> Option<(String, bool)> {
+    let weak = |name: &str| Some((name.to_owned(), false));
+    let strong = |name: &str| Some((name.to_owned(), true));
+    match expr {
+        Expr::Identifier(name) => Some((folded(name), true)),
+        Expr::CompoundIdentifier(names) => names.last().map(|name| (folded(name), true)),
+        Expr::Nested(inner) => figured(inner),
+        Expr::Function(function) => {
+            let name = function.name.0.last().and_then(|part| part.as_ident())?;
+            Some((folded(name), true))
         }
-        Expr::TypedString(typed) => return Some(type_name(&typed.data_type)),
-        Expr::Case { .. } => "case",
-        Expr::Exists { .. } => "exists",
-        Expr::Extract { .. } => "extract",
-        Expr::Substring { .. } => "substring",
-        Expr::Position { .. } => "position",
-        Expr::Trim { .. } => "btrim",
-        Expr::Ceil { .. } => "ceil",
-        Expr::Floor { .. } => "floor",
-        Expr::Overlay { .. } => "overlay",
-        Expr::Array(_) => "array",
-        Expr::AtTimeZone { .. } => "timezone",
-        Expr::Interval(_) => "interval",
-        _ => "?column?",
-    };
-    Some(name.to_owned())
+        Expr::Cast { expr, data_type, .. } => match figured(expr) {
+            Some((name, true)) => Some((name, true)),
+            _ => Some((type_name(data_type), false)),
+        },
+        Expr::TypedString(typed) => Some((type_name(&typed.data_type), false)),
+        Expr::Case { else_result, .. } => {
+            match else_result.as_ref().and_then(|result| figured(result)) {
+                Some((name, true)) => Some((name, true)),
+                _ => weak("case"),
+            }
+        }
+        Expr::Subquery(query) => figured_of_query(&query.body),
+        Expr::Exists { .. } => strong("exists"),
+        Expr::Extract { .. } => strong("extract"),
+        Expr::Substring { .. } => strong("substring"),
+        Expr::Position { .. } => strong("position"),
+        Expr::Trim { .. } => strong("btrim"),
+        Expr::Ceil { .. } => strong("ceil"),
+        Expr::Floor { .. } => strong("floor"),
+        Expr::Overlay { .. } => strong("overlay"),
+        Expr::Array(_) => strong("array"),
+        Expr::AtTimeZone { .. } => strong("timezone"),
+        Expr::Interval(_) => weak("interval"),
+        _ => None,
+    }
+}
+
+/// A subquery is called as its only column.
+fn figured_of_query(body: &SetExpr) -> Option<(String, bool)> {
+    match body {
+        SetExpr::Select(select) => match select.projection.as_slice() {
+            [SelectItem::ExprWithAlias { alias, .. }] => Some((folded(alias), true)),
+            [SelectItem::UnnamedExpr(expr)] => figured(expr),
+            _ => None,
+        },
+        SetExpr::Query(query) => figured_of_query(&query.body),
+        _ => None,
+    }
 }
 
 fn type_name(data_type: &ast::DataType) -> String {
@@ -441,7 +473,7 @@ fn type_name(data_type: &ast::DataType) -> String {
         "character varying" => "varchar",
         "timestamp with time zone" => "timestamptz",
         "timestamp without time zone" => "timestamp",
-        other => other,
+        other => other.rsplit('.').next().unwrap_or(other),
     };
     short.to_owned()
 }
@@ -545,9 +577,11 @@ mod tests {
 
     #[test]
     fn column_names() {
-        names("select a, count(*), 1, 1, a::text", &["-", "count", "?column?", "?column?", "-"]);
+        names("select a, count(*), 1, 1, a::text", &["a", "count", "?column?", "?column?", "a"]);
         names("select 'x'::text, 1::bigint, case when true then 1 end", &["text", "int8", "case"]);
-        names("select a as b, c as b, t.a, t.a", &["-", "b", "-", "a"]);
+        names("select a as b, c as b, t.A, t.a", &["-", "b", "a", "a"]);
+        names("select case when a then 1 else b end, (select max(c) from t)", &["b", "max"]);
+        names("select 'x'::regclass::oid, case when a then 1 else 2 end", &["oid", "case"]);
         names("select *, 1", &[]);
     }
 }

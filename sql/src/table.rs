@@ -59,6 +59,16 @@ pub trait Source: Send + Sync + 'static {
     /// `serve`.
     async fn system_table(&self, tenant: &str, name: &str) -> Result<RecordBatch, SourceError>;
 
+    /// What is said of a schema, of a table in it, or of a column of that.
+    fn describe(
+        &self,
+        _schema: &str,
+        _table: Option<&str>,
+        _column: Option<&str>,
+    ) -> Option<String> {
+        None
+    }
+
     /// The name of the table function that asks in the source's own language.
     fn function_name(&self) -> &str;
 

@@ -50,32 +50,151 @@ async fn with_100_lines() -> Node {
     node
 }
 
-#[tokio::test]
-async fn psycopg_reads() {
-    let Some(python) = python() else { return };
+/// Runs a script that asks the server for the 100 lines, and more.
+async fn asks(mut command: Command) {
     let node = with_100_lines().await;
-    let mut command = Command::new(python);
-    command.arg(clients().join("psycopg_client.py")).arg(node.pg());
+    command.arg(node.pg());
     assert_eq!(run(command).await.trim(), "ok");
 }
 
+async fn python_asks(script: &str) {
+    let Some(python) = python() else { return };
+    let mut command = Command::new(python);
+    command.arg(clients().join(script));
+    asks(command).await;
+}
+
 #[tokio::test]
-async fn psql_describes_and_asks() {
-    let Some(psql) = installed("psql".into(), "psql") else { return };
+async fn psycopg_reads() {
+    python_asks("psycopg_client.py").await;
+}
+
+#[tokio::test]
+async fn psycopg2_reads() {
+    python_asks("psycopg2_client.py").await;
+}
+
+#[tokio::test]
+async fn asyncpg_reads() {
+    python_asks("asyncpg_client.py").await;
+}
+
+#[tokio::test]
+async fn pg8000_reads() {
+    python_asks("pg8000_client.py").await;
+}
+
+#[tokio::test]
+async fn sqlalchemy_reflects_and_pandas_reads() {
+    python_asks("sqlalchemy_client.py").await;
+}
+
+#[tokio::test]
+async fn adbc_reads_arrow() {
+    python_asks("adbc_client.py").await;
+}
+
+#[tokio::test]
+async fn odbc_reads() {
+    let driver = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+        .map(|machine| PathBuf::from(format!("/usr/lib/{machine}/odbc/psqlodbcw.so")))
+        .into_iter()
+        .find(|driver| driver.exists());
+    if driver.is_none() {
+        eprintln!("SKIPPED: psqlODBC is not installed: run tests/clients/install");
+        return;
+    }
+    python_asks("odbc_client.py").await;
+}
+
+#[tokio::test]
+async fn node_postgres_reads() {
+    let Some(node_js) = installed("node".into(), "Node.js") else { return };
+    if installed(clients().join("node_modules/pg"), "node-postgres").is_none() {
+        return;
+    }
+    let mut command = Command::new(node_js);
+    command.arg(clients().join("node_postgres_client.cjs"));
+    asks(command).await;
+}
+
+#[tokio::test]
+async fn jdbc_reads_and_describes() {
+    let jar = PathBuf::from("/usr/share/java/postgresql.jar");
+    let Some(jar) = installed(jar, "pgjdbc") else { return };
+    let Some(java) = installed("java".into(), "Java") else { return };
+    let mut command = Command::new(java);
+    command.args(["-XX:TieredStopAtLevel=1", "-cp"]).arg(jar);
+    command.arg(clients().join("JdbcClient.java"));
+    asks(command).await;
+}
+
+/// What psql prints for some commands, each on its own.
+async fn psql(psql: &Path, address: &str, commands: &[&str]) -> String {
+    let (host, port) = address.split_once(':').expect("host and port");
+    let mut command = Command::new(psql);
+    command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", port, "-U", "drave"]);
+    command.args(["-d", "drave"]);
+    for text in commands {
+        command.args(["-c", text]);
+    }
+    run(command).await
+}
+
+#[tokio::test]
+async fn psql_describes_everything() {
+    let Some(program) = installed("psql".into(), "psql") else { return };
     let node = with_100_lines().await;
-    let (host, port) = node.pg().split_once(':').expect("host and port");
-    let ask = async |sql: &str| {
-        let mut command = Command::new(&psql);
-        command.args(["-X", "-h", host, "-p", port, "-U", "drave", "-d", "drave", "-c", sql]);
-        run(command).await
-    };
-    let described = ask(r"\d logs").await;
+    let described = psql(&program, node.pg(), &[r"\d logs"]).await;
     for column in ["timestamp", "line", "stream_id", "level", "app", "labels"] {
         assert!(described.contains(column), "{described}");
     }
-    assert!(ask(r"\d").await.contains("logs"));
-    let counted = ask("select app, count(*) from logs group by app").await;
+    let more = psql(&program, node.pg(), &[r"\d+ logs"]).await;
+    assert!(more.contains("the label app") && more.contains("in UTC"), "{more}");
+    assert!(psql(&program, node.pg(), &[r"\dt+"]).await.contains("one row per log entry"));
+    assert!(psql(&program, node.pg(), &[r"\df"]).await.contains("time_bucket"));
+    assert!(psql(&program, node.pg(), &[r"\dn+"]).await.contains("about the data"));
+    assert!(psql(&program, node.pg(), &[r"\sf abs(integer)"]).await.contains("int4abs"));
+    // ON_ERROR_STOP ends psql with an error at the first that is not understood.
+    let all = r"\l \l+ \dn \d \d+ \dt \dv \du \du+ \dg \dy \df+ \dT \dT+ \dC \dD \do \dp \z \db \db+ \dF \dFd
+        \dx \di \di+ \dm \ds \dE \det \dew \des \deu \dRp \dRs \dconfig \conninfo \dd \ddp \drds \dl \da \dA
+        \dAc \dAf \dAo \dAp \dL \dO \dP \dX \dc \encoding";
+    let all: Vec<&str> = all.split_whitespace().collect();
+    psql(&program, node.pg(), &all).await;
+    psql(&program, node.pg(), &[r"\sv pg_tables", r"\d drave.streams", r"\d pg_class"]).await;
+}
+
+#[tokio::test]
+async fn psql_asks_and_copies() {
+    let Some(program) = installed("psql".into(), "psql") else { return };
+    let node = with_100_lines().await;
+    let ask = async |commands: &[&str]| psql(&program, node.pg(), commands).await;
+    let counted = ask(&["select app, count(*) from logs group by app"]).await;
     assert!(counted.contains("web") && counted.contains("100"), "{counted}");
+    let described = ask(&[r"select timestamp, line from logs \gdesc"]).await;
+    assert!(described.contains("timestamp with time zone"), "{described}");
+    let crossed = r"select app, level, count(*) from logs group by 1, 2 \crosstabview";
+    assert!(ask(&[crossed]).await.contains("web"));
+    let prepared = ["prepare q (text) as select count(*) from logs where line = $1"];
+    assert!(ask(&[prepared[0], "execute q ('line 7')"]).await.contains('1'));
+    let pieces = [r"\set FETCH_COUNT 30", "select line from logs order by timestamp"];
+    assert!(ask(&pieces).await.contains("line 99"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("rows.csv");
+    let file = file.to_str().expect("a name in UTF-8");
+    ask(&[&format!(r"\copy (select timestamp, line, 'copied' from logs) to '{file}' csv")]).await;
+    ask(&[&format!(r"\copy logs (timestamp, line, app) from '{file}' csv")]).await;
+    let copied = ask(&["select count(*) from logs where app = 'copied'"]).await;
+    assert!(copied.contains("100"), "{copied}");
+    // It goes on until something stops it.
+    let (host, port) = node.pg().split_once(':').expect("host and port");
+    let mut watch = Command::new("timeout");
+    watch.args(["2", "psql", "-X", "-h", host, "-p", port, "-U", "drave", "-d", "drave", "-c"]);
+    watch.arg(r"select count(*) from logs \watch 0.2");
+    let watched = tokio::task::spawn_blocking(move || watch.output().expect("runs"));
+    let watched = watched.await.expect("no panic").stdout;
+    let times = String::from_utf8_lossy(&watched).matches("200").count();
+    assert!(times > 1, "watched {times} times");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 mod commands;
 mod explain;
 mod extended;
+mod golden;
 mod hostile;
 mod login;
 mod memory;

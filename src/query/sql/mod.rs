@@ -10,6 +10,7 @@
 
 mod ask;
 pub(super) mod cells;
+mod describe;
 mod ordered;
 pub(super) mod remote;
 mod rows;
@@ -135,6 +136,10 @@ impl Source for LogsSource {
 
     async fn system_table(&self, tenant: &str, name: &str) -> Result<RecordBatch, SourceError> {
         system::table(self, tenant, name).await
+    }
+
+    fn describe(&self, schema: &str, table: Option<&str>, column: Option<&str>) -> Option<String> {
+        describe::describe(schema, table, column)
     }
 
     fn function_name(&self) -> &str {

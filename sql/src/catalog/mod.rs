@@ -3,6 +3,22 @@
 //! The table is opened when a statement first names it and then stays the same for that statement,
 //! however often it is named: a self-join reads one snapshot. The next statement opens it anew.
 
+pub(crate) mod aggregates;
+mod casts;
+mod fixed;
+pub(crate) mod functions;
+mod functions_own;
+mod information;
+mod instance;
+mod names;
+mod provider;
+mod prune;
+mod relations;
+mod rewrite;
+mod shapes;
+mod values;
+mod world;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -13,12 +29,17 @@ use datafusion::catalog::{
     SchemaProvider, TableProvider,
 };
 use datafusion::common::Result;
-use datafusion_pg_catalog::pg_catalog::context::{PgCatalogContextProvider, Role};
-use datafusion_pg_catalog::pg_catalog::{PgCatalogSchemaProvider, PgCatalogStaticTables};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use crate::activity::Who;
+pub(crate) use casts::{CatalogCasts, show_names};
+pub(crate) use names::Kind;
+use provider::CatalogSchema;
+pub(crate) use rewrite::{call, rewrite};
+pub(crate) use shapes::tag;
+pub(crate) use world::{Base, World};
+
+use crate::activity::{Activity, Backend};
 use crate::error::SqlError;
 use crate::scan::Provider;
 use crate::settings::Settings;
@@ -35,6 +56,8 @@ pub(crate) struct Tables {
     settings: Arc<Mutex<Settings>>,
     /// The runtime that `Source::open` runs on.
     runtime: Handle,
+    world: Arc<World>,
+    activity: Arc<Activity>,
     /// The lock is held while opening, so that a statement opens once.
     current: tokio::sync::Mutex<Current>,
 }
@@ -80,6 +103,12 @@ impl Tables {
     pub(crate) async fn end(&self) -> Vec<Notice> {
         let provider = self.current.lock().await.provider.take();
         provider.map_or_else(Vec::new, |provider| provider.notices())
+    }
+
+    /// What the connection can name, with the columns as the running statement sees them.
+    async fn world(&self) -> Result<World> {
+        let schema = self.provider().await?.schema();
+        Ok(self.world.as_ref().clone().with_columns(self.source.as_ref(), &schema))
     }
 
     /// Bytes that were read of the table so far.
@@ -133,43 +162,21 @@ impl SchemaProvider for Tables {
     }
 }
 
-/// The roles that pg_roles shows: the one that is connected.
-#[derive(Clone, Debug)]
-struct Roles {
-    user: String,
-}
-
-#[async_trait]
-impl PgCatalogContextProvider for Roles {
-    async fn roles(&self) -> Vec<String> {
-        vec![self.user.clone()]
-    }
-
-    async fn role(&self, name: &str) -> Option<Role> {
-        (name == self.user).then(|| Role {
-            name: self.user.clone(),
-            is_superuser: false,
-            can_login: true,
-            can_create_db: false,
-            can_create_role: false,
-            can_create_user: false,
-            can_replication: false,
-            grants: Vec::new(),
-            inherited_roles: Vec::new(),
-        })
-    }
-}
-
 /// Builds the catalog of one connection.
 pub(crate) fn catalog(
     source: Arc<dyn Source>,
-    who: &Who,
+    backend: &Backend,
+    activity: Arc<Activity>,
     settings: Arc<Mutex<Settings>>,
     runtime: Handle,
-    fixed: Arc<PgCatalogStaticTables>,
+    base: &Base,
 ) -> Result<(Arc<dyn CatalogProviderList>, Arc<Tables>)> {
+    let who = &backend.who;
+    let world = Arc::new(World::new(base, who, backend.pid));
     let tables = Arc::new(Tables {
         source,
+        world,
+        activity,
         tenant: who.tenant.clone(),
         settings,
         runtime,
@@ -179,18 +186,11 @@ pub(crate) fn catalog(
     let database = Arc::new(MemoryCatalogProvider::new());
     database.register_schema(SCHEMA, tables.clone())?;
     let system = Arc::new(System { asker: asker.clone() });
-    database.register_schema(asker.source.system_schema(), system.clone())?;
+    database.register_schema(asker.source.system_schema(), system)?;
     let list = Arc::new(MemoryCatalogProviderList::new());
     list.register_catalog(who.database.clone(), database.clone());
-    // pg_catalog lists the tables of a list of its own: were it the one above, the two would own
-    // each other and no connection would ever be freed.
-    let listed: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
-    let plain = MemoryCatalogProvider::new();
-    plain.register_schema(SCHEMA, tables.clone())?;
-    plain.register_schema(asker.source.system_schema(), system)?;
-    listed.register_catalog(who.database.clone(), Arc::new(plain));
-    let roles = Roles { user: who.user.clone() };
-    let pg_catalog = PgCatalogSchemaProvider::try_new(listed, fixed, roles)?;
-    database.register_schema("pg_catalog", Arc::new(pg_catalog))?;
+    for name in ["pg_catalog", "information_schema"] {
+        database.register_schema(name, Arc::new(CatalogSchema::new(name, tables.clone())))?;
+    }
     Ok((list, tables))
 }
