@@ -14,6 +14,7 @@ use crate::command::Command;
 use crate::encode::fields;
 use crate::engine::{Described, Job, Output};
 use crate::error::SqlError;
+use crate::infer;
 use crate::local::{Transaction, shown};
 use crate::params::ParamType;
 use crate::session::{
@@ -76,7 +77,8 @@ impl Client {
             return Err(SqlError::new("53400", "too many prepared statements").into());
         }
         let declared = types.iter().map(|oid| ParamType::declared(*oid));
-        let declared = declared.collect::<Result<Vec<_>, _>>()?;
+        let mut declared = declared.collect::<Result<Vec<_>, _>>()?;
+        infer::declare_oids(&text, &mut declared);
         self.backend.begins(&text);
         self.state.text.clone_from(&text);
         let mut limits = self.limits();

@@ -86,7 +86,11 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
         replace(context, constant(name, value));
     }
     let own = time::functions().into_iter().chain([crate::date_part::function()]);
-    for function in own.chain(crate::lines::functions()).chain(crate::json::functions()) {
+    for function in own
+        .chain(crate::lines::functions())
+        .chain(crate::json::functions())
+        .chain(crate::json_build::functions())
+    {
         replace(context, function);
     }
     replace(

@@ -11,6 +11,9 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result as DfResult};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::tokenizer::{Token, Tokenizer};
+
 use crate::error::SqlError;
 use crate::params::ParamType;
 
@@ -50,6 +53,34 @@ pub(crate) fn parameters(
         }
     };
     Ok((1..=count).map(kind).collect())
+}
+
+/// Fills in the parameters that the text casts to `oid` or `oid[]`: to the planner these are
+/// integers like others, and what is left undeclared would be one of these. asyncpg reads the types
+/// that it does not know with such a parameter; told that it is `int4[]`, it reads that type the same
+/// way, without end.
+pub(crate) fn declare_oids(text: &str, declared: &mut Vec<Option<ParamType>>) {
+    // What has no tokens has no plan either, which is where the error is told.
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize().unwrap_or_default();
+    let mut tokens = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_)));
+    while let Some(token) = tokens.next() {
+        let Token::Placeholder(name) = token else { continue };
+        let mut after = tokens.clone();
+        let cast = matches!(after.next(), Some(Token::DoubleColon));
+        let oid = matches!(after.next(), Some(Token::Word(word)) if word.value == "oid");
+        let Ok(number) = number(name) else { continue };
+        if !cast || !oid {
+            continue;
+        }
+        let list = matches!(after.next(), Some(Token::LBracket));
+        if declared.len() < number {
+            declared.resize(number, None);
+        }
+        let own = &mut declared[number - 1];
+        if own.is_none() {
+            *own = ParamType::named(if list { "oid[]" } else { "oid" }).ok().flatten();
+        }
+    }
 }
 
 fn number(name: &str) -> Result<usize, SqlError> {

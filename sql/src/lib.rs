@@ -39,6 +39,7 @@ mod fuzz;
 mod gapfill;
 mod infer;
 mod json;
+mod json_build;
 mod lines;
 mod load;
 mod local;

@@ -65,6 +65,7 @@ impl ParamType {
             "timestamp" | "timestamp without time zone" => Type::TIMESTAMP,
             "timestamptz" | "timestamp with time zone" => Type::TIMESTAMPTZ,
             "interval" => Type::INTERVAL,
+            "oid" => Type::OID,
             "unknown" => return Ok(None),
             _ => {
                 return Err(SqlError::new("42704", format!("type \"{name}\" does not exist")));
@@ -79,6 +80,7 @@ impl ParamType {
             (true, &Type::FLOAT8) => Type::FLOAT8_ARRAY,
             (true, &Type::TIMESTAMPTZ) => Type::TIMESTAMPTZ_ARRAY,
             (true, &Type::TEXT) => Type::TEXT_ARRAY,
+            (true, &Type::OID) => Type::OID_ARRAY,
             (true, _) => {
                 return Err(SqlError::unsupported(format_args!("a parameter of type {name}")));
             }
@@ -142,7 +144,7 @@ fn arrow_type(pg: &Type) -> Option<DataType> {
         Type::BOOL_ARRAY => list(DataType::Boolean),
         Type::INT2_ARRAY => list(DataType::Int16),
         Type::INT4_ARRAY => list(DataType::Int32),
-        Type::INT8_ARRAY => list(DataType::Int64),
+        Type::INT8_ARRAY | Type::OID_ARRAY => list(DataType::Int64),
         Type::FLOAT4_ARRAY => list(DataType::Float32),
         Type::FLOAT8_ARRAY => list(DataType::Float64),
         Type::TEXT_ARRAY | Type::VARCHAR_ARRAY | Type::NAME_ARRAY => list(DataType::Utf8),

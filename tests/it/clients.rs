@@ -1,5 +1,6 @@
 //! Real clients against a real server. What `tests/clients/install` could not install is named.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -129,15 +130,19 @@ async fn jdbc_reads_and_describes() {
     asks(command).await;
 }
 
-/// What psql prints for some commands, each on its own.
+/// What psql prints for some lines, as somebody types them: `-c` takes no `\gdesc` behind a statement.
 async fn psql(psql: &Path, address: &str, commands: &[&str]) -> String {
+    let lines = tempfile::NamedTempFile::new().expect("a file");
+    let line = |text: &&str| match text.contains('\\') {
+        true => format!("{text}\n"),
+        false => format!("{text};\n"),
+    };
+    let text: String = commands.iter().map(line).collect();
+    std::fs::write(lines.path(), text).expect("room for some lines");
     let (host, port) = address.split_once(':').expect("host and port");
     let mut command = Command::new(psql);
     command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", port, "-U", "drave"]);
-    command.args(["-d", "drave"]);
-    for text in commands {
-        command.args(["-c", text]);
-    }
+    command.args(["-d", "drave", "-f"]).arg(lines.path());
     run(command).await
 }
 
@@ -189,9 +194,16 @@ async fn psql_asks_and_copies() {
     // It goes on until something stops it.
     let (host, port) = node.pg().split_once(':').expect("host and port");
     let mut watch = Command::new("timeout");
-    watch.args(["2", "psql", "-X", "-h", host, "-p", port, "-U", "drave", "-d", "drave", "-c"]);
-    watch.arg(r"select count(*) from logs \watch 0.2");
-    let watched = tokio::task::spawn_blocking(move || watch.output().expect("runs"));
+    watch
+        .args(["5", "psql", "-X", "-h", host, "-p", port, "-U", "drave", "-d", "drave", "-f", "-"]);
+    watch.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let watched = tokio::task::spawn_blocking(move || {
+        let mut watch = watch.spawn().expect("runs");
+        let mut input = watch.stdin.take().expect("a pipe");
+        input.write_all(b"select count(*) from logs \\watch 0.2\n").expect("psql reads");
+        drop(input);
+        watch.wait_with_output().expect("it ends")
+    });
     let watched = watched.await.expect("no panic").stdout;
     let times = String::from_utf8_lossy(&watched).matches("200").count();
     assert!(times > 1, "watched {times} times");

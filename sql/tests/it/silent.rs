@@ -51,7 +51,7 @@ async fn right_or_refused() {
         ("select 1 as a, 2 as a", &["1|2"]),
         ("select level, level from logs where stream_id = 1 limit 1", &["warn|warn"]),
         // The escape character was a part of the pattern.
-        ("select 'a%c' like 'a!%c' escape '!'", &["22000"]),
+        ("select 'a%c' like 'a!%c' escape '!'", &["t"]),
         ("select count(*) from logs where line like '%took 5m_ %' escape '!'", &["31"]),
         ("select count(*) from logs where line like '%!%%' escape '!'", &["0"]),
         // A point was not a newline, and brackets combined sets.
@@ -68,7 +68,7 @@ async fn right_or_refused() {
             "select time_bucket('1 week', timestamptz '2026-01-01 12:00Z')",
             &["2025-12-29 00:00:00+00"],
         ),
-        ("select interval '1 day' * 2", &["42000"]),
+        ("select interval '1 day' * 2", &["2 days"]),
     ])
     .await;
 }

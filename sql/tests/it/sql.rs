@@ -132,7 +132,11 @@ async fn about_the_server() {
         ("show transaction isolation level", &["read committed"]),
         ("select pg_catalog.pg_is_in_recovery()", &["f"]),
         ("select rolname from pg_roles", &["alice"]),
-        ("select relname from pg_class where relkind = 'r' order by 1", &["logs", "tenants"]),
+        (
+            "select relname from pg_class where relkind = 'r' and relnamespace not in \
+             ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) order by 1",
+            &["logs", "tenants"],
+        ),
         ("select tablename from pg_catalog.pg_tables where schemaname = 'public'", &["logs"]),
         (
             "select column_name from information_schema.columns where table_name = 'logs' \
@@ -219,7 +223,6 @@ async fn errors() {
         ("select * from nope", &["42P01"]),
         ("select * from '/etc/passwd'", &["42P01"]),
         ("select nope(1)", &["42883"]),
-        ("select pg_sleep(1)", &["42883"]),
         ("select pg_read_file('/etc/passwd')", &["42883"]),
         ("select * from read_csv('/etc/passwd')", &["42P01"]),
         ("select 1/0", &["22012"]),
