@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringArray};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::async_udf::{AsyncScalarUDF, AsyncScalarUDFImpl};
@@ -480,7 +480,9 @@ impl ScalarUDFImpl for Sleep {
 #[async_trait]
 impl AsyncScalarUDFImpl for Sleep {
     async fn invoke_async_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let seconds = cast(&args.args[0].to_array(args.number_rows)?, &DataType::Float64)?;
+        let array = args.args[0].to_array(args.number_rows)?;
+        let strict = CastOptions { safe: false, ..CastOptions::default() };
+        let seconds = cast_with_options(&array, &DataType::Float64, &strict)?;
         let seconds: &Float64Array = seconds.as_primitive::<Float64Type>();
         for seconds in seconds.iter().flatten() {
             // As long as it may be: the statement has its own limit.

@@ -69,6 +69,11 @@ async fn right_or_refused() {
             &["2025-12-29 00:00:00+00"],
         ),
         ("select interval '1 day' * 2", &["2 days"]),
+        (
+            "select json_build_object('a', 1, 'b', null, 'c', 'x\"y', 'd', true)",
+            &[r#"{"a" : 1, "b" : null, "c" : "x\"y", "d" : true}"#],
+        ),
+        ("select json_build_object('a')", &["22023"]),
     ])
     .await;
 }
