@@ -38,8 +38,10 @@ for dialect in ["psycopg2", "psycopg"]:
         assert db.scalars(sa.select(logs.c.line).where(logs.c.app.in_(["web"])).order_by(logs.c.timestamp).offset(98)).all() == ["line 98", "line 99"]
         with db.begin_nested():
             assert db.scalar(sa.text("select 1")) == 1
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT", stream_results=True) as db:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
         assert db.scalar(sa.text("select :x"), {"x": "y"}) == "y"
+    with engine.connect().execution_options(stream_results=True) as db:  # A cursor of the server.
+        assert [row.line for row in db.execute(sa.select(logs.c.line).order_by(logs.c.timestamp))][99] == "line 99"
 
     frame = pandas.read_sql("select timestamp, line, level from logs order by timestamp", engine)
     assert len(frame) == 100 and str(frame["timestamp"].dtype).startswith("datetime64"), frame.dtypes
