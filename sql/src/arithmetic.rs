@@ -10,11 +10,9 @@ use datafusion::arrow::array::{Array, AsArray, Float64Array};
 use datafusion::arrow::compute::kernels::{cmp, numeric};
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type, TimeUnit};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::Cast;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
     ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -22,6 +20,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use crate::error::SqlError;
+use crate::expressions::rewrite_all;
 
 /// The rule. It must run after types were coerced.
 #[derive(Debug, Default)]
@@ -29,35 +28,11 @@ pub(crate) struct PostgresArithmetic;
 
 impl AnalyzerRule for PostgresArithmetic {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        Ok(plan.transform_up_with_subqueries(rewrite_node)?.data)
+        rewrite_all(plan, rewrite_expr)
     }
 
     fn name(&self) -> &str {
         "postgres_arithmetic"
-    }
-}
-
-fn rewrite_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if matches!(node, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::Unnest(_)) {
-        return Ok(Transformed::no(node));
-    }
-    let schema = match &node {
-        LogicalPlan::TableScan(scan) => {
-            DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?
-        }
-        other => merge_schema(&other.inputs()),
-    };
-    let names = NamePreserver::new(&node);
-    let rewritten = node.map_expressions(|expr| {
-        let name = names.save(&expr);
-        let rewritten = expr.transform_up(|expr| rewrite_expr(expr, &schema))?;
-        Ok(rewritten.update_data(|expr| name.restore(expr)))
-    })?;
-    // Types may have changed: a date is a timestamp now.
-    if rewritten.transformed {
-        rewritten.map_data(|node| node.recompute_schema())
-    } else {
-        Ok(rewritten)
     }
 }
 

@@ -32,6 +32,7 @@ mod dialect;
 mod encode;
 mod engine;
 mod error;
+mod expressions;
 mod extended;
 mod functions;
 #[cfg(test)]
