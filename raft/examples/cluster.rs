@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use drave_raft::{
-    Applied, Group, Machine, Node, Options, Origin, Recovered, Start, peer_incoming, peer_server,
+    Applied, Founder, Group, Machine, Node, Options, Origin, Recovered, Start, peer_incoming,
+    peer_server,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -98,8 +99,11 @@ async fn cluster(dir: &Path, n_groups: u32, stalled: watch::Receiver<bool>) -> V
         members.push(start(dir, id, Origin::Join { cluster_id, n_groups }).await);
     }
     members[2].address = relay(members[2].address.clone(), stalled).await;
-    let voters: BTreeMap<u64, String> =
-        (1..).zip(&members).map(|(id, member)| (id, member.address.clone())).collect();
+    let founder = |(id, member): (u64, &Member)| {
+        let incarnation = member.node.identity().incarnation;
+        (id, Founder { address: member.address.clone(), incarnation })
+    };
+    let voters: BTreeMap<u64, Founder> = (1..).zip(&members).map(founder).collect();
     let build = |recovered: Recovered| Ok::<_, String>(Count { floor: recovered.floor.max(1) });
     for id in 0..n_groups {
         let founder = id as usize % 3;
@@ -109,7 +113,7 @@ async fn cluster(dir: &Path, n_groups: u32, stalled: watch::Receiver<bool>) -> V
                 member.groups.push(group.expect("the group opens"));
             }
         }
-        let start = Start::Voters(voters.clone());
+        let start = Start::Founded { voters: voters.clone(), is_first: true };
         let group = members[founder].node.group(id, start, build).await;
         members[founder].groups.push(group.expect("the group opens"));
     }

@@ -1,8 +1,8 @@
-//! Heartbeats of all groups to one peer, over one stream.
+//! Heartbeats of all groups to one peer, over one stream, and questions that reads wait for.
 //!
 //! In come heartbeats, each with a place for its answer; out goes a message for all that came
-//! within a short while. A heartbeat that a read waits for takes everything along at once, with what
-//! other reads want at the same time.
+//! within a short while. A question takes everything along at once, with what other reads want at
+//! the same time.
 //!
 //! Invariants:
 //! - Nobody waits here: where the peer takes nothing any more, heartbeats are dropped, and whoever
@@ -33,12 +33,17 @@ const MESSAGES_MAX: usize = 8;
 
 type Answer = oneshot::Sender<Result<StreamAppendResult<Types>, String>>;
 
-/// A heartbeat, and where its answer goes.
-pub(crate) struct Ask {
-    pub(crate) beat: proto::Beat,
-    /// Whether somebody waits for a read.
-    pub(crate) urgent: bool,
-    pub(crate) answer: Answer,
+/// What is sent, and where its answer goes.
+pub(crate) enum Ask {
+    Beat {
+        beat: proto::Beat,
+        answer: Answer,
+    },
+    /// Nobody answers for a peer that does not.
+    Question {
+        question: proto::Question,
+        answer: oneshot::Sender<proto::Voted>,
+    },
 }
 
 /// The stream to the peer.
@@ -53,23 +58,25 @@ struct Sender {
     open: Option<Open>,
     /// What waits for company.
     batch: Vec<proto::Beat>,
+    questions: Vec<proto::Question>,
     /// Who waits for the answer of each group's last heartbeat.
     waiting: HashMap<u32, (u64, Answer)>,
+    asking: HashMap<u64, oneshot::Sender<proto::Voted>>,
     number: u64,
 }
 
 /// Starts the task that sends to `peer`; it ends with the last sender.
 pub(crate) fn start(peers: Peers, peer: Arc<Peer>, linger: Duration) -> mpsc::Sender<Ask> {
     let (tx, rx) = mpsc::channel(QUEUE_BEATS_MAX);
-    let (batch, waiting) = Default::default();
-    let sender = Sender { peers, peer, open: None, batch, waiting, number: 0 };
+    let (batch, questions, waiting, asking) = Default::default();
+    let sender =
+        Sender { peers, peer, open: None, batch, questions, waiting, asking, number: 0 };
     tokio::spawn(run(sender, rx, linger));
     tx
 }
 
 async fn run(mut sender: Sender, mut queue: mpsc::Receiver<Ask>, linger: Duration) {
     let mut changes = sender.peer.changes();
-    let peer = sender.peer.clone();
     let mut due: Option<Instant> = None;
     loop {
         let at = due.unwrap_or_else(Instant::now);
@@ -78,10 +85,6 @@ async fn run(mut sender: Sender, mut queue: mpsc::Receiver<Ask>, linger: Duratio
             replies = next_replies(&mut sender.open) => sender.answer(replies),
             _ = changes.changed() => sender.drop_stream("its address changed"),
             () = sleep_until(at), if due.is_some() => {
-                due = None;
-                sender.send().await;
-            }
-            () = peer.hurry.notified() => {
                 due = None;
                 sender.send().await;
             }
@@ -115,21 +118,32 @@ async fn next_replies(open: &mut Option<Open>) -> Result<proto::BeatReplies, Sta
 }
 
 impl Sender {
-    /// Takes a heartbeat in; whether it should leave at once.
+    /// Takes something in; whether it should leave at once.
     fn take(&mut self, ask: Ask) -> bool {
-        let mut beat = ask.beat;
         self.number += 1;
-        beat.number = self.number;
-        self.waiting.insert(beat.group, (beat.number, ask.answer));
-        self.batch.push(beat);
-        ask.urgent
+        match ask {
+            Ask::Beat { mut beat, answer } => {
+                beat.number = self.number;
+                self.waiting.insert(beat.group, (beat.number, answer));
+                self.batch.push(beat);
+                false
+            }
+            Ask::Question { mut question, answer } => {
+                question.number = self.number;
+                self.asking.insert(question.number, answer);
+                self.questions.push(question);
+                true
+            }
+        }
     }
 
     /// Sends all that waits.
     async fn send(&mut self) {
-        if self.batch.is_empty() {
+        if self.batch.is_empty() && self.questions.is_empty() {
             return;
         }
+        // Whoever asked has had a majority from others, or has given up.
+        self.asking.retain(|_, answer| !answer.is_closed());
         if self.open.is_none() {
             match self.connect().await {
                 Ok(open) => self.open = Some(open),
@@ -140,7 +154,9 @@ impl Sender {
         let counts = self.peers.counts();
         counts.beats.fetch_add(self.batch.len() as u64, Ordering::Relaxed);
         counts.beat_messages.fetch_add(1, Ordering::Relaxed);
-        let message = proto::Beats { header, beats: std::mem::take(&mut self.batch) };
+        let beats = std::mem::take(&mut self.batch);
+        let questions = std::mem::take(&mut self.questions);
+        let message = proto::Beats { header, beats, questions };
         if let Some(open) = &self.open
             && open.messages.try_send(message).is_err()
         {
@@ -160,6 +176,11 @@ impl Sender {
         let replies = match replies {
             Ok(replies) => {
                 self.peer.full.store(replies.full, Ordering::Relaxed);
+                for voted in replies.votes {
+                    if let Some(answer) = self.asking.remove(&voted.number) {
+                        let _ = answer.send(voted);
+                    }
+                }
                 replies.replies
             }
             Err(status) => {
@@ -181,6 +202,8 @@ impl Sender {
     fn drop_stream(&mut self, reason: &str) {
         self.open = None;
         self.batch.clear();
+        self.questions.clear();
+        self.asking.clear();
         for (_, (_, answer)) in self.waiting.drain() {
             let _ = answer.send(Err(reason.to_owned()));
         }

@@ -16,9 +16,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use openraft::ReadPolicy;
+use drave_proto::raft as proto;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::errors::{ClientWriteError, LinearizableReadError, RaftError};
+use openraft::errors::ClientWriteError;
 use openraft::raft::ClientWriteResult;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, sleep, timeout};
@@ -227,6 +227,16 @@ impl<M: Machine> Group<M> {
         self.join(true).await
     }
 
+    /// A read index for another node and what that node's replica of the group voted, if it says.
+    pub(crate) async fn lead_round_for(&self, node: u64, voted: Option<proto::Voted>) -> Index {
+        if let Some(voted) = voted
+            && let Some(index) = self.confirmed_by(node, &voted).await?
+        {
+            return Ok(index);
+        }
+        self.lead_round().await
+    }
+
     async fn join(&self, leads: bool) -> Index {
         let rounds = if leads { &self.side.lead_rounds } else { &self.side.follow_rounds };
         let (answer, start) = rounds.join();
@@ -248,30 +258,14 @@ impl<M: Machine> Group<M> {
         }
     }
 
-    /// Makes sure that this replica still leads.
-    async fn ask_majority(&self) -> Index {
-        if let Some(reason) = self.failed() {
-            return Err(self.cannot_read(None, reason));
-        }
-        self.side.reading.fetch_add(1, Ordering::AcqRel);
-        self.parts.peers.hurry();
-        let read = self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await;
-        self.side.reading.fetch_sub(1, Ordering::AcqRel);
-        match read {
-            Ok(read) => Ok(read.read_log_id().index()),
-            Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
-                Err(self.cannot_read(forward.leader_id, self.not_leading()))
-            }
-            Err(error) => Err(self.cannot_read(None, self.reason(error))),
-        }
-    }
-
     async fn ask_leader(&self) -> Index {
         let Some(leader) = self.leader() else {
             return Err(self.cannot_read(None, "there is no leader".to_owned()));
         };
+        // Its vote of now, which is after everybody began to read whom this round serves.
+        let voted = Some(self.voted());
         tokio::select! {
-            index = self.parts.peers.read_index(leader, self.id) => index,
+            index = self.parts.peers.read_index(leader, self.id, voted) => index,
             () = self.outlived(leader) => {
                 let reason = format!("node {leader} lost its leadership before it answered");
                 Err(self.cannot_read(None, reason))
@@ -371,11 +365,11 @@ impl<M: Machine> Group<M> {
         }
     }
 
-    fn not_leading(&self) -> String {
+    pub(crate) fn not_leading(&self) -> String {
         format!("node {} does not lead the group", self.parts.node_id)
     }
 
-    fn cannot_read(&self, leader: Option<u64>, reason: String) -> ReadError {
+    pub(crate) fn cannot_read(&self, leader: Option<u64>, reason: String) -> ReadError {
         ReadError { group: self.id, leader, reason }
     }
 }

@@ -4,7 +4,7 @@
 //! the group on this node.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::apply::{Applier, Shared};
+use crate::confirm::Told;
 use crate::error::{Error, ProposeError};
 use crate::forward::Rounds;
 use crate::machine::Machine;
@@ -38,8 +39,8 @@ pub struct Group<M: Machine> {
 pub(crate) struct Side {
     /// Which replica this is: see [`crate::Identity::incarnation`].
     pub(crate) incarnation: u64,
-    /// Reads that wait for heartbeats to be answered.
-    pub(crate) reading: Arc<AtomicUsize>,
+    /// What this node told others of the group's commits.
+    pub(crate) told: Told,
     /// Reads of this node's callers and, of the leader alone, of everybody's.
     pub(crate) follow_rounds: Rounds,
     pub(crate) lead_rounds: Rounds,
@@ -59,10 +60,10 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    pub(crate) fn new(incarnation: u64, reading: Arc<AtomicUsize>) -> Self {
+    pub(crate) fn new(incarnation: u64, told: Told) -> Self {
         Self {
             incarnation,
-            reading,
+            told,
             follow_rounds: Rounds::default(),
             lead_rounds: Rounds::default(),
             confirmed: Mutex::default(),

@@ -20,21 +20,38 @@ type Answer = oneshot::Sender<Index>;
 
 /// Reads that wait for the next call to one peer.
 #[derive(Default)]
-pub(crate) struct Asks(Mutex<Vec<(u32, Answer)>>);
+pub(crate) struct Asks(Mutex<Vec<Waiting>>);
+
+struct Waiting {
+    group: u32,
+    /// What this node's replica of the group voted, read after the read began.
+    voted: Option<proto::Voted>,
+    answer: Answer,
+}
+
+/// Reads of one group.
+#[derive(Default)]
+struct Readers {
+    /// The last one's: read after all of them began.
+    voted: Option<proto::Voted>,
+    answers: Vec<Answer>,
+}
 
 impl Asks {
     /// Takes part in the next call; whether the caller has to start it.
-    fn join(&self, group: u32, answer: Answer) -> bool {
+    fn join(&self, waiting: Waiting) -> bool {
         let mut asks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        asks.push((group, answer));
+        asks.push(waiting);
         asks.len() == 1
     }
 
-    fn take(&self) -> BTreeMap<u32, Vec<Answer>> {
+    fn take(&self) -> BTreeMap<u32, Readers> {
         let asks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut groups: BTreeMap<u32, Vec<Answer>> = BTreeMap::new();
-        for (group, answer) in asks {
-            groups.entry(group).or_default().push(answer);
+        let mut groups: BTreeMap<u32, Readers> = BTreeMap::new();
+        for Waiting { group, voted, answer } in asks {
+            let readers = groups.entry(group).or_default();
+            readers.voted = voted;
+            readers.answers.push(answer);
         }
         groups
     }
@@ -42,10 +59,16 @@ impl Asks {
 
 impl Peers {
     /// An index of a group that covers everything acknowledged before this call, asked from `peer`,
-    /// which should lead the group. Says nothing of what is applied where.
-    pub async fn read_index(&self, peer: u64, group: u32) -> Result<u64, ReadError> {
+    /// which should lead the group, and is told what this node's replica voted, if there is one.
+    /// Says nothing of what is applied where.
+    pub(crate) async fn read_index(
+        &self,
+        peer: u64,
+        group: u32,
+        voted: Option<proto::Voted>,
+    ) -> Result<u64, ReadError> {
         let (answer, index) = oneshot::channel();
-        if self.peer(peer).asks.join(group, answer) {
+        if self.peer(peer).asks.join(Waiting { group, voted, answer }) {
             // Not in the caller's task: the call serves others, too, and the caller may go away.
             tokio::spawn(self.clone().ask_indexes(peer));
         }
@@ -66,7 +89,7 @@ impl Peers {
         // From here on whoever asks starts another call.
         let mut asked = self.peer(peer).asks.take();
         if let Err(reason) = self.call_indexes(peer, &mut asked).await {
-            for (group, answers) in asked {
+            for (group, Readers { answers, .. }) in asked {
                 let reason = format!("node {peer}: {reason}");
                 tell(answers, &Err(ReadError { group, leader: None, reason }));
             }
@@ -77,14 +100,16 @@ impl Peers {
     async fn call_indexes(
         &self,
         peer: u64,
-        asked: &mut BTreeMap<u32, Vec<Answer>>,
+        asked: &mut BTreeMap<u32, Readers>,
     ) -> Result<(), String> {
         use proto::read_index_reply::Result as Reply;
         let deadline = Instant::now() + FORWARD_TIME_MAX;
-        let request = proto::ReadIndexRequest {
-            header: Some(self.header(peer, 0, 0)),
-            groups: asked.keys().copied().collect(),
+        let ask = |(group, readers): (&u32, &mut Readers)| proto::IndexAsk {
+            group: *group,
+            voted: readers.voted.take(),
         };
+        let asks = asked.iter_mut().map(ask).collect();
+        let request = proto::ReadIndexRequest { header: Some(self.header(peer, 0, 0)), asks };
         let mut client =
             self.client(peer, Line::Forward).map_err(|error| error.reason().to_owned())?;
         let replies = self.answer(peer, ASK_TIME_MAX, client.read_index(request)).await;
@@ -103,9 +128,9 @@ impl Peers {
                     }
                     None => failed(None, format!("node {peer} gave an empty answer")),
                 };
-                tell(asked.remove(&group).unwrap_or_default(), &index);
+                tell(asked.remove(&group).unwrap_or_default().answers, &index);
             }
-            asked.retain(|_, answers| answers.iter().any(|answer| !answer.is_closed()));
+            asked.retain(|_, readers| readers.answers.iter().any(|answer| !answer.is_closed()));
         }
         Ok(())
     }

@@ -35,6 +35,7 @@
 
 mod apply;
 mod beats;
+mod confirm;
 mod disk;
 mod error;
 mod forward;
@@ -69,7 +70,7 @@ pub use crate::incoming::peer_incoming;
 pub use crate::lane::LaneStats;
 pub use crate::machine::{Applied, Machine, Recovered, RowChange};
 pub use crate::node::{Admit, COMMAND_BYTES_MAX, FORMAT_VERSION, Identity, Node, Options, Origin};
-pub use crate::open::Start;
+pub use crate::open::{Founder, Start};
 pub use crate::peers::{PeerStats, Peers, connect, peer_server};
 pub use crate::replica::Doubt;
 pub use crate::service::Service;

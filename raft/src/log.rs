@@ -186,6 +186,11 @@ impl GroupLog {
         self.lock().log_id(index)
     }
 
+    /// The last vote that was saved: nobody was given a later one.
+    pub(crate) fn vote(&self) -> Option<Vote> {
+        self.lock().vote
+    }
+
     /// The last entry's id.
     pub(crate) fn last(&self) -> Option<LogId> {
         self.lock().last()
@@ -205,6 +210,13 @@ impl GroupLog {
         // A panic under this lock is a broken assertion above: the core that hit it is dead, and
         // what the others read is still whole.
         self.0.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the first entry of a log that nobody uses yet; durable once this returns.
+    pub(crate) async fn begin(&self, first: Entry) -> io::Result<()> {
+        self.clone().append([first], IoFlushed::noop()).await?;
+        // The lane is first in, first out: once this vote for nobody is durable, so is the entry.
+        self.clone().save_vote(&Vote::new(0, 0)).await
     }
 
     /// Queues an operation and waits until it is durable.

@@ -13,7 +13,6 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +33,7 @@ use tokio::time::timeout;
 use tonic::Streaming;
 
 use crate::beats::Ask;
+use crate::confirm::Told;
 use crate::peers::{ASK_TIME_MAX, CallError, Line, Peers};
 use crate::snapshot::{self, GroupSnapshot, SnapshotRows};
 use crate::types::{Member, RpcError, Types, Vote};
@@ -49,8 +49,8 @@ pub(crate) struct Network {
     pub(crate) group: u32,
     /// Bytes of entries on their way to one follower.
     pub(crate) window_bytes: usize,
-    /// How many reads wait for heartbeats to be answered.
-    pub(crate) reading: Arc<AtomicUsize>,
+    /// What others are told of the group's commits.
+    pub(crate) told: Told,
 }
 
 /// The way to one replica, for one purpose.
@@ -153,7 +153,7 @@ impl Link {
     where
         S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
     {
-        let Network { peers, window_bytes, .. } = &self.network;
+        let Network { peers, window_bytes, told, .. } = &self.network;
         // openraft waits here for as long as a peer that failed is to be left alone.
         let Some(first) = input.next().await else { return Ok(stream::empty().boxed()) };
         let input = stream::iter([first]).chain(input);
@@ -161,9 +161,10 @@ impl Link {
         let changes = peer.changes();
         let (window_bytes, window) = (*window_bytes, Arc::new(Semaphore::new(*window_bytes)));
         let sent = SentQueue::default();
-        let queue = sent.clone();
+        let (queue, told) = (sent.clone(), told.clone());
         let outgoing = input.filter_map(move |request| {
             let (window, peer, queue) = (window.clone(), peer.window.clone(), queue.clone());
+            told.note(request.leader_commit);
             async move {
                 let share = wire::append_bytes(&request).clamp(1, window_bytes);
                 let share = u32::try_from(share).expect("a window has less than 4 GiB");
@@ -195,7 +196,8 @@ impl Link {
         &self,
         request: &AppendEntriesRequest<Types>,
     ) -> Result<StreamAppendResult<Types>, RpcError> {
-        let Network { peers, group, reading, .. } = &self.network;
+        let Network { peers, group, told, .. } = &self.network;
+        told.note(request.leader_commit);
         let beat = proto::Beat {
             number: 0,
             group: *group,
@@ -206,9 +208,8 @@ impl Link {
         };
         let stopped = || wrong("the node is stopped".to_owned());
         let (answer, reply) = oneshot::channel();
-        let urgent = reading.load(Ordering::Acquire) > 0;
         let beats = peers.beats(self.target).ok_or_else(stopped)?;
-        beats.send(Ask { beat, urgent, answer }).await.map_err(|_| stopped())?;
+        beats.send(Ask::Beat { beat, answer }).await.map_err(|_| stopped())?;
         let reply = reply.await.map_err(|_| wrong("a later heartbeat replaced it".to_owned()))?;
         reply.map_err(wrong)
     }

@@ -3,24 +3,26 @@
 //! In comes what the disk holds of the group; out goes its handle, running.
 //!
 //! Invariants:
-//! - Only a lone voter elects itself; a group with more voters waits for one of them to time out.
+//! - The log of every founder begins with the same entry, which names them all and is written
+//!   before the group is opened: none of them has to be there for the others to go on.
+//! - Only a lone voter elects itself; a group with more voters waits for one of them to stand.
 //! - A replica that lost a part of its log is not opened, so it never votes.
 //! - A replica stands for election only once the last membership that it has names it, and not one
 //!   that its node had before: it reads the whole log from the start, memberships of old included,
 //!   and one of those may have had this node as its only voter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use futures::FutureExt;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::errors::{Fatal, RaftError};
-use openraft::{Config, Raft, SnapshotPolicy};
+use openraft::errors::Fatal;
+use openraft::{Config, EntryPayload, Raft, SnapshotPolicy};
 use tokio::sync::watch;
 
 use crate::apply::{Applier, Build, Shared};
+use crate::confirm::Told;
 use crate::error::Error;
 use crate::group::{Group, Handle, Side};
 use crate::keeper::Pending;
@@ -28,17 +30,30 @@ use crate::log::GroupLog;
 use crate::machine::{Machine, Recovered};
 use crate::network::Network;
 use crate::node::{Parts, Running, Timing};
-use crate::types::{Member, Types};
+use crate::types::{Entry, LeaderId, LogId, Member, Membership, Types};
+
+/// A replica that a group is founded with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Founder {
+    /// Where its node is.
+    pub address: String,
+    /// See [`crate::Identity::incarnation`].
+    pub incarnation: u64,
+}
 
 /// How a group that has nothing on this node's disk yet begins. One that has goes on as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
     /// With this node as its only voter, which elects itself at once.
     Alone,
-    /// With these voters, this node among them, and where they are. One node alone says so; the
-    /// others open the group with [`Start::Join`]. All of them must answer: the group's members
-    /// are these very replicas.
-    Voters(BTreeMap<u64, String>),
+    /// With these voters. Every replica that opens the group so must say the same ones; any other
+    /// replica opens it with [`Start::Join`]. A majority of them is enough to go on.
+    Founded {
+        /// Who votes, this very replica as a rule: one that is not among them joins.
+        voters: BTreeMap<u64, Founder>,
+        /// Whether this one stands for election at once; the others wait for it for a while.
+        is_first: bool,
+    },
     /// With nothing: a leader comes along once this node was made a member.
     Join,
 }
@@ -51,8 +66,8 @@ fn config(parts: &Parts, id: u32) -> Result<Arc<Config>, Error> {
     let lease = ms(election.start * 9 / 10).max(ms(*heartbeat) + 3);
     let config = Config {
         cluster_name: format!("group-{id}"),
-        // Here only how long the answer to a heartbeat may take: one that comes later is lost, and
-        // a read that waits for it with it. The next heartbeat to that node waits as long.
+        // Here only how long the answer to a heartbeat may take: one that comes later is lost. The
+        // next heartbeat to that node waits as long.
         heartbeat_interval: ms(*heartbeat * 2).min(lease - 2),
         election_timeout_min: lease - 1,
         election_timeout_max: lease,
@@ -75,36 +90,30 @@ fn config(parts: &Parts, id: u32) -> Result<Arc<Config>, Error> {
     Ok(Arc::new(config))
 }
 
-/// The members a new group is founded with; nothing where others found it.
-async fn founders(
-    parts: &Parts,
-    id: u32,
-    start: &Start,
-    incarnation: u64,
-) -> Result<Option<BTreeMap<u64, Member>>, Error> {
-    let own = |address: &String| Member { address: address.clone(), incarnation };
+/// The members that a new group is founded with, as this replica starts it; nothing where it waits
+/// for a leader to come along. A replica that was erased has forgotten what it voted, and is none.
+fn founders(parts: &Parts, start: &Start, incarnation: u64) -> Option<BTreeMap<u64, Member>> {
+    let own = Founder { address: parts.address.clone(), incarnation };
     let voters = match start {
-        Start::Join => return Ok(None),
-        Start::Alone => return Ok(Some(BTreeMap::from([(parts.node_id, own(&parts.address))]))),
-        Start::Voters(voters) => voters,
+        Start::Join => return None,
+        Start::Alone => BTreeMap::from([(parts.node_id, own)]),
+        Start::Founded { voters, .. } => voters.clone(),
     };
-    let failed = |what: String| Error::Membership { group: id, what };
-    if !voters.contains_key(&parts.node_id) {
-        let what = format!("node {} founds it and is not among its voters", parts.node_id);
-        return Err(failed(what));
+    if voters.get(&parts.node_id)?.incarnation != incarnation {
+        return None;
     }
-    let asked = voters.iter().map(|(node, address)| async move {
-        if *node == parts.node_id {
-            return Ok((*node, own(address)));
-        }
-        parts.peers.learn(*node, address);
-        let incarnation = parts.peers.incarnation(*node, id).await.map_err(|error| {
-            failed(format!("its voter {node} at {address} does not answer: {}", error.reason()))
-        })?;
-        Ok((*node, Member { address: address.clone(), incarnation }))
-    });
-    let members = futures::future::try_join_all(asked).await?;
-    Ok(Some(members.into_iter().collect()))
+    let member = |Founder { address, incarnation }| Member { address, incarnation };
+    Some(voters.into_iter().map(|(id, founder)| (id, member(founder))).collect())
+}
+
+/// The entry that the log of every founder begins with: the same one, so that it does not matter
+/// which of them leads first, nor which of them are there.
+fn first_entry(founders: BTreeMap<u64, Member>) -> Entry {
+    let voters = founders.keys().copied().collect::<BTreeSet<_>>();
+    let members = Membership::new(vec![voters], founders);
+    let members = members.expect("every voter is a member");
+    let log_id = LogId { leader_id: LeaderId { term: 0, node_id: 0 }, index: 0 };
+    Entry { log_id, payload: EntryPayload::Membership(members) }
 }
 
 /// Recovers a group from disk, builds its machine, and starts it.
@@ -122,9 +131,14 @@ pub(crate) async fn open<M: Machine>(
     let cache = parts.tail_cache_bytes / parts.n_groups.max(1) as usize;
     let mut found = loaded.log;
     let is_new = found.is_empty() && loaded.state.applied.is_none();
-    let founders = if is_new { founders(parts, id, &start, incarnation).await? } else { None };
+    let founders = if is_new { founders(parts, &start, incarnation) } else { None };
     let wal = std::mem::take(&mut found.wal);
     let log = GroupLog::new(id, found, parts.lane.clone(), reader, cache);
+    let is_founder = founders.is_some();
+    if let Some(founders) = founders {
+        let begun = log.begin(first_entry(founders)).await;
+        begun.map_err(|error| Error::Stopped(error.to_string()))?;
+    }
 
     let state = loaded.state;
     let applied = state.applied.map_or(0, |id| id.index);
@@ -145,34 +159,41 @@ pub(crate) async fn open<M: Machine>(
         build,
     });
 
-    let reading = Arc::new(AtomicUsize::new(0));
+    let told = Told::default();
     let network = Network {
         peers: parts.peers.clone(),
         group: id,
         window_bytes: parts.stream_window_bytes,
-        reading: reading.clone(),
+        told: told.clone(),
     };
     let stopped = |fatal: Fatal<Types>| Error::Stopped(fatal.to_string());
     let applier = Applier(shared.clone());
     let raft = Raft::new(parts.node_id, config(parts, id)?, network, log, applier).await;
     let raft = raft.map_err(stopped)?;
-    let side = Arc::new(Side::new(incarnation, reading));
+    let side = Arc::new(Side::new(incarnation, told));
     let group = Group { id, raft: raft.clone(), shared, parts: parts.clone(), side };
-    if let Some(founders) = founders {
-        let founded = raft.initialize(founders).await;
-        founded.map_err(|error| match error {
-            // The disk failed, or the node stops: that is not about whom the group is founded with.
-            RaftError::Fatal(fatal) => stopped(fatal),
-            RaftError::APIError(error) => Error::Membership { group: id, what: error.to_string() },
-        })?;
-    }
-    let running = run(&group, pending, !is_new);
+    let stands = match start {
+        Start::Founded { is_first: true, .. } if is_founder => Stands::AtOnce,
+        Start::Founded { is_first: false, .. } if is_founder => Stands::Later,
+        _ => Stands::AtOnceIfAlone,
+    };
+    let running = run(&group, pending, stands);
     Ok((group, running))
 }
 
+/// When a replica that was just opened first stands for election.
+#[derive(Clone, Copy)]
+enum Stands {
+    AtOnce,
+    /// Now where it is the only voter, else once it has heard nobody for as long as always.
+    AtOnceIfAlone,
+    /// As if it had just heard a leader: another founder stands at once.
+    Later,
+}
+
 /// Starts a group's own tasks; its ends.
-fn run<M: Machine>(group: &Group<M>, pending: Arc<Pending>, is_old: bool) -> Running {
-    let tending = tokio::spawn(tend(group.clone(), pending.floor(), is_old));
+fn run<M: Machine>(group: &Group<M>, pending: Arc<Pending>, stands: Stands) -> Running {
+    let tending = tokio::spawn(tend(group.clone(), pending.floor(), stands));
     let (stopping, yielding) = (group.raft.clone(), group.clone());
     Running {
         id: group.id,
@@ -190,11 +211,12 @@ fn run<M: Machine>(group: &Group<M>, pending: Arc<Pending>, is_old: bool) -> Run
     }
 }
 
-/// A group's own task. Makes the lone voter of an old group lead, and does what its turns are; announces a snapshot each
-/// time that the durable floor moved, whereupon openraft purges the log below it.
-async fn tend<M: Machine>(group: Group<M>, mut floor: watch::Receiver<u64>, is_old: bool) {
+/// A group's own task. Makes it stand for election where it need not wait, and does what its turns
+/// are; announces a snapshot each time that the durable floor moved, whereupon openraft purges the
+/// log below it.
+async fn tend<M: Machine>(group: Group<M>, mut floor: watch::Receiver<u64>, stands: Stands) {
     let standing = async {
-        if let Err(fatal) = stand(&group, is_old).await {
+        if let Err(fatal) = stand(&group, stands).await {
             tracing::error!(group = group.id, reason = %fatal, "no leader was elected");
         }
     };
@@ -211,7 +233,7 @@ async fn tend<M: Machine>(group: Group<M>, mut floor: watch::Receiver<u64>, is_o
 /// Lets a replica stand for election once the group means it. Found by a test of a cluster: a
 /// replica that was erased and came back got the beginning of the log, where its node had been
 /// alone, and led a group of its own.
-async fn stand<M: Machine>(group: &Group<M>, is_old: bool) -> Result<(), Fatal<Types>> {
+async fn stand<M: Machine>(group: &Group<M>, stands: Stands) -> Result<(), Fatal<Types>> {
     let (node_id, own) = (group.parts.node_id, group.side.incarnation);
     let mut metrics = group.raft.metrics();
     loop {
@@ -228,9 +250,17 @@ async fn stand<M: Machine>(group: &Group<M>, is_old: bool) -> Result<(), Fatal<T
             return Ok(());
         }
     }
-    group.side.timer.may_stand();
     // Groups are opened one after the other, but elect their leaders at the same time, here.
-    if is_old { elect_lone_voter(&group.raft, node_id).await } else { Ok(()) }
+    let timer = &group.side.timer;
+    if matches!(stands, Stands::Later) {
+        timer.heard(&group.parts.pace);
+    }
+    timer.may_stand();
+    match stands {
+        Stands::AtOnce => group.raft.trigger().elect(true).await,
+        Stands::AtOnceIfAlone => elect_lone_voter(&group.raft, node_id).await,
+        Stands::Later => Ok(()),
+    }
 }
 
 async fn elect_lone_voter<M: Machine>(raft: &Handle<M>, node_id: u64) -> Result<(), Fatal<Types>> {

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use drave_proto::raft as proto;
 use drave_proto::raft::raft_client::RaftClient;
 use futures::stream;
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -170,8 +170,6 @@ pub(crate) struct Peer {
     pub(crate) id: u64,
     /// Bytes of entries on their way to it.
     pub(crate) window: Arc<Semaphore>,
-    /// Sends heartbeats that wait for company at once.
-    pub(crate) hurry: Notify,
     /// Reads of what it leads.
     pub(crate) asks: Asks,
     /// It said with its last answer to a heartbeat that it has no room for more entries.
@@ -389,7 +387,6 @@ impl Peers {
             Arc::new(Peer {
                 id,
                 window: Arc::new(Semaphore::new(PEER_WINDOW_BYTES)),
-                hurry: Notify::new(),
                 asks: Asks::default(),
                 full: AtomicBool::new(false),
                 lines: Mutex::default(),
@@ -410,13 +407,6 @@ impl Peers {
         }
         let start = || beats::start(self.clone(), peer.clone(), self.0.linger);
         Some(beats.get_or_insert_with(start).clone())
-    }
-
-    /// Lets no heartbeat wait for company.
-    pub(crate) fn hurry(&self) {
-        for peer in self.table().values() {
-            peer.hurry.notify_one();
-        }
     }
 
     /// Waits until `bytes` of a snapshot may leave.

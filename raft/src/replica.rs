@@ -59,8 +59,15 @@ pub(crate) trait Replica: Send + Sync {
         command: Bytes,
     ) -> BoxFuture<'static, Result<(u64, Bytes), ProposeError>>;
 
-    /// A read index, if this replica leads.
-    fn read_index(self: Arc<Self>) -> BoxFuture<'static, Result<u64, ReadError>>;
+    /// The last vote that it saved.
+    fn voted(&self) -> proto::Voted;
+
+    /// A read index for a node, if this replica leads, and what that node's own replica voted.
+    fn read_index(
+        self: Arc<Self>,
+        node: u64,
+        voted: Option<proto::Voted>,
+    ) -> BoxFuture<'static, Result<u64, ReadError>>;
 
     /// A turn of the node's clock; whether leaders say in it that they are there.
     fn turn(&self, beats: bool);
@@ -267,8 +274,16 @@ impl<M: Machine> Replica for Group<M> {
         async move { self.propose_here(command).await }.boxed()
     }
 
-    fn read_index(self: Arc<Self>) -> BoxFuture<'static, Result<u64, ReadError>> {
-        async move { self.lead_round().await }.boxed()
+    fn voted(&self) -> proto::Voted {
+        self.voted()
+    }
+
+    fn read_index(
+        self: Arc<Self>,
+        node: u64,
+        voted: Option<proto::Voted>,
+    ) -> BoxFuture<'static, Result<u64, ReadError>> {
+        async move { self.lead_round_for(node, voted).await }.boxed()
     }
 
     fn turn(&self, beats: bool) {

@@ -36,6 +36,18 @@ const REPLIES_AT_ONCE: usize = 1024;
 /// Senders whose last refusal is remembered, so that the log says it once.
 const STRANGERS_MAX: usize = 64;
 
+/// What is asked over the stream of heartbeats.
+enum Asked {
+    Beat(proto::Beat),
+    Answered(Vec<proto::Voted>),
+}
+
+/// What is answered over it.
+enum Reply {
+    Beat(proto::BeatReply),
+    Voted(Vec<proto::Voted>),
+}
+
 /// What a node answers to its peers: see [`crate::Node::service`].
 #[derive(Clone)]
 pub struct Service {
@@ -252,15 +264,21 @@ impl Raft for Service {
             .map(move |beats| {
                 let beats = beats?;
                 let header = service.admit(caller, beats.header)?;
-                Ok::<_, Status>(service.clone().beats(header.sender, beats.beats))
+                Ok::<_, Status>(service.clone().beats(header.sender, beats))
             })
             .try_flatten()
             .try_buffer_unordered(BEATS_AT_ONCE)
             .boxed();
         let replies = gather::runs(replies, REPLIES_AT_ONCE).map(move |replies| {
-            let replies = replies.into_iter().collect::<Result<_, Status>>()?;
             let full = room.as_ref().is_some_and(|room| !room.has_room());
-            Ok(proto::BeatReplies { replies, full })
+            let mut message = proto::BeatReplies { full, ..Default::default() };
+            for reply in replies {
+                match reply? {
+                    Reply::Beat(reply) => message.replies.push(reply),
+                    Reply::Voted(voted) => message.votes.extend(voted),
+                }
+            }
+            Ok(message)
         });
         Ok(Response::new(replies.boxed()))
     }
@@ -324,9 +342,9 @@ impl Raft for Service {
     ) -> Result<Response<Self::ReadIndexStream>, Status> {
         let caller = Caller::of(&request);
         let request = request.into_inner();
-        self.admit(caller, request.header)?;
-        let indexes: FuturesUnordered<_> =
-            request.groups.into_iter().map(|group| self.clone().index(group)).collect();
+        let sender = self.admit(caller, request.header)?.sender;
+        let index = |ask| self.clone().index(sender, ask);
+        let indexes: FuturesUnordered<_> = request.asks.into_iter().map(index).collect();
         let replies = gather::runs(indexes.fuse(), REPLIES_AT_ONCE);
         let replies = replies.map(|replies| Ok(proto::ReadIndexReplies { replies }));
         Ok(Response::new(replies.boxed()))
@@ -335,17 +353,18 @@ impl Raft for Service {
 
 impl Service {
     /// A read index of one group, if this node leads it.
-    async fn index(self, group: u32) -> proto::ReadIndexReply {
+    async fn index(self, sender: u64, ask: proto::IndexAsk) -> proto::ReadIndexReply {
         use proto::read_index_reply::Result as Reply;
         let not_done = |leader: Option<u64>, reason| {
             Reply::NotDone(proto::NotDone { leader: leader.unwrap_or(0), reason })
         };
+        let proto::IndexAsk { group, voted } = ask;
         let result = match self.replicas.get(group) {
             None => {
                 let node_id = self.identity.node_id;
                 not_done(None, format!("node {node_id} has no replica of group {group}"))
             }
-            Some(replica) => match replica.read_index().await {
+            Some(replica) => match replica.read_index(sender, voted).await {
                 Ok(index) => Reply::Index(index),
                 Err(error) => not_done(error.leader, error.reason),
             },
@@ -353,20 +372,40 @@ impl Service {
         proto::ReadIndexReply { group, result: Some(result) }
     }
 
-    /// What answers each heartbeat.
+    /// What answers each heartbeat, after what answers all questions.
     fn beats(
         self,
         sender: u64,
-        beats: Vec<proto::Beat>,
+        beats: proto::Beats,
     ) -> BoxStream<
         'static,
-        Result<impl Future<Output = Result<proto::BeatReply, Status>> + Send + 'static, Status>,
+        Result<impl Future<Output = Result<Reply, Status>> + Send + 'static, Status>,
     > {
-        let answers = beats.into_iter().map(move |beat| {
+        let proto::Beats { beats, questions, .. } = beats;
+        let voted = questions.into_iter().map(|question| self.voted(question)).collect();
+        let beats = beats.into_iter().map(Asked::Beat);
+        let answers = [Asked::Answered(voted)].into_iter().chain(beats).map(move |asked| {
             let service = self.clone();
-            Ok(async move { Ok(service.answer(sender, beat).await) })
+            Ok(async move {
+                Ok(match asked {
+                    Asked::Answered(voted) => Reply::Voted(voted),
+                    Asked::Beat(beat) => Reply::Beat(service.answer(sender, beat).await),
+                })
+            })
         });
         stream::iter(answers).boxed()
+    }
+
+    fn voted(&self, question: proto::Question) -> proto::Voted {
+        let proto::Question { number, group, .. } = question;
+        match self.replicas.get(group) {
+            Some(replica) => proto::Voted { number, ..replica.voted() },
+            None => {
+                let refused =
+                    format!("node {} has no replica of group {group}", self.identity.node_id);
+                proto::Voted { number, group, refused, ..Default::default() }
+            }
+        }
     }
 
     async fn answer(self, sender: u64, beat: proto::Beat) -> proto::BeatReply {

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use drave_raft::{
-    Applied, Group, Machine, Node, Options, Origin, Recovered, Start, peer_incoming, peer_server,
+    Applied, Founder, Group, Machine, Node, Options, Origin, Recovered, Start, peer_incoming,
+    peer_server,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -118,8 +119,12 @@ async fn a_stalled_follower_costs_its_leader_little() {
     for node in &nodes[1..] {
         groups.push(node.group(0, Start::Join, build).await.unwrap());
     }
-    let voters = (1..=3).zip(addresses).collect();
-    groups.push(nodes[0].group(0, Start::Voters(voters), build).await.unwrap());
+    let founder = |(node, address): (&Node, String)| {
+        (node.identity().node_id, Founder { address, incarnation: node.identity().incarnation })
+    };
+    let voters = nodes.iter().zip(addresses).map(founder).collect();
+    let start = Start::Founded { voters, is_first: true };
+    groups.push(nodes[0].group(0, start, build).await.unwrap());
     let (late, leader) = (groups[1].clone(), groups[2].clone());
     for n in 0..80 {
         push(&leader, n).await;

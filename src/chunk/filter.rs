@@ -32,22 +32,47 @@ pub(super) fn put(text: &[u8], out: &mut Vec<u8>) -> u8 {
         return 0;
     }
     let log_bits = text.len().ilog2().clamp(*LOG_BITS.start(), *LOG_BITS.end());
-    let mut bits = vec![0_u64; 1 << (log_bits - 6)];
-    let mask = (bits.len() - 1) as u64;
-    each_gram(text, |gram| {
-        let place = place(gram);
-        bits[((place >> 6) & mask) as usize] |= 1 << (place & 63);
-    });
-    // Half as large as long as less than a quarter is set: of foreign grams, one in two to four
-    // is taken for present.
-    let mut n_set: u32 = bits.iter().map(|word| word.count_ones()).sum();
-    while bits.len() > 1 && u64::from(n_set) * 4 < bits.len() as u64 * 64 {
-        let upper = bits.split_off(bits.len() / 2);
-        bits.iter_mut().zip(upper).for_each(|(word, other)| *word |= other);
-        n_set = bits.iter().map(|word| word.count_ones()).sum();
+    let mut bitmap = Bitmap(vec![0_u64; 1 << (log_bits - 6)]);
+    // A bitmap with a bit per byte of text is larger than the first cache, and logs repeat
+    // themselves: what its beginning has of new grams says how large the rest may make it.
+    let eighth = text.len() / 8;
+    let overlap = GRAM_BYTES + WINDOW;
+    bitmap.note(&text[..eighth + overlap]);
+    let first = bitmap.n_set();
+    bitmap.note(&text[eighth..2 * eighth + overlap]);
+    let second = bitmap.n_set();
+    bitmap.halve_while(|n_bits, n_set| (n_set + 6 * (second - first)) * 4 < n_bits);
+    bitmap.note(&text[2 * eighth..]);
+    // Of foreign grams, one in two to four is taken for present.
+    bitmap.halve_while(|n_bits, n_set| n_set * 4 < n_bits);
+    out.extend(bitmap.0.iter().flat_map(|word| word.to_le_bytes()));
+    u8::try_from(bitmap.0.len().ilog2() + 6).expect("at most 24")
+}
+
+/// Which grams occur; its length is a power of two.
+struct Bitmap(Vec<u64>);
+
+impl Bitmap {
+    fn note(&mut self, text: &[u8]) {
+        let bits = &mut *self.0;
+        let mask = (bits.len() - 1) as u64;
+        each_gram(text, |gram| {
+            let place = place(gram);
+            bits[((place >> 6) & mask) as usize] |= 1 << (place & 63);
+        });
     }
-    out.extend(bits.iter().flat_map(|word| word.to_le_bytes()));
-    u8::try_from(bits.len().ilog2() + 6).expect("at most 24")
+
+    fn n_set(&self) -> u64 {
+        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    /// Folds it as long as that holds of its bits, and of how many of them are set.
+    fn halve_while(&mut self, is_sparse: impl Fn(u64, u64) -> bool) {
+        while self.0.len() > 1 && is_sparse(self.0.len() as u64 * 64, self.n_set()) {
+            let upper = self.0.split_off(self.0.len() / 2);
+            self.0.iter_mut().zip(upper).for_each(|(word, other)| *word |= other);
+        }
+    }
 }
 
 /// Where a gram is noted: as many of the lower bits as the bitmap has.

@@ -29,7 +29,7 @@ use super::call::{self, Way};
 use super::gate::Gate;
 use super::meta::{Command, Machine, NodeId, Refused, Reply, State};
 use super::peer::{self, Door, Waiting};
-use super::{ChangeError, META, META_TIME_MAX, node_info};
+use super::{ChangeError, META, META_TIME_MAX, founder, node_info};
 
 /// How long a founder waits for the nodes it prepared to come up.
 const PREPARE_TIME_MAX: Duration = Duration::from_secs(15);
@@ -420,8 +420,9 @@ impl Forming<'_> {
             let info = node_info(address.clone(), who.http, who.zone, who.incarnation, who.version);
             nodes.insert(id, info);
         }
-        let addresses = nodes.iter().map(|(id, node)| (*id, node.peer.clone()));
-        let meta = open(Start::Voters(addresses.collect())).await;
+        // The others join the meta group: what it has to say is not committed before most have.
+        let voters = nodes.iter().map(|(id, node)| (*id, founder(&node.peer, node.incarnation)));
+        let meta = open(Start::Founded { voters: voters.collect(), is_first: true }).await;
         let meta = meta.map_err(|error| error.to_string())?;
         let founded = self.found_with(&meta, nodes).await;
         founded.map(|()| meta)

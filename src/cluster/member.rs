@@ -9,7 +9,7 @@
 //! Invariants:
 //! - a replica is erased only after a meta state that was read linearizably names this node neither
 //!   as a wanted nor as a present voter of it;
-//! - a group is founded by one node: the one that should lead it.
+//! - a group begins with the replicas that the meta state names, none of which has to be there.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use tracing::{debug, info, warn};
 use super::call::{self, Way};
 use super::meta::{Command, NodeId, Placement, State, balance};
 use super::replica::Replica;
-use super::{Inner, META_TIME_MAX, OpenError, form};
+use super::{Inner, META_TIME_MAX, OpenError, form, founder};
 use crate::model::ShardId;
 
 /// How often a group is looked at where nothing wakes its task.
@@ -77,17 +77,13 @@ async fn look_after(inner: Arc<Inner>, shard: Option<ShardId>) {
 }
 
 impl Inner {
-    /// Opens the replica that this node keeps of a shard, if it keeps one. A group that others
-    /// found, or that must be founded with them, is left to its task: nobody waits for peers.
+    /// Opens the replica that this node keeps of a shard, if it keeps one. Nobody waits for peers.
     pub(super) async fn open_at_start(&self, shard: ShardId) -> Result<(), OpenError> {
         let placement = self.placement(shard);
         if !placement.concerns(self.me) {
             return Ok(());
         }
-        match self.start_of(shard, &placement) {
-            Start::Voters(_) => Ok(()),
-            start => self.open(shard, start).await,
-        }
+        self.open(shard, self.start_of(shard, &placement)).await
     }
 
     fn placement(&self, shard: ShardId) -> Placement {
@@ -96,14 +92,16 @@ impl Inner {
 
     /// How the group begins where it has nothing on this node's disk yet.
     fn start_of(&self, shard: ShardId, placement: &Placement) -> Start {
-        let founded = !placement.voters.is_empty();
-        if founded || placement.preferred(shard.0) != Some(self.me) {
-            return Start::Join;
+        let is_first = placement.preferred(shard.0) == Some(self.me);
+        match placement.founders.len() {
+            0 => Start::Join,
+            1 if is_first => Start::Alone,
+            _ => {
+                let named = placement.founders.iter();
+                let voters = named.map(|(id, named)| (*id, founder(&named.peer, named.incarnation)));
+                Start::Founded { voters: voters.collect(), is_first }
+            }
         }
-        if placement.wanted.len() == 1 {
-            return Start::Alone;
-        }
-        Start::Voters(self.addresses(placement.wanted.iter().copied()))
     }
 
     async fn open(&self, shard: ShardId, start: Start) -> Result<(), OpenError> {

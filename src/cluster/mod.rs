@@ -378,6 +378,11 @@ pub(crate) fn node_info(
     NodeInfo { peer, http, zone, state: meta::NodeState::Active, incarnation, version }
 }
 
+/// A replica that a group begins with, as the group takes it.
+fn founder(peer: &str, incarnation: u64) -> drave_raft::Founder {
+    drave_raft::Founder { address: peer.to_owned(), incarnation }
+}
+
 /// The version of this program.
 fn own_version() -> String {
     env!("CARGO_PKG_VERSION").into()

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Ledger;
-use crate::{Group, Node, Options, Origin, Start, peer_incoming, peer_server};
+use crate::{Founder, Group, Node, Options, Origin, Start, peer_incoming, peer_server};
 
 /// What does not happen within this does not happen.
 pub(super) const PATIENCE: Duration = Duration::from_secs(40);
@@ -213,9 +213,18 @@ impl Cluster {
         for id in &ids[1..] {
             self.open(*id, group, Start::Join).await;
         }
-        let voters = ids.iter().map(|id| (*id, self.address(*id))).collect();
-        self.open(ids[0], group, Start::Voters(voters)).await;
+        let voters = self.founders(ids);
+        self.open(ids[0], group, Start::Founded { voters, is_first: true }).await;
         patient_read(&self.groups(group)[0]).await;
+    }
+
+    /// What a group begins with on these nodes.
+    pub(super) fn founders(&self, ids: &[u64]) -> BTreeMap<u64, Founder> {
+        let founder = |id: &u64| {
+            let incarnation = self.node(*id).identity().incarnation;
+            (*id, Founder { address: self.address(*id), incarnation })
+        };
+        ids.iter().map(founder).collect()
     }
 
     pub(super) async fn open(&mut self, id: u64, group: u32, start: Start) {

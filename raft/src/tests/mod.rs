@@ -5,6 +5,7 @@
 
 mod cluster;
 mod fault;
+mod founded;
 mod members;
 mod node;
 mod peers;

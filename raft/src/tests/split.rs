@@ -152,3 +152,28 @@ async fn every_acknowledged_command_is_applied_once_and_in_one_order_everywhere(
         assert!(!refused.contains(command), "a refused command was applied");
     }
 }
+
+/// A follower that reads sends its vote along, and the leader believes it only for as long as it
+/// was given: whoever voted for another one since is told that the leader does not lead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_voter_confirms_its_leader_with_what_it_voted() {
+    let cluster = Cluster::three().await;
+    let index = insist(&cluster.group(1, 0), command(1, 100)).await;
+    cluster.agree().await;
+    let leader = cluster.leader_among(&[1, 2, 3]).await;
+    let [other, third] = [leader % 3 + 1, (leader + 1) % 3 + 1];
+    let (old, follower) = (cluster.group(leader, 0), cluster.group(other, 0));
+    let voted = follower.voted();
+    assert!(old.confirmed_by(other, &voted).await.unwrap() >= Some(index));
+    // Nobody else is asked: the third node is not there.
+    cluster.connect(third, Passage::Cut);
+    assert!(timeout(PATIENCE, follower.read_index()).await.unwrap().unwrap() >= index);
+    cluster.connect(third, Passage::Open);
+    let mut later = voted.clone();
+    if let Some(vote) = &mut later.vote {
+        vote.term += 1;
+    }
+    assert_eq!(old.confirmed_by(other, &later).await.unwrap(), None);
+    let erased = drave_proto::raft::Voted { incarnation: voted.incarnation ^ 1, ..voted };
+    assert_eq!(old.confirmed_by(other, &erased).await.unwrap(), None);
+}

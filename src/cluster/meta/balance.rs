@@ -11,7 +11,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Command, NodeId, NodeState, Placement, State};
+use super::{Command, Founder, NodeId, NodeInfo, NodeState, Placement, State};
 
 /// Shards that may move at once over the whole cluster: each copies a log, and none may disturb
 /// the others' pushes.
@@ -72,7 +72,12 @@ pub(super) fn first(state: &State, n_shards: u32) -> Vec<Placement> {
             let node = best(&placed, &loads, &wanted, shard);
             wanted.insert(node.expect("there are as many active nodes"));
         }
-        placed.shards.push(Placement { wanted, ..Placement::default() });
+        let founder = |id: &NodeId| {
+            let NodeInfo { peer, incarnation, .. } = &state.nodes[id];
+            (*id, Founder { peer: peer.clone(), incarnation: *incarnation })
+        };
+        let founders = wanted.iter().map(founder).collect();
+        placed.shards.push(Placement { wanted, founders, ..Placement::default() });
     }
     placed.shards
 }

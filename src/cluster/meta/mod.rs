@@ -67,13 +67,26 @@ pub struct NodeInfo {
     pub version: String,
 }
 
+/// A replica that a shard's group begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Founder {
+    /// See [`NodeInfo::peer`], as it was when the cluster was founded.
+    pub peer: String,
+    /// See [`NodeInfo::incarnation`].
+    pub incarnation: u64,
+}
+
 /// Where a shard lives.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
     /// Who should vote in its group.
     pub wanted: BTreeSet<NodeId>,
-    /// Who votes in it, as its leader said last; empty until the group was founded.
+    /// Who votes in it, as its leader said last; empty until its first leader has.
     pub voters: BTreeSet<NodeId>,
+    /// The replicas that its group begins with, for as long as that may still be to happen: each
+    /// of them writes the same beginning, so this never changes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub founders: BTreeMap<NodeId, Founder>,
     /// Bytes of its chunks, about, as its leader said last.
     #[serde(default)]
     pub bytes: u64,
@@ -92,9 +105,11 @@ impl Placement {
         self.wanted.iter().nth(turn).copied()
     }
 
-    /// Whether a node should keep a replica: it votes, or is to.
+    /// Whether a node should keep a replica: it votes, or is to, or its group begins with it.
     pub fn concerns(&self, node: NodeId) -> bool {
-        self.wanted.contains(&node) || self.voters.contains(&node)
+        self.wanted.contains(&node)
+            || self.voters.contains(&node)
+            || self.founders.contains_key(&node)
     }
 }
 
@@ -253,7 +268,9 @@ impl State {
             }
             Command::StorageMarked => self.storage_marked = true,
             Command::Placed { shard, voters } => {
-                self.shard_mut(*shard)?.voters.clone_from(voters);
+                let placement = self.shard_mut(*shard)?;
+                placement.voters.clone_from(voters);
+                placement.founders.clear();
             }
             Command::Sized { shard, bytes } => self.shard_mut(*shard)?.bytes = *bytes,
             Command::SetReplicas { replicas } => {
