@@ -26,9 +26,7 @@ fn from_env<T: std::str::FromStr>(name: &str) -> Option<T> {
 struct Dice(TestRunner);
 
 impl Dice {
-    fn new() -> Dice {
-        let seed: u64 = from_env("DRAVE_SEED").unwrap_or(1);
-        println!("DRAVE_SEED={seed}");
+    fn new(seed: u64) -> Dice {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
@@ -182,7 +180,9 @@ fn values(result: &Value) -> Vec<(String, Value)> {
 
 #[tokio::test]
 async fn random_questions_have_one_answer_whatever_way_it_takes() {
-    let mut dice = Dice::new();
+    let seed = from_env("DRAVE_SEED").unwrap_or(1);
+    println!("DRAVE_SEED={seed}");
+    let mut dice = Dice::new(seed);
     let (pushes, seconds) = pushes(&mut dice);
     let n = from_env("RANDOM_QUERIES").unwrap_or(QUERIES);
     let questions: Vec<Question> = (0..n).map(|_| Question::new(&mut dice, seconds)).collect();

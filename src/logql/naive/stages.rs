@@ -211,10 +211,10 @@ fn json_paths(entry: &mut Entry, list: &[Extract]) {
         return;
     };
     for Extract { label, expression } in list {
-        let steps = expression.split(['.', '[']).map(|step| step.trim_end_matches(']'));
-        let found = steps.fold(Some(&line), |value, step| match step.parse::<usize>() {
-            Ok(index) => value?.get(index),
-            Err(_) => value?.get(step),
+        let mut steps = expression.split(['.', '[']).map(|step| step.trim_end_matches(']'));
+        let found = steps.try_fold(&line, |value, step| match step.parse::<usize>() {
+            Ok(index) => value.get(index),
+            Err(_) => value.get(step),
         });
         let text = match found {
             None | Some(serde_json::Value::Null) => None,
