@@ -19,6 +19,7 @@
 mod activity;
 mod arithmetic;
 mod array_text;
+mod bands;
 mod cap;
 mod casts;
 mod catalog;
