@@ -1,7 +1,7 @@
-//! Heartbeats of all groups to one peer, over one stream, and questions that reads wait for.
+//! Heartbeats of all groups to one peer, over one stream, and checks that reads wait for.
 //!
 //! In come heartbeats, each with a place for its answer; out goes a message for all that came
-//! within a short while. A question takes everything along at once, with what other reads want at
+//! within a short while. A check takes everything along at once, with what other reads want at
 //! the same time.
 //!
 //! Invariants:
@@ -40,8 +40,8 @@ pub(crate) enum Ask {
         answer: Answer,
     },
     /// Nobody answers for a peer that does not.
-    Question {
-        question: proto::Question,
+    Check {
+        check: proto::VoteCheck,
         answer: oneshot::Sender<proto::Voted>,
     },
 }
@@ -58,7 +58,7 @@ struct Sender {
     open: Option<Open>,
     /// What waits for company.
     batch: Vec<proto::Beat>,
-    questions: Vec<proto::Question>,
+    checks: Vec<proto::VoteCheck>,
     /// Who waits for the answer of each group's last heartbeat.
     waiting: HashMap<u32, (u64, Answer)>,
     asking: HashMap<u64, oneshot::Sender<proto::Voted>>,
@@ -68,8 +68,8 @@ struct Sender {
 /// Starts the task that sends to `peer`; it ends with the last sender.
 pub(crate) fn start(peers: Peers, peer: Arc<Peer>, linger: Duration) -> mpsc::Sender<Ask> {
     let (tx, rx) = mpsc::channel(QUEUE_BEATS_MAX);
-    let (batch, questions, waiting, asking) = Default::default();
-    let sender = Sender { peers, peer, open: None, batch, questions, waiting, asking, number: 0 };
+    let (batch, checks, waiting, asking) = Default::default();
+    let sender = Sender { peers, peer, open: None, batch, checks, waiting, asking, number: 0 };
     tokio::spawn(run(sender, rx, linger));
     tx
 }
@@ -127,10 +127,10 @@ impl Sender {
                 self.batch.push(beat);
                 false
             }
-            Ask::Question { mut question, answer } => {
-                question.number = self.number;
-                self.asking.insert(question.number, answer);
-                self.questions.push(question);
+            Ask::Check { mut check, answer } => {
+                check.number = self.number;
+                self.asking.insert(check.number, answer);
+                self.checks.push(check);
                 true
             }
         }
@@ -138,7 +138,7 @@ impl Sender {
 
     /// Sends all that waits.
     async fn send(&mut self) {
-        if self.batch.is_empty() && self.questions.is_empty() {
+        if self.batch.is_empty() && self.checks.is_empty() {
             return;
         }
         // Whoever asked has had a majority from others, or has given up.
@@ -154,8 +154,8 @@ impl Sender {
         counts.beats.fetch_add(self.batch.len() as u64, Ordering::Relaxed);
         counts.beat_messages.fetch_add(1, Ordering::Relaxed);
         let beats = std::mem::take(&mut self.batch);
-        let questions = std::mem::take(&mut self.questions);
-        let message = proto::Beats { header, beats, questions };
+        let checks = std::mem::take(&mut self.checks);
+        let message = proto::Beats { header, beats, checks };
         if let Some(open) = &self.open
             && open.messages.try_send(message).is_err()
         {
@@ -201,7 +201,7 @@ impl Sender {
     fn drop_stream(&mut self, reason: &str) {
         self.open = None;
         self.batch.clear();
-        self.questions.clear();
+        self.checks.clear();
         self.asking.clear();
         for (_, (_, answer)) in self.waiting.drain() {
             let _ = answer.send(Err(reason.to_owned()));

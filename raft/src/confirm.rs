@@ -41,7 +41,7 @@ use crate::types::{LeaderId, LogId, StoredMembership, Vote};
 use crate::wire;
 
 /// A voter that says nothing for so long is lost to this round.
-const QUESTION_TIME_MAX: Duration = Duration::from_millis(600);
+const CHECK_TIME_MAX: Duration = Duration::from_millis(600);
 /// A leader that was just elected applies its first entry as soon as a majority has it.
 const FIRST_ENTRY_TIME_MAX: Duration = Duration::from_millis(600);
 
@@ -136,14 +136,14 @@ impl<M: Machine> Group<M> {
 
     /// Which vote another voter saved last; nothing if it does not say.
     async fn ask(&self, node: u64) -> (u64, Option<proto::Voted>) {
-        let question = proto::Question { number: 0, group: self.id };
+        let check = proto::VoteCheck { number: 0, group: self.id };
         let (answer, voted) = oneshot::channel();
         let ask = async {
             let beats = self.parts.peers.beats(node)?;
-            beats.send(Ask::Question { question, answer }).await.ok()?;
+            beats.send(Ask::Check { check, answer }).await.ok()?;
             voted.await.ok()
         };
-        (node, timeout(QUESTION_TIME_MAX, ask).await.ok().flatten())
+        (node, timeout(CHECK_TIME_MAX, ask).await.ok().flatten())
     }
 
     /// What this replica believes if it leads, and the index that a read has to see if it is right.

@@ -372,7 +372,7 @@ impl Service {
         proto::ReadIndexReply { group, result: Some(result) }
     }
 
-    /// What answers each heartbeat, after what answers all questions.
+    /// What answers each heartbeat, after what answers all checks.
     fn beats(
         self,
         sender: u64,
@@ -381,10 +381,11 @@ impl Service {
         'static,
         Result<impl Future<Output = Result<Reply, Status>> + Send + 'static, Status>,
     > {
-        let proto::Beats { beats, questions, .. } = beats;
-        let voted = questions.into_iter().map(|question| self.voted(question)).collect();
+        let proto::Beats { beats, checks, .. } = beats;
+        let voted: Vec<_> = checks.into_iter().map(|check| self.voted(check)).collect();
+        let voted = (!voted.is_empty()).then_some(Asked::Answered(voted));
         let beats = beats.into_iter().map(Asked::Beat);
-        let answers = [Asked::Answered(voted)].into_iter().chain(beats).map(move |asked| {
+        let answers = voted.into_iter().chain(beats).map(move |asked| {
             let service = self.clone();
             Ok(async move {
                 Ok(match asked {
@@ -396,8 +397,8 @@ impl Service {
         stream::iter(answers).boxed()
     }
 
-    fn voted(&self, question: proto::Question) -> proto::Voted {
-        let proto::Question { number, group, .. } = question;
+    fn voted(&self, check: proto::VoteCheck) -> proto::Voted {
+        let proto::VoteCheck { number, group, .. } = check;
         match self.replicas.get(group) {
             Some(replica) => proto::Voted { number, ..replica.voted() },
             None => {

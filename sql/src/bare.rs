@@ -43,8 +43,7 @@ impl PhysicalOptimizerRule for BareRows {
             match children.as_slice() {
                 [left, right] if gathers && left.schema().fields().is_empty() => {
                     let left = Arc::new(BareRowsExec { input: left.clone() });
-                    let options =
-                        ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+                    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
                     let children: Vec<Arc<dyn ExecutionPlan>> = vec![left, right.clone()];
                     Ok(Transformed::yes(plan.replace_children(children, options)?))
                 }

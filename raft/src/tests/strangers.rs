@@ -47,7 +47,7 @@ async fn say_everything(cluster: &Cluster, header: proto::Header) -> Vec<(&'stat
     let mut replies = client.append(stream::iter([open, append])).await.unwrap().into_inner();
     add("append", replies.message().await.err());
     let beat = proto::Beat { number: 1, vote, incarnation: 0, ..Default::default() };
-    let beats = proto::Beats { header, beats: vec![beat], questions: Vec::new() };
+    let beats = proto::Beats { header, beats: vec![beat], checks: Vec::new() };
     let mut replies = client.beat(stream::iter([beats])).await.unwrap().into_inner();
     add("beat", replies.message().await.err());
     let part = proto::snapshot_part::Part::Head(proto::SnapshotHead {
