@@ -18,7 +18,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::Fatal;
-use openraft::{Config, EntryPayload, Raft, SnapshotPolicy};
+use openraft::{Config, EntryPayload, Raft, RaftMetrics, SnapshotPolicy};
 use tokio::sync::watch;
 
 use crate::apply::{Applier, Build, Shared};
@@ -40,6 +40,10 @@ pub struct Founder {
     /// See [`crate::Identity::incarnation`].
     pub incarnation: u64,
 }
+
+/// How often, and for how long, the first of a group's founders asks the others for their votes.
+const FIRST_TRY_EVERY: Duration = Duration::from_millis(100);
+const FIRST_TRIES: usize = 10;
 
 /// How a group that has nothing on this node's disk yet begins. One that has goes on as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -257,10 +261,24 @@ async fn stand<M: Machine>(group: &Group<M>, stands: Stands) -> Result<(), Fatal
     }
     timer.may_stand();
     match stands {
-        Stands::AtOnce => group.raft.trigger().elect(true).await,
+        Stands::AtOnce => stand_first(&group.raft).await,
         Stands::AtOnceIfAlone => elect_lone_voter(&group.raft, node_id).await,
         Stands::Later => Ok(()),
     }
+}
+
+/// Stands until there is a leader, for as long as the other founders wait for this one: they open
+/// the group at about the same time, and vote once they have.
+async fn stand_first<M: Machine>(raft: &Handle<M>) -> Result<(), Fatal<Types>> {
+    for _ in 0..FIRST_TRIES {
+        raft.trigger().elect(true).await?;
+        let wait = raft.wait(Some(FIRST_TRY_EVERY));
+        let led = |metrics: &RaftMetrics<Types>| metrics.current_leader.is_some();
+        if wait.metrics(led, "a leader").await.is_ok() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn elect_lone_voter<M: Machine>(raft: &Handle<M>, node_id: u64) -> Result<(), Fatal<Types>> {

@@ -67,6 +67,9 @@ fn rewrite_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             };
             Ok(Transformed::yes(checked.function().call(vec![*left, *right])))
         }
+        Expr::Negative(inner) if kind(&inner).is_integer() => {
+            Ok(Transformed::yes(Op::Negate.function().call(vec![*inner])))
+        }
         Expr::Cast(Cast { expr: inner, field }) if field.data_type().is_integer() => {
             let from = kind(&inner);
             if !from.is_floating() && !from.is_decimal() {
@@ -95,13 +98,14 @@ enum Op {
     Subtract,
     Multiply,
     Divide,
+    Negate,
     /// To a whole number: floats to the even one of two that are as near, decimals away from zero.
     Round,
 }
 
 impl Op {
     fn function(self) -> ScalarUDF {
-        let count = if self == Op::Round { 1 } else { 2 };
+        let count = if matches!(self, Op::Negate | Op::Round) { 1 } else { 2 };
         let signature = Signature::any(count, Volatility::Immutable);
         ScalarUDF::new_from_impl(Checked { op: self, signature })
     }
@@ -120,6 +124,7 @@ impl ScalarUDFImpl for Checked {
             Op::Subtract => "subtract",
             Op::Multiply => "multiply",
             Op::Divide => "divide",
+            Op::Negate => "negate",
             Op::Round => "to_whole",
         }
     }
@@ -151,6 +156,7 @@ impl ScalarUDFImpl for Checked {
                 }
                 numeric::div(&first, second)
             }
+            (Op::Negate, _) => numeric::neg(first.as_ref()),
             _ => return returned(rounded(&first)?, constant),
         };
         let out = out.map_err(|error| overflow(error, first.data_type()))?;

@@ -1,12 +1,13 @@
-//! Arrays that are written as text: `any('{a,"b c"}')` and `'{1,2}'::int[]`.
+//! Arrays that are written as text, `any('{a,"b c"}')` and `'{1,2}'::int[]`, and `= any (select ...)`.
 //!
-//! In goes the tree of a statement; out comes one with arrays where Postgres reads them. Each text
-//! was one element with its quotes on before, and found nothing without an error.
+//! In goes the tree of a statement; out comes one with arrays where Postgres reads them, and with IN
+//! where it reads rows. Each text was one element with its quotes on before, and found nothing without
+//! an error.
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Array, ArrayElemTypeDef, DataType, Expr, Statement, Value, VisitMut, VisitorMut,
+    Array, ArrayElemTypeDef, BinaryOperator, DataType, Expr, Statement, Value, VisitMut, VisitorMut,
 };
 
 use crate::error::SqlError;
@@ -25,6 +26,9 @@ impl VisitorMut for Arrays {
     type Break = SqlError;
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+        if let Some(listed) = in_subquery(expr) {
+            *expr = listed;
+        }
         let text = match expr {
             Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => right.as_mut(),
             Expr::Cast {
@@ -57,6 +61,17 @@ impl VisitorMut for Arrays {
             Err(error) => ControlFlow::Break(error),
         }
     }
+}
+
+/// `x = ANY (SELECT ...)` is `x IN (...)`, and `x <> ALL (SELECT ...)` its opposite.
+fn in_subquery(expr: &Expr) -> Option<Expr> {
+    let (left, right, negated) = match expr {
+        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => (left, right, false),
+        Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => (left, right, true),
+        _ => return None,
+    };
+    let Expr::Subquery(subquery) = right.as_ref() else { return None };
+    Some(Expr::InSubquery { expr: left.clone(), subquery: subquery.clone(), negated })
 }
 
 /// One element, as far as it was read.

@@ -110,6 +110,15 @@ fn rounded(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>>
         },
         Some(_) => None,
     };
+    let mut call = call;
+    // `floor(-0.5)` has a digit more in front of the point than what it is of.
+    if let DataType::Decimal128(precision, scale) = kind
+        && precision < DIGITS
+    {
+        let wider = DataType::Decimal128(precision + 1, scale);
+        let first = call.args.remove(0);
+        call.args.insert(0, cast_to(first, wider));
+    }
     match (kind, digits) {
         (DataType::Decimal128(_, scale), Some(digits)) if digits != scale && digits <= 20 => {
             let kind = DataType::Decimal128(DIGITS, digits);

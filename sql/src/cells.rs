@@ -252,7 +252,11 @@ impl<'a> Lower<'a> {
                 Kind::Count if nullable => where_(is_not_null(argument)?, rows.clone(), lit(0i64))?,
                 Kind::Count => rows.clone(),
                 Kind::Sum => {
-                    let factor = |expr| cast(expr, &schema, kind.clone());
+                    // The product of two numbers of 64 bits has no more digits than a decimal.
+                    let whole = matches!(kind, DataType::Decimal128(..));
+                    let factor_kind =
+                        if whole { DataType::Decimal128(19, 0) } else { kind.clone() };
+                    let factor = |expr| cast(expr, &schema, factor_kind.clone());
                     let (argument, rows) = (factor(argument)?, factor(rows.clone())?);
                     Arc::new(BinaryExpr::new(argument, Operator::Multiply, rows))
                 }
@@ -296,7 +300,8 @@ fn measure(function: &AggregateFunctionExpr, filter: Option<Expr>) -> Result<Opt
     let [state] = state.as_slice() else { return Ok(None) };
     let plain = !function.is_distinct() && function.order_bys().is_empty();
     // Sums of other numbers would be rounded, or overflow, otherwise than row by row.
-    let summed = matches!(state.data_type(), DataType::Int64 | DataType::Float64);
+    let summed =
+        *state.data_type() == DataType::Float64 || *function.field().data_type() == DataType::Int64;
     if !plain || kind == Kind::Sum && !summed {
         return Ok(None);
     }

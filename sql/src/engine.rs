@@ -32,6 +32,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::activity::{Activity, Backend, Cost};
+use crate::any::PostgresAny;
 use crate::arithmetic::PostgresArithmetic;
 use crate::casts::{DayPlanner, PostgresCasts};
 use crate::catalog::{self, SCHEMA, Tables};
@@ -52,6 +53,7 @@ use crate::settings::Settings;
 use crate::shares::{Held, Share, Shares, Turn};
 use crate::signal;
 use crate::statement::{Rows, Statement, parse, parse_rows, parse_values};
+use crate::sums;
 use crate::system::AskFunction;
 use crate::table::{Notice, Source};
 
@@ -202,11 +204,13 @@ fn base_state(
         ))
         .build();
     let context = SessionContext::new_with_state(state);
+    context.add_analyzer_rule(Arc::new(PostgresAny));
     context.add_analyzer_rule(Arc::new(PostgresArithmetic));
     context.add_analyzer_rule(Arc::new(PostgresRegex));
     context.add_analyzer_rule(Arc::new(PostgresCasts));
     catalog_functions(&context);
     catalog::aggregates::register(&context);
+    sums::register(&context);
     datafusion_functions_json::register_all(&mut *context.state_ref().write())?;
     functions::register(&context, server_version)?;
     Ok(context.state())

@@ -148,11 +148,39 @@ fn text_code(error: &ArrowError) -> &'static str {
 }
 
 fn cast_code(text: &str) -> &'static str {
-    if text.contains("verflow") || text.contains("too large") || text.contains("out of range") {
+    if let Some(code) = out_of_its_range(text) {
+        code
+    } else if text.contains("verflow")
+        || text.contains("too large")
+        || text.contains("out of range")
+    {
         if text.contains("imestamp") { "22008" } else { "22003" }
     } else {
         "22P02"
     }
+}
+
+/// What Arrow says of a cast, where what is cast could be of the type, but for its range: a number to
+/// an integer, a text with the look of a date to a date.
+fn out_of_its_range(text: &str) -> Option<&'static str> {
+    if text.contains("Can't cast value ") && text.contains(" to type Int") {
+        return Some("22003");
+    }
+    let (_, rest) = text.split_once("Cannot cast string '")?;
+    let (value, kind) = rest.rsplit_once("' to value of ")?;
+    let value = value.trim();
+    if kind.starts_with("Int") {
+        let digits = value.trim_start_matches(['-', '+']);
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        return is_number.then_some("22003");
+    }
+    if kind.starts_with("Date") {
+        let parts: Vec<&str> = value.split('-').collect();
+        let is_date = parts.len() == 3
+            && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+        return Some(if is_date { "22008" } else { "22007" });
+    }
+    None
 }
 
 impl From<DataFusionError> for SqlError {

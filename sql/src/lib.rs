@@ -17,8 +17,10 @@
 //! - Every execution of a statement opens the table anew, after the statement has arrived.
 
 mod activity;
+mod any;
 mod arithmetic;
 mod array_text;
+mod bands;
 mod cap;
 mod casts;
 mod catalog;
@@ -61,6 +63,7 @@ mod signal;
 mod split;
 mod startup;
 mod statement;
+mod sums;
 mod system;
 mod table;
 mod throttle;

@@ -7,9 +7,10 @@
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Result, ScalarValue};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 use datafusion::optimizer::AnalyzerRule;
+
+use crate::expressions::rewrite_all;
 
 /// Set in front of a pattern in which a point is any character.
 pub(crate) const ANY_POINT: &str = "(?s)";
@@ -32,16 +33,7 @@ pub(crate) struct PostgresRegex;
 
 impl AnalyzerRule for PostgresRegex {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let rewritten = plan.transform_up_with_subqueries(|node| {
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                use datafusion::common::tree_node::TreeNode;
-                let name = names.save(&expr);
-                let rewritten = expr.transform_up(|expr| Ok(rewrite(expr)))?;
-                Ok(rewritten.update_data(|expr| name.restore(expr)))
-            })
-        });
-        Ok(rewritten?.data)
+        rewrite_all(plan, |expr, _| Ok(rewrite(expr)))
     }
 
     fn name(&self) -> &str {

@@ -35,7 +35,11 @@ const RENAMED: &[(&str, &str)] = &[
     ("array_replace", "array_replace_all"),
     ("approx_percentile", "approx_percentile_cont"),
     ("approx_count_distinct", "approx_distinct"),
+    ("clock_timestamp", "now"),
+    ("statement_timestamp", "now"),
+    ("transaction_timestamp", "now"),
     ("every", "bool_and"),
+    ("sign", "signum"),
     ("variance", "var_samp"),
     ("jsonb_object_keys", "json_object_keys"),
     ("jsonb_array_length", "json_length"),
@@ -172,14 +176,60 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
                 }
             }
             rewrite_call(call)?;
-            // An array without elements has no length.
-            if call.name.to_string().eq_ignore_ascii_case("array_length") {
-                *expr = parsed(&format!("nullif({call}, 0)"))?;
+            if let Some(other) = said_otherwise(call)? {
+                *expr = other;
             }
         }
         _ => {}
     }
     Ok(())
+}
+
+/// Calls of functions that DataFusion does not have, or has less of.
+fn said_otherwise(call: &ast::Function) -> Result<Option<Expr>, SqlError> {
+    let FunctionArguments::List(list) = &call.args else { return Ok(None) };
+    let expr = |argument: &FunctionArg| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    };
+    let Some(args) = list.args.iter().map(expr).collect::<Option<Vec<Expr>>>() else {
+        return Ok(None);
+    };
+    let text = match (call.name.to_string().to_lowercase().as_str(), args.as_slice()) {
+        // An array without elements has no length.
+        ("array_length", _) => format!("nullif({call}, 0)"),
+        ("mod", [a, b]) => format!("(({a}) % ({b}))"),
+        ("date_trunc", [unit, time]) => match truncated(unit, time) {
+            Some(text) => text,
+            None => return Ok(None),
+        },
+        // Of a time zone: from its midnights on.
+        ("date_trunc", [unit, time, zone]) => {
+            let there = parsed(&format!("timezone({zone}, {time})"))?;
+            let start = truncated(unit, &there);
+            let start = start.unwrap_or_else(|| format!("date_trunc({unit}, {there})"));
+            format!("timezone({zone}, {start})")
+        }
+        _ => return Ok(None),
+    };
+    parsed(&text).map(Some)
+}
+
+/// `date_trunc` to units that DataFusion calls otherwise, or does not have.
+fn truncated(unit: &Expr, time: &Expr) -> Option<String> {
+    // Years since the last one that begins such a unit.
+    let years = |since: i32, of: i32| {
+        let year = format!("date_part('year', {time})::int");
+        format!("date_trunc('year', {time}) - (({year} - {since}) % {of}) * interval '1 year'")
+    };
+    Some(match string(unit)?.to_lowercase().as_str() {
+        "microseconds" => format!("date_trunc('microsecond', {time})"),
+        "milliseconds" => format!("date_trunc('millisecond', {time})"),
+        "decade" => years(0, 10),
+        "century" => years(1, 100),
+        "millennium" => years(1, 1000),
+        _ => return None,
+    })
 }
 
 /// Casts to types that DataFusion does not have, or does not cut text to.

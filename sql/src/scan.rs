@@ -17,22 +17,19 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array,
 };
 use datafusion::arrow::compute::{SortOptions, and, prep_null_mask_filter};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampNanosecondType};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{
-    EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr,
-};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricType, MetricsSet,
 };
-use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning,
@@ -40,11 +37,13 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, stream};
 
+use crate::bands::{self, Held};
 use crate::error::SqlError;
 use crate::pushdown::{ALL_TIME, Push, Roles, classify, intersect};
 use crate::table::{BatchStream, Bin, Cells, Counts, Notice, Scan, ScanRequest, Table, TextFilter};
 
-/// Rows that a table may be asked for in the order of time. It keeps that many in memory.
+/// Rows that a table may be asked for in the order of time, which it keeps in memory: of more, bands
+/// are read.
 const ORDERED_ROWS_MAX: usize = 100_000;
 
 /// A table under the schema that a statement was planned with.
@@ -246,6 +245,8 @@ pub(crate) struct ScanExec {
     plan: Plan,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
+    /// What is read of a band, where this is the scan of one.
+    held: Option<Arc<Held>>,
 }
 
 impl fmt::Debug for ScanExec {
@@ -269,23 +270,62 @@ impl ScanExec {
         )
         .with_scheduling_type(SchedulingType::Cooperative);
         let metrics = ExecutionPlanMetricsSet::new();
-        ScanExec { table, plan, properties: Arc::new(properties), metrics }
+        ScanExec { table, plan, properties: Arc::new(properties), metrics, held: None }
     }
 
-    /// Sorts here what is too much for the table to hand out in order: a sort can spill.
-    fn sort(&self, order: SortOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let index = self.schema().index_of(&self.plan.time_name)?;
-        let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(&self.plan.time_name, index));
-        let ordering = LexOrdering::new([PhysicalSortExpr::new(column, order)]);
-        let ordering = ordering.expect("one expression");
-        let unordered = self.with(|plan| (plan.order, plan.limit) = (None, None));
-        Ok(Arc::new(SortExec::new(ordering, unordered).with_fetch(self.plan.limit)))
+    /// The times that rows are wanted of.
+    pub(crate) fn time(&self) -> Range<i64> {
+        self.plan.time.clone()
+    }
+
+    /// The same scan of some of its time only, which counts in the same place, and what its rows
+    /// are sorted by.
+    pub(crate) fn of_band(
+        &self,
+        time: Range<i64>,
+        held: Arc<Held>,
+    ) -> Result<(ScanExec, Arc<dyn PhysicalExpr>)> {
+        let by = Column::new(&self.plan.time_name, self.schema().index_of(&self.plan.time_name)?);
+        let mut band = self.with_plan(|plan| plan.time = time);
+        band.metrics = self.metrics.clone();
+        band.held = Some(held);
+        Ok((band, Arc::new(by)))
+    }
+
+    /// The newest or oldest time of a row.
+    pub(crate) async fn nearest(&self, time: Range<i64>, newest: bool) -> Result<Option<i64>> {
+        let request = ScanRequest {
+            time,
+            projection: vec![self.table.time_column()],
+            limit: Some(1),
+            newest_first: Some(newest),
+            ..self.plan.request()
+        };
+        if self.plan.is_empty() || request.time.is_empty() {
+            return Ok(None);
+        }
+        let mut scan = self.table.scan(request).map_err(SqlError::from)?;
+        let mut nearest = None;
+        while nearest.is_none()
+            && let Some(batch) = scan.batches.next().await
+        {
+            let batch = batch.map_err(SqlError::from)?;
+            let times = batch.column(0).as_primitive_opt::<TimestampNanosecondType>();
+            let Some(times) = times else { return internal_err!("the scan returned no times") };
+            nearest = (!times.is_empty()).then(|| times.value(0));
+        }
+        Counted { counts: Some(scan.counts), metrics: self.metrics.clone() }.tell();
+        Ok(nearest)
     }
 
     fn with(&self, change: impl FnOnce(&mut Plan)) -> Arc<dyn ExecutionPlan> {
+        Arc::new(self.with_plan(change))
+    }
+
+    fn with_plan(&self, change: impl FnOnce(&mut Plan)) -> ScanExec {
         let mut plan = self.plan.clone();
         change(&mut plan);
-        Arc::new(ScanExec::new(self.table.clone(), self.schema(), plan))
+        ScanExec::new(self.table.clone(), self.schema(), plan)
     }
 
     /// Whether a column is the time of rows.
@@ -436,14 +476,17 @@ impl ExecutionPlan for ScanExec {
 
     fn execute(
         &self,
-        partition: usize,
+        _partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let schema = self.schema();
         if let Some(order) = self.plan.order
             && self.plan.limit.is_none_or(|limit| limit > ORDERED_ROWS_MAX)
         {
-            return self.sort(order)?.execute(partition, context);
+            let mut scan = self.with_plan(|plan| (plan.order, plan.limit) = (None, None));
+            scan.metrics = self.metrics.clone();
+            let rows = bands::in_order(scan, order, self.plan.limit, context);
+            return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows.boxed())));
         }
         let scan = match self.plan.is_empty() {
             true => Scan { batches: stream::empty().boxed(), counts: Arc::new(Vec::new) },
@@ -461,6 +504,7 @@ impl ExecutionPlan for ScanExec {
             sources,
             metrics: BaselineMetrics::new(&self.metrics, 0),
             counted: Counted { counts: Some(scan.counts), metrics: self.metrics.clone() },
+            held: self.held.clone(),
         };
         let rows = stream::unfold(rows, |mut rows| async move { Some((rows.next().await?, rows)) });
         let rows = RecordBatchStreamAdapter::new(schema, rows.boxed());
@@ -481,6 +525,7 @@ struct Rows {
     sources: Vec<Option<usize>>,
     metrics: BaselineMetrics,
     counted: Counted,
+    held: Option<Arc<Held>>,
 }
 
 /// What a scan counted, on its way to where EXPLAIN ANALYZE reads it: once, at the end.
@@ -518,6 +563,9 @@ impl Rows {
         let rows = batch.num_rows().min(self.left);
         self.left -= rows;
         self.metrics.record_output(rows);
+        if let Some(Err(full)) = self.held.as_ref().map(|held| held.add(&batch)) {
+            return Some(Err(full));
+        }
         Some(shape(&batch.slice(0, rows), &self.schema, &self.sources))
     }
 }

@@ -270,7 +270,7 @@ impl Scanner {
 
     /// Memory for what one reader gathers: it has none yet.
     pub fn gathered(&self) -> Gathered {
-        self.room.gathered()
+        self.room.gathered(self.report.held())
     }
 
     /// The same scanner for one reader, with a report of its own.

@@ -9,12 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Stats;
+use super::gathered::Told;
 use crate::cluster::ReadError;
 use crate::model::ShardId;
 
 /// What is known of all that one reader has read.
 #[derive(Debug, Default)]
-pub struct Report(Mutex<Known>);
+pub struct Report {
+    known: Mutex<Known>,
+    held: Told,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -36,6 +40,8 @@ pub struct Amount {
     pub bytes: u64,
     /// Rows that were looked at.
     pub rows: u64,
+    /// Bytes of memory that are held now.
+    pub memory: u64,
 }
 
 impl Amount {
@@ -59,10 +65,15 @@ impl Report {
         known.missing.iter().map(|(shard, reason)| (*shard, reason.clone())).collect()
     }
 
+    /// What is held for the reader.
+    pub(super) fn held(&self) -> Told {
+        self.held.clone()
+    }
+
     /// What was read so far.
     pub fn amount(&self) -> Amount {
         let known = self.lock();
-        let mut amount = known.ended;
+        let mut amount = Amount { memory: self.held.bytes(), ..known.ended };
         known.scans.iter().for_each(|stats| amount.add(stats));
         amount
     }
@@ -100,7 +111,7 @@ impl Report {
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         // Nothing panics while it holds this.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,7 +129,7 @@ mod tests {
             stats.rows.store(n, Ordering::Relaxed);
             stats.line_bytes.store(10 * n, Ordering::Relaxed);
         }
-        assert_eq!(report.amount(), Amount { bytes: 60, rows: 6 });
+        assert_eq!(report.amount(), Amount { bytes: 60, rows: 6, memory: 0 });
         assert_eq!(report.lock().scans.len(), 1, "the rest was added up");
     }
 

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
+use super::gathered::{Drawn, Told};
 use super::head::{self, HeadRows};
 use super::prune::{self, Chunk, Plan, Unit};
 use super::remote::Work;
@@ -315,7 +316,7 @@ impl Scanner {
         let at_once = self.pool.n_places().min(self.tasks_max);
         let needed = plan.memory_bytes(at_once as u64, task_bytes);
         let began = Stopwatch::start();
-        let _memory = self.memory.draw(needed).await;
+        let _memory = self.memory.draw(needed, self.report.held()).await;
         spent(&stats.phases.wait, began);
 
         if !units.iter().any(|unit| unit.head) {
@@ -431,9 +432,10 @@ fn into_tasks(units: Vec<Unit>, task_bytes: u64) -> Vec<Vec<Unit>> {
 
 impl super::Memory {
     /// Waits until the memory is free. Who wants more than there is gets all of it, alone.
-    async fn draw(&self, bytes: u64) -> tokio::sync::OwnedSemaphorePermit {
+    async fn draw(&self, bytes: u64, told: Told) -> Drawn {
         let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).clamp(1, self.kib);
         let draw = Arc::clone(&self.places).acquire_many_owned(kib).await;
-        draw.expect("the memory's places are never closed")
+        let permit = draw.expect("the memory's places are never closed");
+        Drawn::new(u64::from(kib) * 1024, permit, told)
     }
 }

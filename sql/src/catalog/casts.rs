@@ -10,17 +10,16 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::expr::Cast;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::shapes::tag;
+use crate::expressions::rewrite_all;
 
 /// What is no name.
 const SHOWN_AS_THEY_ARE: &[&str] = &["oid", "char", "oidvector", "int2vector"];
@@ -67,21 +66,6 @@ impl CatalogCasts {
         Ok(CatalogCasts { number: state.udf("oid_number")?, text })
     }
 
-    fn rewrite_node(&self, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-        let schema = merge_schema(&node.inputs());
-        let names = NamePreserver::new(&node);
-        let rewritten = node.map_expressions(|expr| {
-            let name = names.save(&expr);
-            let rewritten = expr.transform_up(|expr| self.rewrite_expr(expr, &schema))?;
-            Ok(rewritten.update_data(|expr| name.restore(expr)))
-        })?;
-        if rewritten.transformed {
-            rewritten.map_data(|node| node.recompute_schema())
-        } else {
-            Ok(rewritten)
-        }
-    }
-
     fn rewrite_expr(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         let Expr::Cast(Cast { expr: inner, field }) = expr else {
             return Ok(Transformed::no(expr));
@@ -110,7 +94,7 @@ impl CatalogCasts {
 
 impl AnalyzerRule for CatalogCasts {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        Ok(plan.transform_up_with_subqueries(|node| self.rewrite_node(node))?.data)
+        rewrite_all(plan, |expr, schema| self.rewrite_expr(expr, schema))
     }
 
     fn name(&self) -> &str {

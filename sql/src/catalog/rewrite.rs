@@ -267,36 +267,9 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
         {
             *expr = parsed("current_user")?;
         }
-        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
-            if let Expr::Subquery(query) = right.as_mut() {
-                let (expr_, subquery) = (left.clone(), plain_again(query));
-                *expr = Expr::InSubquery { expr: expr_, subquery, negated: false };
-            }
-        }
-        Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => {
-            if let Expr::Subquery(query) = right.as_mut() {
-                let (expr_, subquery) = (left.clone(), plain_again(query));
-                *expr = Expr::InSubquery { expr: expr_, subquery, negated: true };
-            }
-        }
         _ => {}
     }
     Ok(())
-}
-
-/// Undoes `one_value`, for a subquery that turned out to be a list.
-fn plain_again(query: &Query) -> Box<Query> {
-    let mut query = query.clone();
-    if let SetExpr::Select(select) = query.body.as_mut()
-        && let Some(item) = only_item(select)
-        && let Expr::Function(call) = item
-        && call.name.to_string() == SINGLE_VALUE
-        && let FunctionArguments::List(list) = &call.args
-        && let [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(inner))] = list.args.as_slice()
-    {
-        *item = inner.clone();
-    }
-    Box::new(query)
 }
 
 /// The aggregate that is its only value, or null.

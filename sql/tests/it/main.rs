@@ -10,6 +10,7 @@ mod golden;
 mod hostile;
 mod login;
 mod memory;
+mod order;
 mod session;
 mod shares;
 mod signals;

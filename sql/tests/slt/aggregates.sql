@@ -216,3 +216,16 @@ select k, x, avg(y) over (partition by k order by x, y rows between 1 preceding 
 select k, x, avg(y) over (partition by k order by x, y range between unbounded preceding and unbounded following) from (values ('a', 1, 1.5::float8), ('a', 2, null), ('b', 3, 2.5), ('b', null, -1), (null, 5, 0)) t(k, x, y) order by k, x, y
 select k, sum(x) over w, count(*) over w from (values ('a', 1, 1.5::float8), ('a', 2, null), ('b', 3, 2.5), ('b', null, -1), (null, 5, 0)) t(k, x, y) window w as (partition by k) order by 1, 2, 3
 select distinct k, count(*) over (partition by k) from (values ('a', 1, 1.5::float8), ('a', 2, null), ('b', 3, 2.5), ('b', null, -1), (null, 5, 0)) t(k, x, y) order by 1
+select sum(x) from (values (9223372036854775807), (1)) t(x)
+select sum(x) from (values (9223372036854775807), (1), (-1)) t(x)
+select sum(x) from (values (-9223372036854775807), (-1), (9223372036854775807)) t(x)
+select sum(distinct x) from (values (9223372036854775807), (9223372036854775807), (-5)) t(x)
+select k, sum(x) from (values ('a', 9223372036854775807), ('a', -7), ('b', null), ('b', 3)) t(k, x) group by k order by k
+select sum(x) filter (where k = 'a') from (values ('a', 9223372036854775800), ('b', 9223372036854775807)) t(k, x)
+select x, sum(x) over (order by x rows between 1 preceding and current row) from (values (1), (2), (9223372036854775803)) t(x) order by x
+select sum(x::int2), sum(x::int4) from (values (1), (2), (null)) t(x)
+select sum(x::numeric) from (values (9223372036854775807), (1)) t(x)
+select sum(x) from (values (99999999999999999999999999999999999999::numeric), (-1)) t(x)
+select sum(x), sum(distinct x) from (values (1.10), (1.10), (2.25)) t(x)
+select sum(x) from (values (1.5::float8), (2.25)) t(x)
+select sum(n) from (select count(*) n from (values (1), (1), (2)) t(x) group by x) u

@@ -406,3 +406,18 @@ select 2147483648::float8
 select '9223372036854775807'::float8
 select 9223372036854775807::float8
 select '1e3'::float8
+select 9223372036854775807 + 1
+select -9223372036854775807 - 2
+select 9223372036854775807 * 2
+select -x from (values (9223372036854775807)) t(x)
+select -x from (values (-9223372036854775807 - 1)) t(x)
+select -(x - 1) from (values (-9223372036854775807)) t(x)
+select abs(x - 1) from (values (-9223372036854775807)) t(x)
+select (x - 1) / -1 from (values (-9223372036854775807)) t(x)
+select (x - 1) % -1 from (values (-9223372036854775807)) t(x)
+select 2147483647::int4 + 1::int4
+select -(x::int4) from (values (-2147483648)) t(x)
+select 32767::int2 + 1::int2
+select x * x from (values (4000000000)) t(x)
+select -x, - -x from (values (5), (null)) t(x)
+select -9223372036854775808

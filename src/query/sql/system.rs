@@ -232,8 +232,9 @@ fn queries(source: &LogsSource, tenant: &Tenant) -> Rows {
             elapsed(started),
             number(query.amount.bytes),
             number(query.amount.rows),
-            Cell::Null,
-            Cell::Null,
+            number(query.amount.memory),
+            // LogQL has no temporary files.
+            number(0),
         ]
     });
     let connections = source.activity.of(tenant.as_str()).into_iter();
