@@ -21,6 +21,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{SessionStateDefaults, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
@@ -34,6 +35,7 @@ use tokio::task::JoinHandle;
 use crate::activity::{Activity, Backend, Cost};
 use crate::any::PostgresAny;
 use crate::arithmetic::PostgresArithmetic;
+use crate::bare::BareRows;
 use crate::casts::{DayPlanner, PostgresCasts};
 use crate::catalog::{self, SCHEMA, Tables};
 use crate::cells::CountInCells;
@@ -186,7 +188,9 @@ fn base_state(
     let mut rules = PhysicalOptimizer::default().rules;
     let last = rules.iter().position(|rule| rule.name() == "EnsureCooperative");
     let last = last.unwrap_or(rules.len());
-    rules.splice(last..last, [Arc::new(TimeOrder) as _, Arc::new(CountInCells) as _]);
+    let own: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 3] =
+        [Arc::new(TimeOrder), Arc::new(CountInCells), Arc::new(BareRows)];
+    rules.splice(last..last, own);
     // Ours first: others take `#>` for `->`.
     let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(JsonPlanner), Arc::new(DayPlanner)];
     planners.extend(SessionStateDefaults::default_expr_planners());

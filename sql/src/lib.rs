@@ -21,6 +21,7 @@ mod any;
 mod arithmetic;
 mod array_text;
 mod bands;
+mod bare;
 mod cap;
 mod casts;
 mod catalog;

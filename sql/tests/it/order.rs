@@ -114,3 +114,18 @@ async fn bands_are_counted() {
     assert!(plan.contains("output_rows=900, elapsed"), "{plan}");
     assert!(plan.contains("rows_read="), "{plan}");
 }
+
+/// Found by a bad input, a join of `logs` with itself five times: batches without columns hold no
+/// bytes, so a join kept as many of them as it liked.
+#[tokio::test]
+async fn a_join_that_needs_no_column_keeps_a_number() {
+    let server = Server::with(options(), at((0..30).map(|n| START + n * SECOND), 0)).await;
+    let client = server.client().await;
+    let sql = "select count(*) from logs a, logs b, logs c";
+    let plan = answer(&client, &format!("explain {sql}")).await.join("\n");
+    assert_eq!(plan.matches("BareRowsExec").count(), 2, "{plan}");
+    assert_eq!(answer(&client, sql).await, ["27000"]);
+    assert_eq!(answer(&client, "select count(*) from logs a, logs b where false").await, ["0"]);
+    let sql = "select min(a.line) from logs a, logs b";
+    assert_eq!(answer(&client, sql).await, ["0 "]);
+}
