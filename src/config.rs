@@ -62,7 +62,6 @@ const UNUSED_LIMITS: &[&str] = &[
     "engine_results_cache_time_bucket_interval",
     "ingestion_partitions_tenant_shard_size",
     "ingestion_rate_strategy",
-    "log_level_fields",
     "max_cache_freshness_per_query",
     "max_metadata_cache_freshness",
     "max_querier_bytes_read",

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::index::{BlockMeta, Stored};
-use super::{BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, WriteOptions};
+use super::{BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, WriteOptions, values};
 use crate::model::Rows;
 use crate::model::column::{
     LINE_BYTES_MAX, LevelCounts, METADATA_BYTES_MAX, level_slot, packed, sets, times,
@@ -73,8 +73,8 @@ pub(super) fn put(
     facts: &[SetFacts],
     range: Range<usize>,
     options: &WriteOptions,
-    small: &mut Vec<u8>,
-    text: &mut Vec<u8>,
+    (small, text): (&mut Vec<u8>, &mut Vec<u8>),
+    values: &mut values::Making,
 ) -> BlockMeta {
     let timestamps = &rows.timestamps[range.clone()];
     let span = text_of(rows, &range);
@@ -104,6 +104,7 @@ pub(super) fn put(
     if used.is_empty() {
         small.truncate(ids_at);
     }
+    values.block(&used);
     let sets_at = small.len();
     let mut sets_raw = Vec::new();
     sets::put_sets(&used, &mut sets_raw);

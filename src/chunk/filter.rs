@@ -12,6 +12,8 @@
 
 use std::ops::Range;
 
+use super::values::{Pair, ValueFilters};
+use crate::model::Labels;
 use crate::model::column::{Malformed, Reader};
 
 /// Bytes of a gram.
@@ -186,10 +188,20 @@ impl Tile {
     }
 }
 
-/// What entries that are looked for contain: of each group of texts, at least one.
+/// What entries that are looked for contain: of each group of texts, at least one in the line; of each
+/// group of names and values, at least one in the metadata.
 #[derive(Clone, Debug, Default)]
 pub struct Needles {
     groups: Vec<Vec<Grams>>,
+    values: Vec<Vec<Value>>,
+}
+
+/// A name and a value of metadata that is looked for.
+#[derive(Clone, Debug)]
+struct Value {
+    name: String,
+    value: String,
+    pair: Pair,
 }
 
 /// Where the grams of one text are noted.
@@ -210,9 +222,48 @@ impl Needles {
         }
     }
 
-    /// Whether nothing can be told from a filter.
-    pub fn is_empty(&self) -> bool {
+    /// Adds a group: one of these names must have its value, as a label of the stream, or in the
+    /// metadata where the stream has no such label.
+    pub fn add_values<'a>(&mut self, values: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        let values = values.into_iter().map(|(name, value)| Value {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            pair: Pair::new(name, value),
+        });
+        self.values.push(values.collect());
+    }
+
+    /// Whether nothing can be told from the filters of lines.
+    pub fn has_no_texts(&self) -> bool {
         self.groups.is_empty()
+    }
+
+    /// Whether nothing can be told from the filters of metadata.
+    pub fn has_no_values(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// What entries of a stream must have in their metadata.
+    pub fn values_of(&self, stream: &Labels) -> ValueNeedles {
+        let is_met = |own: &Value| stream.get(&own.name) == Some(own.value.as_str());
+        let open = self.values.iter().filter(|group| !group.iter().any(is_met));
+        let of_entries = open.map(|group| {
+            // Metadata of a name that the stream has is shown under another one.
+            let left = group.iter().filter(|own| stream.get(&own.name).is_none());
+            left.map(|own| own.pair).collect()
+        });
+        ValueNeedles(of_entries.collect())
+    }
+}
+
+/// What entries of one stream must have in their metadata: of each group, one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueNeedles(Vec<Vec<Pair>>);
+
+impl ValueNeedles {
+    /// Whether a block of the stream may hold what is looked for.
+    pub fn may_be_in(&self, filters: &ValueFilters, block: usize) -> bool {
+        self.0.iter().all(|group| group.iter().any(|pair| filters.may_hold(block, *pair)))
     }
 }
 
@@ -323,6 +374,25 @@ mod tests {
         let foreign = (0..400_u64).map(|n| format!("{:016x}", (n + 1).wrapping_mul(0xc2b2_ae3d)));
         let taken = foreign.filter(|id| may_hold(&filters, &[id])).count();
         assert!(taken < 40, "{taken} of 400 ids that are not there were not told apart");
+    }
+
+    #[test]
+    fn what_a_stream_has_is_not_looked_for_in_its_entries() {
+        let check = |stream: &[(&str, &str)], expected: &[&[(&str, &str)]]| {
+            let mut needles = Needles::default();
+            needles.add_values([("trace", "x")]);
+            needles.add_values([("user", "a"), ("trace", "y")]);
+            let stream = Labels::from_pairs(stream.iter().copied()).expect("unique");
+            let groups = expected
+                .iter()
+                .map(|group| group.iter().map(|(name, value)| Pair::new(name, value)).collect());
+            assert_eq!(needles.values_of(&stream), ValueNeedles(groups.collect()), "{stream}");
+        };
+        check(&[("app", "a")], &[&[("trace", "x")], &[("user", "a"), ("trace", "y")]]);
+        check(&[("trace", "x")], &[&[("user", "a")]]);
+        check(&[("trace", "y")], &[&[]]);
+        check(&[("trace", "z")], &[&[], &[("user", "a")]]);
+        check(&[("user", "b")], &[&[("trace", "x")], &[("trace", "y")]]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::block::SETS_BYTES_MAX;
 use super::footer::HEADER_BYTES;
-use super::{BLOCK_ROWS_MAX, Codec, Error, Filters, check_crc};
+use super::{BLOCK_ROWS_MAX, Codec, Error, Filters, ValueFilters, check_crc};
 use crate::model::column::{
     LINE_BYTES_MAX, LevelCounts, METADATA_BYTES_MAX, Malformed, Reader, put_text, put_varint, sets,
     streams,
@@ -35,6 +35,8 @@ pub struct ChunkIndex {
     pub blocks: Vec<BlockMeta>,
     /// Where the filters of the blocks are, if there are any.
     pub(super) filters: Option<Section>,
+    /// Where the filters of their metadata are.
+    pub(super) values: Option<Section>,
 }
 
 /// A part of a chunk that readers can do without.
@@ -44,8 +46,9 @@ pub(super) struct Section {
     pub(super) stored: Stored,
 }
 
-/// The kind of section that holds the filters.
+/// The kinds of sections: the filters of lines, and those of metadata.
 const FILTERS: u64 = 1;
+const VALUES: u64 = 2;
 
 /// What is known of a block without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +134,18 @@ impl ChunkIndex {
         Ok(Filters::get(bytes, self.blocks.len())?)
     }
 
+    /// Which bytes of the object hold the filters of the blocks' metadata, if there are any.
+    pub fn values_range(&self) -> Option<Range<u64>> {
+        self.values.map(|Section { offset, stored }| offset..offset + u64::from(stored.n_bytes))
+    }
+
+    /// The filters of the blocks' metadata from what stands at [`ChunkIndex::values_range`].
+    pub fn values(&self, bytes: Bytes) -> Result<ValueFilters, Error> {
+        let section = self.values.expect("the caller read the range of the filters");
+        check_crc(&bytes, section.stored.crc, "filters of metadata")?;
+        Ok(ValueFilters::get(bytes, self.blocks.len())?)
+    }
+
     /// The index in bytes, before compression.
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         put_text(out, self.tenant.as_str());
@@ -143,9 +158,11 @@ impl ChunkIndex {
         for block in &self.blocks {
             block.put(out);
         }
-        put_varint(out, u64::from(self.filters.is_some()));
-        if let Some(Section { stored, .. }) = self.filters {
-            put_varint(out, FILTERS);
+        let sections = [(FILTERS, self.filters), (VALUES, self.values)];
+        let sections = sections.into_iter().filter_map(|(kind, own)| Some((kind, own?.stored)));
+        put_varint(out, sections.clone().count() as u64);
+        for (kind, stored) in sections {
+            put_varint(out, kind);
             put_varint(out, u64::from(stored.n_bytes));
             out.extend_from_slice(&stored.crc.to_le_bytes());
         }
@@ -179,10 +196,10 @@ impl ChunkIndex {
             let sorted = |pair: &[BlockMeta]| pair[0].max_timestamp <= pair[1].min_timestamp;
             reader.check(blocks[own.clone()].windows(2).all(sorted), "order of blocks")?;
         }
-        let (regions_end, filters) = get_sections(&mut reader, place(&mut blocks))?;
+        let (regions_end, [filters, values]) = get_sections(&mut reader, place(&mut blocks))?;
         reader.end("index")?;
         reader.check(regions_end == end, "length of regions")?;
-        Ok(ChunkIndex { tenant, streams: named, blocks, filters })
+        Ok(ChunkIndex { tenant, streams: named, blocks, filters, values })
     }
 }
 
@@ -203,22 +220,25 @@ pub(super) fn place(blocks: &mut [BlockMeta]) -> u64 {
 
 /// Reads which sections there are from byte `at` on, and says where the last of them ends. Kinds
 /// that this version does not know are passed over.
-fn get_sections(reader: &mut Reader<'_>, mut at: u64) -> Result<(u64, Option<Section>), Malformed> {
+fn get_sections(
+    reader: &mut Reader<'_>,
+    mut at: u64,
+) -> Result<(u64, [Option<Section>; 2]), Malformed> {
     let n = reader.count_here("number of sections")?;
-    let mut filters = None;
+    let mut known = [None; 2];
     for _ in 0..n {
         let kind = reader.varint("kind of a section")?;
         let n_bytes = reader.varint("length of a section")?;
         let crc = reader.u32("checksum of a section")?;
         let too_long = reader.malformed("length of a section");
-        if kind == FILTERS {
-            reader.check(filters.is_none(), "number of filter sections")?;
+        if let Some(own) = [FILTERS, VALUES].iter().position(|own| *own == kind) {
+            reader.check(known[own].is_none(), "number of filter sections")?;
             let n_bytes = u32::try_from(n_bytes).map_err(|_| too_long)?;
-            filters = Some(Section { offset: at, stored: Stored { n_bytes, crc } });
+            known[own] = Some(Section { offset: at, stored: Stored { n_bytes, crc } });
         }
         at = at.checked_add(n_bytes).ok_or(too_long)?;
     }
-    Ok((at, filters))
+    Ok((at, known))
 }
 
 impl BlockMeta {

@@ -18,6 +18,7 @@ mod filter;
 mod footer;
 mod index;
 mod read;
+mod values;
 mod write;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use filter::{Filters, Needles};
 pub use footer::{Opened, open};
 pub use index::{BlockMeta, ChunkIndex, Columns};
 pub use read::{read_block, read_line_bytes, verify};
+pub use values::ValueFilters;
 pub use write::{ChunkSummary, ChunkWriter, WriteOptions};
 
 use crate::model::column::{LINE_BYTES_MAX, Malformed};

@@ -171,14 +171,19 @@ fn a_flipped_bit_never_gives_other_rows() {
     let (object, _) = write(&sample(), options(Codec::Zstd, 1000));
     let index = index_of(&object).expect("good");
     let range = index.filters_range().expect("lines enough for filters");
+    let of_values = index.values_range().expect("there is metadata");
     let filters = |object: &[u8]| index.filters(slice(object, range.clone()).to_vec().into());
-    assert!(filters(&object).is_ok());
+    let values = |object: &[u8]| index.values(slice(object, of_values.clone()).to_vec().into());
+    assert!(filters(&object).is_ok() && values(&object).is_ok());
     for bit in 0..object.len() * 8 {
         let mut flipped = object.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
         assert!(verify(&flipped).is_err(), "bit {bit}");
         let in_filters = range.contains(&(bit as u64 / 8));
         assert_eq!(filters(&flipped).is_err(), in_filters, "bit {bit}");
+        let in_values = of_values.contains(&(bit as u64 / 8));
+        assert_eq!(values(&flipped).is_err(), in_values, "bit {bit}");
+        let in_filters = in_filters || in_values;
         match read(&flipped) {
             Ok(streams) => assert!((bit < 64 || in_filters) && streams == sample(), "bit {bit}"),
             Err(_) => assert!(bit >= 64 && !in_filters, "bit {bit}"),
@@ -209,13 +214,16 @@ fn unknown_sections_are_passed_over() {
     let (object, _) = write(&sample(), options(Codec::Zstd, 1000));
     let mut index = index_of(&object).expect("good");
     let filters = index.filters.take().expect("lines enough for filters");
+    let values = index.values.take().expect("there is metadata");
     let mut raw = Vec::new();
     index.put(&mut raw);
     assert_eq!(raw.pop(), Some(0), "no sections");
-    put_varint(&mut raw, 2);
-    put_varint(&mut raw, 78);
-    put_varint(&mut raw, u64::from(filters.stored.n_bytes));
-    raw.extend_from_slice(&[0; 4]);
+    put_varint(&mut raw, 3);
+    for (kind, section) in [(78, filters), (79, values)] {
+        put_varint(&mut raw, kind);
+        put_varint(&mut raw, u64::from(section.stored.n_bytes));
+        raw.extend_from_slice(&[0; 4]);
+    }
     put_varint(&mut raw, 77);
     put_varint(&mut raw, 6);
     raw.extend_from_slice(&[0; 4]);
@@ -298,7 +306,12 @@ fn golden() {
         let golden = std::fs::read(format!("{folder}/v1-{name}.chunk")).expect("a golden file");
         assert_eq!(read(&golden), Ok(sample()), "without filters, {name}");
         assert_eq!(index_of(&golden).expect("good").filters_range(), None);
-        let path = format!("{folder}/v1-filters-{name}.chunk");
+        // Written before there were filters of metadata.
+        let golden = std::fs::read(format!("{folder}/v1-filters-{name}.chunk"));
+        let golden = golden.expect("a golden file");
+        assert_eq!(read(&golden), Ok(sample()), "without filters of metadata, {name}");
+        assert_eq!(index_of(&golden).expect("good").values_range(), None);
+        let path = format!("{folder}/v1-values-{name}.chunk");
         let (written, _) = write(&sample(), options(codec, 1000));
         if std::env::var("UPDATE_GOLDEN").is_ok_and(|value| value == "1") {
             std::fs::write(&path, &written).expect("the folder of the golden files");

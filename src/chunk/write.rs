@@ -9,7 +9,7 @@ use super::block;
 use super::footer::{TRAILER_BYTES, Trailer};
 use super::index::{ChunkIndex, Section, Stored, place};
 use super::read::header;
-use super::{BLOCK_BYTES_MAX, Codec, filter};
+use super::{BLOCK_BYTES_MAX, Codec, filter, values};
 use crate::model::column::LEVEL_SLOTS;
 use crate::model::{Labels, Rows, Tenant};
 
@@ -65,6 +65,7 @@ pub struct ChunkWriter {
     /// Of each block, how large its filter is.
     filter_sizes: Vec<u8>,
     filters: Vec<u8>,
+    values: values::Making,
 }
 
 impl ChunkWriter {
@@ -79,11 +80,13 @@ impl ChunkWriter {
                 streams: Vec::new(),
                 blocks: Vec::new(),
                 filters: None,
+                values: None,
             },
             object: header().to_vec(),
             small: Vec::new(),
             filter_sizes: Vec::new(),
             filters: Vec::new(),
+            values: values::Making::default(),
         }
     }
 
@@ -99,31 +102,39 @@ impl ChunkWriter {
         let first = self.index.blocks.len();
         for range in block::cut(rows, &facts, self.options.block_bytes) {
             self.filter_sizes.push(filter::put(block::text_of(rows, &range), &mut self.filters));
-            let (small, text) = (&mut self.small, &mut self.object);
-            self.index.blocks.push(block::put(rows, &facts, range, &self.options, small, text));
+            let regions = (&mut self.small, &mut self.object);
+            let values = &mut self.values;
+            self.index.blocks.push(block::put(rows, &facts, range, &self.options, regions, values));
         }
         self.index.streams.push((labels.clone(), first..self.index.blocks.len()));
     }
 
     /// Bytes that the object has so far, without its index.
     pub fn object_bytes(&self) -> usize {
-        self.object.len() + self.small.len() + self.filters.len()
+        self.object.len() + self.small.len() + self.filters.len() + self.values.bytes()
     }
 
     /// The object, and what is in it.
     pub fn finish(self) -> (Bytes, ChunkSummary) {
-        let ChunkWriter { options, mut index, mut object, small, filter_sizes, filters } = self;
+        let ChunkWriter { options, mut index, mut object, small, filter_sizes, filters, values } =
+            self;
         let number = |n: usize| u32::try_from(n).expect("a chunk's parts are far below 4 GiB");
         object.extend_from_slice(&small);
         let regions_end = place(&mut index.blocks);
         assert!(regions_end == object.len() as u64, "offsets follow from the lengths");
+        let section = |object: &[u8], offset: u64| {
+            let bytes = &object[offset as usize..];
+            let stored = Stored { n_bytes: number(bytes.len()), crc: crc32c::crc32c(bytes) };
+            (!bytes.is_empty()).then_some(Section { offset, stored })
+        };
         if !filters.is_empty() {
             object.extend_from_slice(&filter_sizes);
             object.extend_from_slice(&filters);
-            let section = &object[regions_end as usize..];
-            let stored = Stored { n_bytes: number(section.len()), crc: crc32c::crc32c(section) };
-            index.filters = Some(Section { offset: regions_end, stored });
         }
+        index.filters = section(&object, regions_end);
+        let filters_end = object.len() as u64;
+        values.put(&mut object);
+        index.values = section(&object, filters_end);
         let index_offset = object.len() as u64;
         let mut raw = Vec::new();
         index.put(&mut raw);

@@ -14,7 +14,6 @@ use super::encode::{JSON, respond};
 use super::error::Error;
 use super::status::administrators_only;
 use super::{Api, query, status, tenant};
-use crate::ingest::LEVEL_NAMES;
 use crate::model::limits::Limits;
 use crate::telemetry;
 
@@ -33,9 +32,10 @@ const RINGS: [&str; 10] = [
 ];
 
 /// The limits that Grafana's Drilldown app looks at.
-const DRILLDOWN_LIMITS: [&str; 13] = [
+const DRILLDOWN_LIMITS: [&str; 14] = [
     "discover_log_levels",
     "discover_service_name",
+    "log_level_fields",
     "max_entries_limit_per_query",
     "max_line_size_truncate",
     "max_query_bytes_read",
@@ -160,7 +160,6 @@ async fn drilldown_limits(
     all.retain(|name, _| DRILLDOWN_LIMITS.contains(&name.as_str()));
     // What cannot be changed here has Loki's names all the same.
     let fixed = json!({
-        "log_level_fields": LEVEL_NAMES,
         "metric_aggregation_enabled": false,
         "pattern_persistence_enabled": false,
         "retention_period": "0s",

@@ -11,25 +11,29 @@ use crate::model::{Labels, Level};
 pub(super) const SERVICE_NAME: &str = "service_name";
 /// Its value where no label tells.
 const UNKNOWN_SERVICE: &str = "unknown_service";
-/// Names of labels and structured metadata that declare a level, best first.
-pub const LEVEL_NAMES: [&str; 14] = [
-    "level",
-    "LEVEL",
-    "Level",
-    "log.level",
-    "severity",
-    "SEVERITY",
-    "Severity",
-    "SeverityText",
-    "lvl",
-    "LVL",
-    "Lvl",
-    "severity_text",
-    "Severity_Text",
-    "SEVERITY_TEXT",
-];
 /// The OpenTelemetry severity, 1 to 24, as structured metadata.
 const SEVERITY_NUMBER: &str = "severity_number";
+
+/// Names under which entries declare their level, best first.
+#[derive(Debug)]
+pub(super) struct LevelFields<'a> {
+    /// As labels, metadata and JSON write them.
+    pub(super) names: &'a [String],
+    /// As logfmt writes them: without case, each once.
+    pub(super) keys: Vec<&'a str>,
+}
+
+impl<'a> LevelFields<'a> {
+    pub(super) fn new(names: &'a [String]) -> LevelFields<'a> {
+        let mut keys: Vec<&str> = Vec::new();
+        for name in names {
+            if !keys.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                keys.push(name);
+            }
+        }
+        LevelFields { names, keys }
+    }
+}
 
 /// Adds `service_name` where it is missing, from the first of `names` that the stream has.
 pub(super) fn with_service_name(labels: Labels, names: &[String]) -> Labels {
@@ -41,10 +45,10 @@ pub(super) fn with_service_name(labels: Labels, names: &[String]) -> Labels {
 }
 
 /// The level that a stream's labels declare for all its entries.
-pub(super) fn level_of_labels(labels: &Labels) -> Option<Box<str>> {
+pub(super) fn level_of_labels(labels: &Labels, fields: &LevelFields<'_>) -> Option<Box<str>> {
     let declared = labels
         .get(DETECTED_LEVEL)
-        .or_else(|| LEVEL_NAMES.iter().find_map(|name| labels.get(name)))?;
+        .or_else(|| fields.names.iter().find_map(|name| labels.get(name)))?;
     Some(declared_level(declared).into())
 }
 
@@ -54,8 +58,11 @@ pub(super) fn level_stated<'p>(pairs: &'p [Pair<'_>]) -> Option<&'p str> {
 }
 
 /// The level that an entry's metadata implies, after labels were asked.
-pub(super) fn level_implied<'p>(pairs: &'p [Pair<'_>]) -> Option<&'p str> {
-    let declared = LEVEL_NAMES.iter().find_map(|name| find(pairs, name)).map(declared_level);
+pub(super) fn level_implied<'p>(
+    pairs: &'p [Pair<'_>],
+    fields: &LevelFields<'_>,
+) -> Option<&'p str> {
+    let declared = fields.names.iter().find_map(|name| find(pairs, name)).map(declared_level);
     declared.or_else(|| find(pairs, SEVERITY_NUMBER).map(|text| level_of_severity(text).as_str()))
 }
 
@@ -149,7 +156,9 @@ mod tests {
     #[test]
     fn levels_of_labels() {
         let check = |pairs: &[(&str, &str)], expected: Option<&str>| {
-            assert_eq!(level_of_labels(&labels(pairs)).as_deref(), expected);
+            let limits = Limits::default();
+            let fields = LevelFields::new(&limits.log_level_fields);
+            assert_eq!(level_of_labels(&labels(pairs), &fields).as_deref(), expected);
         };
         check(&[("level", "WARN")], Some("warn"));
         check(&[("level", "weird")], Some("weird"));
@@ -163,7 +172,9 @@ mod tests {
         let check = |pairs: &[(&str, &str)], stated: Option<&str>, implied: Option<&str>| {
             let pairs: Vec<Pair<'_>> =
                 pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-            assert_eq!((level_stated(&pairs), level_implied(&pairs)), (stated, implied));
+            let limits = Limits::default();
+            let fields = LevelFields::new(&limits.log_level_fields);
+            assert_eq!((level_stated(&pairs), level_implied(&pairs, &fields)), (stated, implied));
         };
         check(&[("severity", "err")], None, Some("error"));
         check(&[("severity_number", "13")], None, Some("warn"));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::detect;
+use super::detect::{self, LevelFields};
 use super::line_level::level_of;
 use super::pairs::{Pair, Pairs};
 use super::refusal::{Reason, Report};
@@ -48,6 +48,7 @@ pub(super) type LabelPairs = Vec<(String, String)>;
 pub(super) struct Intake<'a> {
     context: &'a Context<'a>,
     rules: Rules<'a>,
+    fields: LevelFields<'a>,
     account: Option<Arc<Mutex<Account>>>,
     scope: Scope,
     /// By shard; `None` where no entry went yet.
@@ -118,6 +119,7 @@ impl<'a> Intake<'a> {
         Intake {
             context,
             rules: Rules::new(limits, context.now),
+            fields: LevelFields::new(&limits.log_level_fields),
             account: accounted.then(|| context.cache.account(context.tenant, context.now)),
             scope: Scope { tenant: context.tenant.clone(), rules: rules_hash(context), json },
             slots: (0..context.n_shards).map(|_| None).collect(),
@@ -189,7 +191,7 @@ impl<'a> Intake<'a> {
         Ok(Stream {
             shard: shard_of(self.context.tenant, &labels, self.context.n_shards),
             hash: labels.hash64(),
-            level: detect::level_of_labels(&labels),
+            level: detect::level_of_labels(&labels, &self.fields),
             labels,
         })
     }
@@ -257,7 +259,7 @@ impl<'a> Intake<'a> {
             current.started = true;
             slot.builder.segment(self.context.tenant, &current.stream.labels);
         }
-        let set = slot.set(&current.stream, &line, pairs.kept(), self.context);
+        let set = slot.set(&current.stream, &line, pairs.kept(), limits, &self.fields);
         slot.builder.push(at.nanos(), &line, set);
         self.totals.n_entries += 1;
         self.totals.line_bytes += line.len();
@@ -325,9 +327,9 @@ impl Slot {
         stream: &Stream,
         line: &str,
         pairs: &mut Vec<Pair<'_>>,
-        context: &Context<'_>,
+        limits: &Limits,
+        fields: &LevelFields<'_>,
     ) -> u32 {
-        let limits = context.limits;
         let declared = match (limits.discover_log_levels, pairs.is_empty()) {
             (false, true) => return 0,
             (false, false) => None,
@@ -340,7 +342,7 @@ impl Slot {
             }
             (true, false) => detect::level_stated(pairs)
                 .or(stream.level.as_deref())
-                .or_else(|| detect::level_implied(pairs))
+                .or_else(|| detect::level_implied(pairs, fields))
                 .map(|level| Cow::Owned(level.to_owned())),
         };
         if limits.discover_log_levels {
@@ -348,7 +350,7 @@ impl Slot {
                 Some(level) => level,
                 None => {
                     let depth = limits.log_level_from_json_max_depth;
-                    let level = level_of(line.as_bytes(), depth);
+                    let level = level_of(line.as_bytes(), depth, fields);
                     if pairs.is_empty() {
                         return self.level_set(level);
                     }
@@ -421,7 +423,8 @@ fn rules_hash(context: &Context<'_>) -> u64 {
     ] {
         hasher.update(&number.to_le_bytes());
     }
-    for names in [&limits.discover_service_name, &limits.enforced_labels] {
+    let lists = [&limits.discover_service_name, &limits.enforced_labels, &limits.log_level_fields];
+    for names in lists {
         for name in names {
             hasher.update(name.as_bytes());
             hasher.update(&[0xff]);

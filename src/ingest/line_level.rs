@@ -6,20 +6,16 @@
 
 use memchr::memchr2;
 
-use super::detect::{LEVEL_NAMES, normal};
+use super::detect::{LevelFields, normal};
 use crate::model::Level;
 
 /// Deepest nesting that is looked into where the limit is 0, "without bound".
 const JSON_DEPTH_MAX: usize = 128;
-/// Keys of logfmt that declare a level, best first; they are compared without case.
-const LOGFMT_KEYS: [&[u8]; 6] =
-    [b"level", b"log.level", b"severity", b"severitytext", b"lvl", b"severity_text"];
-
 /// The level of a line; `json_depth` is how deep JSON is searched, 0 without bound.
-pub(super) fn level_of(line: &[u8], json_depth: usize) -> Level {
+pub(super) fn level_of(line: &[u8], json_depth: usize, fields: &LevelFields<'_>) -> Level {
     let declared = match line.trim_ascii() {
-        json @ [b'{', .., b'}'] => json_value(json, json_depth),
-        _ => logfmt_value(line),
+        json @ [b'{', .., b'}'] => json_value(json, json_depth, fields),
+        _ => logfmt_value(line, fields),
     };
     let declared = declared.and_then(normal).filter(|level| *level != Level::Unknown);
     declared.or_else(|| keyword(line)).unwrap_or(Level::Unknown)
@@ -27,7 +23,7 @@ pub(super) fn level_of(line: &[u8], json_depth: usize) -> Level {
 
 /// The first string with a level's name, in the order of the text. Text that is not JSON ends the
 /// search at the point where that shows.
-fn json_value(text: &[u8], depth_max: usize) -> Option<&[u8]> {
+fn json_value<'l>(text: &'l [u8], depth_max: usize, fields: &LevelFields<'_>) -> Option<&'l [u8]> {
     let depth_max = if depth_max == 0 { JSON_DEPTH_MAX } else { depth_max };
     let (mut at, mut depth) = (1, 1);
     loop {
@@ -42,7 +38,7 @@ fn json_value(text: &[u8], depth_max: usize) -> Option<&[u8]> {
             match text.get(at)? {
                 b'"' => {
                     let value = string(text, at)?;
-                    if LEVEL_NAMES.iter().any(|name| name.as_bytes() == key) {
+                    if fields.names.iter().any(|name| name.as_bytes() == key) {
                         return Some(value);
                     }
                     at += value.len() + 2;
@@ -108,7 +104,7 @@ fn brackets(text: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// The value of the best level key. The search ends where the text stops being logfmt.
-fn logfmt_value(line: &[u8]) -> Option<&[u8]> {
+fn logfmt_value<'l>(line: &'l [u8], fields: &LevelFields<'_>) -> Option<&'l [u8]> {
     let mut best: Option<(usize, &[u8])> = None;
     let mut at = 0;
     while let Some(found) = memchr2(b'=', b'"', &line[at..]) {
@@ -119,7 +115,8 @@ fn logfmt_value(line: &[u8]) -> Option<&[u8]> {
             break;
         }
         let Some((value, end)) = logfmt_text(line, equal + 1) else { break };
-        let rank = LOGFMT_KEYS.iter().position(|name| name.eq_ignore_ascii_case(key));
+        let is_key = |name: &&str| name.as_bytes().eq_ignore_ascii_case(key);
+        let rank = fields.keys.iter().position(is_key);
         if let Some(rank) = rank
             && best.is_none_or(|(rank_best, _)| rank < rank_best)
         {
@@ -214,6 +211,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::limits::Limits;
+
+    #[test]
+    fn fields_of_a_tenants_own() {
+        let names = ["Sev", "prio", "sev"].map(String::from);
+        let fields = LevelFields::new(&names);
+        assert_eq!(fields.keys, ["Sev", "prio"]);
+        let check = |line: &str, expected: Level| {
+            assert_eq!(level_of(line.as_bytes(), 2, &fields), expected, "{line}");
+        };
+        check("prio=warn SEV=dbg level=error", Level::Debug);
+        check(r#"{"level":"dbg","prio":"wrn"}"#, Level::Warn);
+        check(r#"{"SEV":"dbg"}"#, Level::Unknown);
+        check("level=dbg", Level::Unknown);
+    }
 
     /// The rule for keywords as the specification words it.
     fn keyword_naive(line: &[u8]) -> Option<Level> {
@@ -235,7 +247,9 @@ mod tests {
     #[test]
     fn lines() {
         let check = |line: &str, expected: Level| {
-            assert_eq!(level_of(line.as_bytes(), 2), expected, "{line}");
+            let names = Limits::default().log_level_fields;
+            let fields = LevelFields::new(&names);
+            assert_eq!(level_of(line.as_bytes(), 2, &fields), expected, "{line}");
         };
         check(r#"{"level":"DBG","msg":"error"}"#, Level::Debug);
         check(r#"{"a":{"level":"warn"}}"#, Level::Warn);
@@ -284,10 +298,12 @@ mod tests {
         fn any_bytes_have_a_level(
             line in r#"[{}\[\]",:\\= a-c1-2é]{0,40}"#, depth in 0_usize..4
         ) {
-            let level = level_of(line.as_bytes(), depth);
+            let names = Limits::default().log_level_fields;
+            let fields = LevelFields::new(&names);
+            let level = level_of(line.as_bytes(), depth, &fields);
             prop_assert!(Level::ALL.contains(&level));
             let braced = format!("{{{line}}}");
-            prop_assert!(Level::ALL.contains(&level_of(braced.as_bytes(), depth)));
+            prop_assert!(Level::ALL.contains(&level_of(braced.as_bytes(), depth, &fields)));
         }
 
         #[test]
@@ -298,9 +314,11 @@ mod tests {
             let members: Vec<String> =
                 pairs.iter().map(|(key, value)| format!("{}:{}", quote(key), quote(value))).collect();
             let text = format!("{{{}}}", members.join(", "));
-            let expected = pairs.iter().find(|(key, _)| LEVEL_NAMES.contains(&key.as_str()));
+            let names = Limits::default().log_level_fields;
+            let fields = LevelFields::new(&names);
+            let expected = pairs.iter().find(|(key, _)| names.contains(key));
             let expected = expected.map(|(_, value)| quote(value));
-            let found = json_value(text.as_bytes(), 1)
+            let found = json_value(text.as_bytes(), 1, &fields)
                 .map(|value| format!("\"{}\"", String::from_utf8_lossy(value)));
             prop_assert_eq!(found, expected);
         }

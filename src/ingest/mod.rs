@@ -39,7 +39,6 @@ use bytes::Bytes;
 use crate::model::limits::{Limits, Moment};
 use crate::model::{BatchBuilder, ShardId, Tenant, Timestamp};
 
-pub use detect::LEVEL_NAMES;
 pub use refusal::{Discarded, Reason, Refusals, Refused};
 pub use streams::StreamCache;
 

@@ -13,6 +13,7 @@ mod candidates;
 mod check;
 pub mod duration;
 pub mod fields;
+mod given;
 mod lex;
 pub mod metric;
 #[cfg(test)]

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::logql::ast;
 use crate::logql::candidates::Candidates;
+use crate::logql::given::{self, Given};
 use crate::logql::names::{Name, Names};
 use crate::logql::row::{Category, ERROR, Row, Saved, reserved_names};
 use crate::logql::selection::Selection;
@@ -69,6 +70,7 @@ pub enum Order {
 pub struct Pipeline {
     filters: LineFilters,
     candidates: Candidates,
+    given: Vec<Vec<Given>>,
     steps: Vec<Step>,
     /// How many of the first steps look at labels only.
     n_pure: usize,
@@ -119,6 +121,7 @@ impl Pipeline {
             compiled.retain(|stage| !stage.is_parser() || stage.rewrites_line());
         }
         let candidates = Candidates::of(&compiled);
+        let given = given::given(&names, &compiled);
         let n_pure = compiled.iter().take_while(|stage| stage.looks_at_labels_only()).count();
         let steps = (0..compiled.len()).map(|at| {
             let (filters, n_leading) = filters_behind(&compiled, at);
@@ -128,13 +131,19 @@ impl Pipeline {
         let filters = LineFilters::new(filters);
         let stop = Arc::default();
         let now = hints.now;
-        Ok(Pipeline { filters, candidates, steps, n_pure, wanted, now, names, stop })
+        Ok(Pipeline { filters, candidates, given, steps, n_pure, wanted, now, names, stop })
     }
 
     /// The line filters that come before anything rewrites the line. They need no labels, so a
     /// scan may apply them; entries that passed them are not changed by passing them again.
     pub fn line_filters(&self) -> &LineFilters {
         &self.filters
+    }
+
+    /// Groups of names and values of metadata, of each of which every entry that is kept has one,
+    /// unless its stream has a label of one of these names.
+    pub fn given(&self) -> &[Vec<(String, String)>] {
+        &self.given
     }
 
     /// Where true is stored, its runners and those of its clones break off soon.

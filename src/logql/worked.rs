@@ -185,6 +185,17 @@ fn parsers() {
     );
 }
 
+/// `logfmt none` took the error of an earlier `logfmt --strict` for its own, and left out what it was
+/// asked for.
+#[test]
+fn an_error_of_an_earlier_parser_does_not_silence_a_later_one() {
+    check(
+        r#"{app="api"} |= "9" | logfmt --strict | logfmt none, n="user""#,
+        &["none", "n", "__error__"],
+        &["35 none= n= __error__=LogfmtParserErr"],
+    );
+}
+
 #[test]
 fn formats() {
     check(

@@ -75,6 +75,9 @@ pub struct Limits {
     pub discover_service_name: Vec<String>,
     /// Whether each entry gets `detected_level`.
     pub discover_log_levels: bool,
+    /// Names of labels, metadata and fields of lines that declare a level, best first. Fields of logfmt
+    /// are compared without case.
+    pub log_level_fields: Vec<String>,
     /// How deep in a JSON line a level is looked for; 0 is without bound.
     pub log_level_from_json_max_depth: usize,
     /// Resource attributes of OpenTelemetry logs that name a stream by default. Loki has this key
@@ -163,6 +166,7 @@ impl Default for Limits {
             block_ingestion_status_code: 260,
             discover_service_name: SERVICE_NAMES.map(String::from).to_vec(),
             discover_log_levels: true,
+            log_level_fields: LEVEL_FIELDS.map(String::from).to_vec(),
             log_level_from_json_max_depth: 2,
             default_resource_attributes_as_index_labels: INDEX_LABELS.map(String::from).to_vec(),
             otlp_config: OtlpConfig::default(),
@@ -328,6 +332,24 @@ const SERVICE_NAMES: [&str; 13] = [
     "workload",
     "job",
     "k8s_job_name",
+];
+
+/// The default of `log_level_fields`.
+const LEVEL_FIELDS: [&str; 14] = [
+    "level",
+    "LEVEL",
+    "Level",
+    "log.level",
+    "severity",
+    "SEVERITY",
+    "Severity",
+    "SeverityText",
+    "lvl",
+    "LVL",
+    "Lvl",
+    "severity_text",
+    "Severity_Text",
+    "SEVERITY_TEXT",
 ];
 
 /// A number of bytes, written `256KB` or `262144`.

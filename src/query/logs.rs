@@ -19,7 +19,7 @@ use bytes::Bytes;
 use drave_proto::scan as proto;
 use tokio::sync::mpsc;
 
-use super::{Error, PARTIALS_MAX, StopsWhenDropped, needles};
+use super::{Error, PARTIALS_MAX, StopsWhenDropped, needles_of};
 use crate::logql::ast;
 use crate::logql::pipeline::{self, Hints, Pipeline, Runner};
 use crate::logql::row::Category;
@@ -226,7 +226,7 @@ impl Visit for Collector {
     }
 
     fn needles(&self) -> Needles {
-        needles(self.pipeline.line_filters())
+        needles_of(&self.pipeline)
     }
 
     fn matches(&self, lines: &Lines) -> bool {

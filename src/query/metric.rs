@@ -13,7 +13,7 @@ use bytes::Bytes;
 use drave_proto::scan as proto;
 use tokio::sync::mpsc;
 
-use super::{Error, PARTIALS_MAX, StopsWhenDropped, needles};
+use super::{Error, PARTIALS_MAX, StopsWhenDropped, needles_of};
 use crate::logql::ast;
 use crate::logql::metric::{self, Accumulator, Evaluated, Leaf, Plan, Steps};
 use crate::model::{Labels, Lines, Rows, Sight, Timestamp};
@@ -237,7 +237,7 @@ impl Visit for Aggregate {
     }
 
     fn needles(&self) -> Needles {
-        needles(self.leaf.pipeline().line_filters())
+        needles_of(self.leaf.pipeline())
     }
 
     fn matches(&self, lines: &Lines) -> bool {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::logql;
-use crate::logql::pipeline::LineFilters;
+use crate::logql::pipeline::{LineFilters, Pipeline};
 use crate::scan::{self, Needles};
 
 /// Why a query has no answer.
@@ -81,6 +81,15 @@ fn needles(filters: &LineFilters) -> Needles {
     let mut needles = Needles::default();
     for texts in filters.required() {
         needles.add(texts.iter().map(String::as_bytes));
+    }
+    needles
+}
+
+/// What entries that a pipeline keeps contain, in their lines and in their metadata.
+fn needles_of(pipeline: &Pipeline) -> Needles {
+    let mut needles = needles(pipeline.line_filters());
+    for group in pipeline.given() {
+        needles.add_values(group.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     }
     needles
 }

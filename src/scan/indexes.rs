@@ -6,25 +6,27 @@ use std::sync::{Arc, Mutex};
 
 use super::Error;
 use super::prune::Chunk;
-use crate::chunk::{self, ChunkIndex, Filters, Opened};
+use crate::chunk::{self, ChunkIndex, Filters, Opened, ValueFilters};
 use crate::objects::Objects;
 
 /// What the end of an object is first guessed to need, to hold footer and index.
 const TAIL_BYTES: u64 = 64 << 10;
 
-/// A cache of chunk indexes and one of filters.
+/// A cache of chunk indexes and two of filters.
 pub struct Indexes {
     indexes: Cache<ChunkIndex>,
     filters: Cache<Filters>,
+    values: Cache<ValueFilters>,
 }
 
 impl Indexes {
-    /// Keeps at most this many bytes, half of them for filters.
+    /// Keeps at most this many bytes, half of them for filters: of lines, and of metadata.
     pub fn new(bytes_max: usize) -> Indexes {
         let (indexes, filters) = (ChunkIndex::memory_bytes, Filters::memory_bytes);
         Indexes {
             indexes: Cache::new(bytes_max / 2, indexes),
-            filters: Cache::new(bytes_max / 2, filters),
+            filters: Cache::new(bytes_max / 4, filters),
+            values: Cache::new(bytes_max / 4, ValueFilters::memory_bytes),
         }
     }
 
@@ -60,6 +62,27 @@ impl Indexes {
         let filters = Arc::new(filters.map_err(broken)?);
         self.filters.insert(&chunk.object, &filters);
         Ok(Some((filters, n_bytes)))
+    }
+}
+
+impl Indexes {
+    /// The same for the filters of the blocks' metadata.
+    pub(super) async fn values(
+        &self,
+        objects: &Objects,
+        chunk: &Chunk,
+    ) -> Result<Option<(Arc<ValueFilters>, u64)>, Error> {
+        let Some(range) = chunk.index.values_range() else { return Ok(None) };
+        if let Some(values) = self.values.get(&chunk.object) {
+            return Ok(Some((values, 0)));
+        }
+        let read = objects.read(&chunk.object, vec![range]).await?.remove(0);
+        let n_bytes = read.len() as u64;
+        let values = chunk.index.values(read);
+        let broken = |source| Error::Chunk { object: chunk.object.clone(), source };
+        let values = Arc::new(values.map_err(broken)?);
+        self.values.insert(&chunk.object, &values);
+        Ok(Some((values, n_bytes)))
     }
 }
 

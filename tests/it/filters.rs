@@ -84,3 +84,58 @@ async fn a_needle_reads_the_blocks_that_have_it() {
     let rows = node.sql().await.query(&sql, &[]).await.expect("a count");
     assert_eq!(rows[0].get::<_, i64>(0), 1, "SQL finds the same");
 }
+
+#[tokio::test]
+async fn a_value_of_metadata_reads_the_blocks_that_have_it() {
+    let node = Node::start().await;
+    let id = |app: i64, n: i64| format!("{:016x}", (app * 1000 + n).wrapping_mul(0x9e37_79b9_7f4a));
+    for app in 0..APPS {
+        let values = (0..LINES).map(|n| {
+            let metadata = json!({"trace_id": id(app, n), "user": format!("u{}", n % 7)});
+            json!([(T + n).to_string(), format!("line {n} of {app}"), metadata])
+        });
+        let values: Vec<Value> = values.collect();
+        let stream = json!({"stream": {"app": app.to_string()}, "values": values});
+        // A stream that has the name as a label: its entries show their own under another name.
+        let labelled = json!({"app": format!("labelled-{app}"), "trace_id": "of the stream"});
+        let labelled = json!({"stream": labelled, "values": [values[0]]});
+        let body = json!({"streams": [stream, labelled]}).to_string();
+        let pushed = node.post("/loki/api/v1/push", "application/json", body).await;
+        assert_eq!(pushed.status, 204, "{}", pushed.text);
+    }
+    // From the head there is no block to leave out, and the same to be found.
+    for left in [0..=0, 0..=APPS as u64 + 3] {
+        let check =
+            async |filter: &str, n_blocks: &std::ops::RangeInclusive<u64>, n_lines: usize| {
+                let (found, stats) = ask(&node, filter).await;
+                assert_eq!(found.len(), n_lines, "{filter}");
+                let read = counter(&stats, "blocksRead");
+                assert!(n_blocks.contains(&read), "{filter}: {read} read");
+            };
+        let few = if left == (0..=0) { 0..=0 } else { 1..=3 };
+        let all = if left == (0..=0) { 0..=0 } else { 12..=12 };
+        let one = id(3, 77);
+        check(&format!("| trace_id=`{one}`"), &few, 1).await;
+        check(&format!("|= `line` | user=`u0` and trace_id=`{one}`"), &few, 1).await;
+        check(&format!("| trace_id=~`{one}|{}`", id(4, 5)), &(*few.start()..=few.end() + 1), 2)
+            .await;
+        check("| trace_id=`ffffffffffffffff`", &(0..=2), 0).await;
+        // The label of a stream counts, and so does what a query makes.
+        check("| trace_id=`of the stream`", &left, APPS as usize).await;
+        check(&format!("| trace_id_extracted=`{}`", id(2, 0)), &all, 1).await;
+        check(&format!("| label_format trace_id=`{one}` | trace_id=`{one}`"), &all, 1206 - 6).await;
+        check("| user!=`u0` | trace_id=~`.*7`", &all, found_by_hand(&id)).await;
+        assert_eq!(node.post("/flush", "text/plain", "").await.status, 204);
+    }
+    let counted = format!(r#"sum(count_over_time({{app=~".+"}} | trace_id="{}" [1h]))"#, id(5, 1));
+    let params = [("query", &*counted), ("time", "1700000100")];
+    let answer = node.get("/loki/api/v1/query", &params).await.json();
+    assert_eq!(answer["data"]["result"][0]["value"][1], json!("1"));
+    assert!(counter(&answer["data"]["stats"], "blocksFiltered") >= 9, "{answer}");
+}
+
+/// Lines of other users than the first whose id ends with a 7.
+fn found_by_hand(id: &impl Fn(i64, i64) -> String) -> usize {
+    let all = (0..APPS).flat_map(|app| (0..LINES).map(move |n| (app, n)));
+    all.filter(|(app, n)| n % 7 != 0 && id(*app, *n).ends_with('7')).count()
+}

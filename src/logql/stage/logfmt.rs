@@ -144,7 +144,7 @@ pub(crate) fn process_wishes(
         return;
     }
     let line = row.line_span();
-    with_text(row, |row, text| {
+    let failed = with_text(row, |row, text| {
         let mut cursor = Cursor::new(text);
         let mut place = 0;
         while let Some(pair) = cursor.next() {
@@ -153,7 +153,7 @@ pub(crate) fn process_wishes(
                 Err(_) if !flags.strict => continue,
                 Err(error) => {
                     target.fail(row, ERROR, &error.to_string());
-                    break;
+                    return true;
                 }
             };
             let key = keys.find(&mut row.names, place, &text[pair.key.clone()]);
@@ -164,8 +164,10 @@ pub(crate) fn process_wishes(
                 row.set(Category::Parsed, name, span);
             }
         }
+        false
     });
-    if row.error() == Some(ERROR) {
+    // Only where this very stage failed: an earlier one may have left the same error.
+    if failed {
         return;
     }
     for wish in wishes {
