@@ -27,7 +27,6 @@ const UNUSED_BLOCKS: &[&str] = &[
     "distributor",
     "ingester",
     "ingester_client",
-    "querier",
     "query_range",
     "frontend",
     "frontend_worker",
@@ -61,7 +60,6 @@ const UNUSED_LIMITS: &[&str] = &[
     "discover_generic_fields",
     "deletion_mode",
     "engine_results_cache_time_bucket_interval",
-    "increment_duplicate_timestamp",
     "ingestion_partitions_tenant_shard_size",
     "ingestion_rate_strategy",
     "log_level_fields",
@@ -73,8 +71,6 @@ const UNUSED_LIMITS: &[&str] = &[
     "max_stats_cache_freshness",
     "metric_aggregation_enabled",
     "min_sharding_lookback",
-    "per_stream_rate_limit",
-    "per_stream_rate_limit_burst",
     "policy_enforced_labels",
     "policy_override_limits",
     "policy_stream_mapping",
@@ -102,6 +98,21 @@ const UNUSED_LIMITS: &[&str] = &[
 /// What keys of parts begin with that are not here.
 const UNUSED_LIMIT_PREFIXES: &[&str] =
     &["bloom_", "dataobj_", "debug_engine_", "index_gateway_", "pattern_", "ruler_", "s3_sse_"];
+
+/// Keys of Loki's `querier` that have no meaning here.
+const UNUSED_QUERIER: &[&str] = &[
+    "tail_max_duration",
+    "query_ingesters_within",
+    "max_concurrent",
+    "extra_query_delay",
+    "per_request_limits_enabled",
+    "query_partition_ingesters",
+    "engine",
+    "engine_v2",
+    "dataobj",
+    "query_store_only",
+    "query_ingester_only",
+];
 
 /// Whether Loki has a limit of this name that nothing is done with here.
 fn is_unused_limit(name: &str) -> bool {
@@ -142,10 +153,21 @@ pub struct Config {
     pub memory: Memory,
     /// What a tenant may do.
     pub limits_config: Limits,
+    /// How queries read.
+    pub querier: Querier,
     /// Where limits of single tenants are, which may change while the node runs.
     pub runtime_config: RuntimeConfig,
     /// Whose answer to give where drave differs from Loki on purpose.
     pub compat: Compat,
+}
+
+/// `querier:` Of Loki's keys, only this one has a meaning here.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Querier {
+    /// Whether a read may name several tenants: `X-Scope-OrgID: a|b`. Whoever may send that header
+    /// decides whose data are read, so this is off by default, as in Loki.
+    pub multi_tenant_queries_enabled: bool,
 }
 
 /// `compat:`
@@ -345,6 +367,7 @@ impl Default for Config {
             storage: Storage::default(),
             memory: Memory::default(),
             limits_config: Limits::default(),
+            querier: Querier::default(),
             runtime_config: RuntimeConfig::default(),
             compat: Compat::default(),
         }
@@ -493,18 +516,9 @@ impl Config {
                         unused.push((*name).to_string());
                     }
                 }
-                if let Some(serde_norway::Value::Mapping(limits)) = blocks.get_mut("limits_config")
-                {
-                    let names: Vec<String> = limits
-                        .keys()
-                        .filter_map(|key| key.as_str().filter(|name| is_unused_limit(name)))
-                        .map(str::to_owned)
-                        .collect();
-                    for name in names {
-                        limits.remove(name.as_str());
-                        unused.push(format!("limits_config.{name}"));
-                    }
-                }
+                take_unused(blocks, "limits_config", is_unused_limit, &mut unused);
+                let is_unused = |name: &str| UNUSED_QUERIER.contains(&name);
+                take_unused(blocks, "querier", is_unused, &mut unused);
             }
             serde_norway::Value::Null => return Ok((Config::default(), unused)),
             _ => return Err("expected keys and values".into()),
@@ -600,6 +614,22 @@ impl Config {
     /// The address of the peer listener.
     pub fn peer_listen(&self) -> Result<SocketAddr, Error> {
         listen("peer.listen_address", &self.peer.listen_address, self.peer.listen_port)
+    }
+}
+
+/// Takes keys out of a block that nothing is done with here, and notes their names.
+fn take_unused(
+    blocks: &mut serde_norway::Mapping,
+    block: &str,
+    is_unused: impl Fn(&str) -> bool,
+    unused: &mut Vec<String>,
+) {
+    let Some(serde_norway::Value::Mapping(keys)) = blocks.get_mut(block) else { return };
+    let names = keys.keys().filter_map(|key| key.as_str().filter(|name| is_unused(name)));
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    for name in names {
+        keys.remove(name.as_str());
+        unused.push(format!("{block}.{name}"));
     }
 }
 
@@ -716,6 +746,10 @@ mod tests {
             ]
         );
         assert!(Config::parse("").is_ok(), "an empty file is the default");
+        let text = "querier: {max_concurrent: 4, multi_tenant_queries_enabled: true}\n";
+        let (config, unused) = Config::parse(text).expect("a good file");
+        assert!(config.querier.multi_tenant_queries_enabled);
+        assert_eq!(unused, ["querier.max_concurrent"]);
         let text = "distributor:\n  otlp_config:\n    \
                     default_resource_attributes_as_index_labels: [a.b]\n";
         let (config, unused) = Config::parse(text).expect("a good file");

@@ -102,6 +102,8 @@ pub struct Running {
     /// Where it listens.
     pub addresses: Addresses,
     cluster: Cluster,
+    lifecycle: Lifecycle,
+    shutdown: Arc<http::Shutdown>,
     stop: watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
     /// The peer port: others may need an answer while this node hands its shards on.
@@ -124,7 +126,10 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
     };
     // Nobody may be reading: a banner is no reason to die.
     let _ = write!(io::stdout(), "{}", banner(&config, &running.addresses));
-    stop.await;
+    tokio::select! {
+        () = stop => {}
+        () = running.shutdown.asked() => info!("asked to stop over HTTP"),
+    }
     info!("stopping");
     running.stop().await;
     Ok(())
@@ -222,23 +227,29 @@ impl Running {
             http_options(config, path_prefix, limits),
             cluster.clone(),
             scanner,
-            lifecycle,
+            lifecycle.clone(),
             pool,
             Arc::clone(&metrics),
             stopped.clone(),
         );
         let http = TcpListener::from_std(http)?;
+        let shutdown = api.shutdown();
         tasks.push(tokio::spawn(http::serve(http, http::router(Arc::new(api)), stopped)));
         write_addresses(&config.data, &addresses)?;
         info!(ms = watch_start.elapsed().as_millis(), "ready");
         let Serving { stop: stop_peers, serving, .. } = peers;
         let peers = Peers { stop: stop_peers, serving };
-        Ok(Running { addresses, cluster, stop, tasks, peers })
+        Ok(Running { addresses, cluster, lifecycle, shutdown, stop, tasks, peers })
     }
 
     /// Lets requests under way finish, then closes the data directory.
     pub async fn stop(self) {
-        let Running { cluster, stop, tasks, peers, .. } = self;
+        let Running { cluster, lifecycle, shutdown, stop, tasks, peers, .. } = self;
+        if shutdown.flushes()
+            && let Err(error) = lifecycle.flush().await
+        {
+            warn!(%error, "stopping without the flush that was prepared: the WAL has it all");
+        }
         stop.send_replace(true);
         let orderly = async {
             cluster.leave_tasks();
@@ -456,6 +467,7 @@ fn http_options(
         config_text: config.to_string(),
         compat_loki: config.compat == config::Compat::Loki,
         path_prefix,
+        multi_tenant_reads: config.querier.multi_tenant_queries_enabled,
     }
 }
 

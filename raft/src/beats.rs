@@ -69,8 +69,7 @@ struct Sender {
 pub(crate) fn start(peers: Peers, peer: Arc<Peer>, linger: Duration) -> mpsc::Sender<Ask> {
     let (tx, rx) = mpsc::channel(QUEUE_BEATS_MAX);
     let (batch, questions, waiting, asking) = Default::default();
-    let sender =
-        Sender { peers, peer, open: None, batch, questions, waiting, asking, number: 0 };
+    let sender = Sender { peers, peer, open: None, batch, questions, waiting, asking, number: 0 };
     tokio::spawn(run(sender, rx, linger));
     tx
 }

@@ -162,9 +162,8 @@ impl<M: Machine> Group<M> {
         };
         let id = LeaderId { term, node_id: me };
         let mut applied = self.shared.applied.subscribe();
-        let is_own = |index: &u64| {
-            self.shared.log.log_id(*index).is_some_and(|entry| entry.leader_id == id)
-        };
+        let is_own =
+            |index: &u64| self.shared.log.log_id(*index).is_some_and(|entry| entry.leader_id == id);
         let own = timeout(FIRST_ENTRY_TIME_MAX, applied.wait_for(is_own)).await;
         let Ok(Ok(applied)) = own.map(|own| own.map(|index| *index)) else {
             return Err(self.cannot_read(None, self.reason("the leader has applied nothing yet")));

@@ -98,7 +98,8 @@ impl Inner {
             1 if is_first => Start::Alone,
             _ => {
                 let named = placement.founders.iter();
-                let voters = named.map(|(id, named)| (*id, founder(&named.peer, named.incarnation)));
+                let voters =
+                    named.map(|(id, named)| (*id, founder(&named.peer, named.incarnation)));
                 Start::Founded { voters: voters.collect(), is_first }
             }
         }

@@ -153,8 +153,8 @@ async fn drilldown_limits(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let tenant = tenant::of(&headers, api.options.auth_enabled)?;
-    let limits: &Limits = &api.limits(&tenant);
+    let sight = tenant::sight(&headers, &api.options)?;
+    let limits: &Limits = &api.read_limits(&sight);
     let mut all = serde_json::to_value(limits).expect("limits are plain values");
     let all = all.as_object_mut().expect("limits have names");
     all.retain(|name, _| DRILLDOWN_LIMITS.contains(&name.as_str()));

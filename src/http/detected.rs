@@ -41,15 +41,15 @@ async fn labels(
     body: Body,
 ) -> Result<Response, Error> {
     let params = query::params(&method, &headers, raw, body).await?;
-    let tenant = tenant::of(&headers, api.options.auth_enabled)?;
+    let sight = tenant::sight(&headers, &api.options)?;
     let range = params.range(telemetry::now())?;
     let selector = match params.get("query") {
         None => Selector::default(),
         Some(_) => index::selector(&params)?,
     };
-    let limits = api.limits(&tenant);
+    let limits = api.read_limits(&sight);
     let scanner = api.scanner(&params, &limits)?;
-    let snapshot = scanner.snapshot(&tenant).await.map_err(query::scan_error)?;
+    let snapshot = scanner.snapshot(&sight).await.map_err(query::scan_error)?;
     let visible = limits.visible(&range, telemetry::now());
     let selection = Selection::Selector(selector);
     let streams = match visible {
@@ -143,12 +143,12 @@ fn fields_max(params: &Params) -> Result<u32, Error> {
 
 /// The newest entries of the query: the sample that fields are looked for in.
 async fn entries(api: &Api, headers: &HeaderMap, params: &Params) -> Result<Vec<LogEntry>, Error> {
-    let tenant = tenant::of(headers, api.options.auth_enabled)?;
+    let sight = tenant::sight(headers, &api.options)?;
     let now = telemetry::now();
     let range = params.range(now)?;
     params.step(&range)?;
     let limit = params.count("line_limit", LINES_DEFAULT)?;
-    let limits = api.limits(&tenant);
+    let limits = api.read_limits(&sight);
     limits.check_query_length(&range).map_err(Error::bad_request)?;
     limits.check_entries(limit).map_err(Error::bad_request)?;
     let parsed = logql::parse(params.get("query").unwrap_or(""));
@@ -166,6 +166,6 @@ async fn entries(api: &Api, headers: &HeaderMap, params: &Params) -> Result<Vec<
         interval: std::time::Duration::ZERO,
         now,
     };
-    let answer = logs::run(&api.scanner(params, &limits)?, &tenant, &log, &wanted).await;
+    let answer = logs::run(&api.scanner(params, &limits)?, &sight, &log, &wanted).await;
     Ok(answer.map_err(|error| api.explain(error))?.entries)
 }

@@ -15,7 +15,7 @@ use super::encode::{object, text};
 use super::error::Error;
 use super::{Api, told};
 use crate::logql::ast;
-use crate::model::Tenant;
+use crate::model::Sight;
 use crate::query::logs::{self, LogEntry, shown};
 use crate::query::pages::{self, Cursor};
 use crate::scan::{Query, Scanner, Snapshot};
@@ -48,11 +48,11 @@ struct Export {
 pub(super) async fn begin(
     api: &Arc<Api>,
     (scanner, running): (Scanner, Query),
-    tenant: &Tenant,
+    sight: &Sight,
     query: ast::LogQuery,
     params: logs::Params,
 ) -> Result<Response, Error> {
-    let snapshot = scanner.snapshot(tenant).await.map_err(super::query::scan_error)?;
+    let snapshot = scanner.snapshot(sight).await.map_err(super::query::scan_error)?;
     let left = params.limit;
     let api = Arc::clone(api);
     let mut export = Export {

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::{Api, tenant};
 use crate::logql::ast;
 use crate::model::limits::Limits;
-use crate::model::{Tenant, TimeRange};
+use crate::model::{Sight, TimeRange};
 use crate::query::gate;
 use crate::scan::Scanner;
 
@@ -27,8 +27,8 @@ pub(super) async fn in_time(
     request: Request,
     next: Next,
 ) -> Result<Response, Error> {
-    let tenant = tenant::of(request.headers(), api.options.auth_enabled)?;
-    let timeout = api.limits(&tenant).query_timeout.0;
+    let sight = tenant::sight(request.headers(), &api.options)?;
+    let timeout = api.read_limits(&sight).query_timeout.0;
     if timeout.is_zero() {
         return Ok(next.run(request).await);
     }
@@ -58,11 +58,11 @@ impl Api {
         &self,
         limits: &Limits,
         scanner: &Scanner,
-        tenant: &Tenant,
+        sight: &Sight,
         query: &ast::Query,
         range: &TimeRange,
     ) -> Result<(), Error> {
-        let checked = gate::check_bytes(limits, scanner, tenant, query, range).await;
+        let checked = gate::check_bytes(limits, scanner, sight, query, range).await;
         checked.map_err(|error| self.explain(error))
     }
 }

@@ -16,7 +16,7 @@ use super::params::Params;
 use super::{Api, query, tenant};
 use crate::logql::{self, ast};
 use crate::model::limits::ByteSize;
-use crate::model::{Selector, Tenant, Timestamp};
+use crate::model::{Selector, Sight, Timestamp};
 use crate::query::volume::{self, Identity, Size, Volume};
 use crate::telemetry;
 
@@ -88,8 +88,8 @@ async fn shards(
 
 /// Every stream of the selector that has an entry in the range.
 async fn streams(api: &Api, headers: &HeaderMap, params: &Params) -> Result<Vec<Volume>, Error> {
-    let tenant = tenant::of(headers, api.options.auth_enabled)?;
-    measure(api, &tenant, params, None, Identity::Stream, STREAMS_MAX).await
+    let sight = tenant::sight(headers, &api.options)?;
+    measure(api, &sight, params, None, Identity::Stream, STREAMS_MAX).await
 }
 
 fn footprint(out: &mut String, n_streams: usize, size: Size) {
@@ -175,8 +175,8 @@ async fn volumes(
     params: &Params,
     step: Option<i64>,
 ) -> Result<Vec<Volume>, Error> {
-    let tenant = tenant::of(headers, api.options.auth_enabled)?;
-    let limits = api.limits(&tenant);
+    let sight = tenant::sight(headers, &api.options)?;
+    let limits = api.read_limits(&sight);
     if !limits.volume_enabled {
         return Err(Error::new(StatusCode::NOT_FOUND, "not found"));
     }
@@ -191,7 +191,7 @@ async fn volumes(
         Some(_) => return Err(Error::bad_request("invalid aggregation option")),
     };
     let rows_max = limits.volume_max_series;
-    let mut volumes = measure(api, &tenant, params, step, identity, rows_max).await?;
+    let mut volumes = measure(api, &sight, params, step, identity, rows_max).await?;
     volumes.sort_by_cached_key(|volume| {
         (std::cmp::Reverse(volume.total().bytes), volume.labels.clone())
     });
@@ -213,7 +213,7 @@ fn by_series(selector: &Selector, targets: Vec<String>) -> Identity {
 
 async fn measure(
     api: &Api,
-    tenant: &Tenant,
+    sight: &Sight,
     params: &Params,
     step: Option<i64>,
     identity: Identity,
@@ -221,13 +221,13 @@ async fn measure(
 ) -> Result<Vec<Volume>, Error> {
     let selector = selector(params)?;
     let range = params.range(telemetry::now())?;
-    let limits = api.limits(tenant);
+    let limits = api.read_limits(sight);
     limits.check_query_length(&range).map_err(Error::bad_request)?;
     let scanner = api.scanner(params, &limits)?;
     let visible = limits.visible(&range, telemetry::now());
     let Some(range) = visible else { return Ok(Vec::new()) };
     let params = volume::Params { selector, range, step, identity, rows_max };
-    let measured = volume::run(&scanner, tenant, &params).await;
+    let measured = volume::run(&scanner, sight, &params).await;
     let (volumes, _) = measured.map_err(|error| api.explain(error))?;
     Ok(volumes)
 }

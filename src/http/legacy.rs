@@ -38,11 +38,11 @@ async fn range(
 ) -> Result<Response, Error> {
     let stopwatch = Stopwatch::start();
     let params = query::params(&method, &headers, raw, body).await?;
-    let tenant = tenant::of(&headers, api.options.auth_enabled)?;
+    let sight = tenant::sight(&headers, &api.options)?;
     let now = telemetry::now();
     let range = params.range(now)?;
     let limit = params.limit()?;
-    let limits = api.limits(&tenant);
+    let limits = api.read_limits(&sight);
     limits.check_query_length(&range).map_err(Error::bad_request)?;
     limits.check_entries(limit).map_err(Error::bad_request)?;
     let mut query = params.get("query").unwrap_or("").to_string();
@@ -58,7 +58,7 @@ async fn range(
     api.admit(&limits, &headers, params.get("query").unwrap_or(""), &query)?;
     let scanner = api.scanner(&params, &limits)?;
     let range = limits.visible(&range, now).unwrap_or(range.end..range.end);
-    api.admit_bytes(&limits, &scanner, &tenant, &query, &range).await?;
+    api.admit_bytes(&limits, &scanner, &sight, &query, &range).await?;
     let ast::Query::Log(log) = query else { unreachable!("it was one") };
     let wanted = logs::Params {
         range,
@@ -67,7 +67,7 @@ async fn range(
         interval: params.interval()?,
         now,
     };
-    let answer = logs::run(&scanner, &tenant, &log, &wanted).await;
+    let answer = logs::run(&scanner, &sight, &log, &wanted).await;
     let answer = answer.map_err(|error| api.explain(error))?;
     let mut out = String::from(r#"{"streams":["#);
     separated(&mut out, logs::by_labels(&answer.entries, true), |out, (labels, entries)| {

@@ -23,7 +23,7 @@ async fn streams(
     params: &Params,
     selectors: &[&str],
 ) -> Result<Vec<Labels>, Error> {
-    let tenant = tenant::of(headers, api.options.auth_enabled)?;
+    let sight = tenant::sight(headers, &api.options)?;
     let range = params.range(telemetry::now())?;
     let selectors: Result<Vec<Selector>, _> =
         selectors.iter().map(|text| logql::parse_selector(text)).collect();
@@ -31,11 +31,11 @@ async fn streams(
     if selectors.is_empty() {
         selectors.push(Selector::default());
     }
-    let limits = api.limits(&tenant);
+    let limits = api.read_limits(&sight);
     let visible = limits.visible(&range, telemetry::now());
     let Some(range) = visible else { return Ok(Vec::new()) };
     let scanner = api.scanner(params, &limits)?;
-    let snapshot = scanner.snapshot(&tenant).await.map_err(query::scan_error)?;
+    let snapshot = scanner.snapshot(&sight).await.map_err(query::scan_error)?;
     let mut streams = Vec::new();
     for selector in selectors {
         let found = scanner.streams(&snapshot, &Selection::Selector(selector), &range).await;

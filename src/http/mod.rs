@@ -23,6 +23,7 @@ mod patterns;
 mod push;
 mod query;
 mod quota;
+mod shutdown;
 mod status;
 mod tail;
 mod tenant;
@@ -39,9 +40,9 @@ use tokio::sync::{Semaphore, watch};
 use crate::cluster::Cluster;
 use crate::ingest::StreamCache;
 use crate::lifecycle::Lifecycle;
-use crate::model::Tenant;
 use crate::model::limits::Limits;
 use crate::model::overrides::Overrides;
+use crate::model::{Sight, Tenant};
 use crate::pool::Pool;
 use crate::query::patterns::Cache;
 use crate::scan::{Bounds, Reading, Scanner};
@@ -49,6 +50,7 @@ use crate::telemetry::Metrics;
 
 pub use cluster::waiting_router;
 pub use listen::serve;
+pub use shutdown::Shutdown;
 
 use error::Error;
 
@@ -74,6 +76,26 @@ pub struct Options {
     pub compat_loki: bool,
     /// What stands before every path: empty, or `/loki-prod`.
     pub path_prefix: String,
+    /// Whether one read may name several tenants.
+    pub multi_tenant_reads: bool,
+}
+
+#[cfg(test)]
+impl Options {
+    /// What a test does not care about.
+    fn of_test() -> Options {
+        Options {
+            auth_enabled: false,
+            limits: watch::channel(Arc::default()).1,
+            body_bytes_max: 1 << 20,
+            push_bytes_max: 1 << 20,
+            tenant_push_bytes_max: 1 << 20,
+            config_text: String::new(),
+            compat_loki: false,
+            path_prefix: String::new(),
+            multi_tenant_reads: false,
+        }
+    }
 }
 
 /// What the endpoints work with. One for the process.
@@ -90,6 +112,7 @@ pub struct Api {
     quotas: quota::Quotas,
     patterns: Arc<Cache>,
     tails: tail::Tails,
+    shutdown: Arc<Shutdown>,
     stop: watch::Receiver<bool>,
 }
 
@@ -122,8 +145,14 @@ impl Api {
             quotas,
             patterns: Arc::new(Cache::new(PATTERN_BYTES_MAX)),
             tails: tail::Tails::default(),
+            shutdown: Arc::default(),
             stop,
         }
+    }
+
+    /// What is asked for of the end of the process.
+    pub fn shutdown(&self) -> Arc<Shutdown> {
+        Arc::clone(&self.shutdown)
     }
 }
 
@@ -169,6 +198,7 @@ fn routes(api: Arc<Api>) -> Router {
         .merge(tail::routes())
         .merge(absent::routes())
         .merge(admin::routes())
+        .merge(shutdown::routes())
         .route("/loki/api/v1/status/buildinfo", get(status::build_info))
         .route("/drave/v1/cluster/status", get(cluster::status))
         .route("/drave/v1/cluster/init", post(cluster::init))
@@ -222,5 +252,13 @@ impl Api {
     /// What a tenant may do now.
     fn limits(&self, tenant: &Tenant) -> Arc<Limits> {
         Arc::clone(self.options.limits.borrow().of(tenant))
+    }
+
+    /// What a read may do now: of several tenants, what all of them may.
+    fn read_limits(&self, sight: &Sight) -> Arc<Limits> {
+        let all = self.options.limits.borrow();
+        let mut own = sight.seen().iter().map(|seen| all.of(seen.tenant()));
+        let first = Arc::clone(own.next().expect("a sight has a tenant"));
+        own.fold(first, |both, limits| Arc::new(both.and_for_reads(limits)))
     }
 }

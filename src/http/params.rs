@@ -250,7 +250,7 @@ fn could_not_parse(name: &str, why: &str) -> Error {
 
 /// Percent-decoding with `+` for a space. A broken escape stays as it is; bytes that are no UTF-8
 /// become U+FFFD, so that a query in a wrong encoding is refused by its parser and not by us.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

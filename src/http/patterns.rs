@@ -29,10 +29,10 @@ async fn find(
     body: Body,
 ) -> Result<Response, Error> {
     let params = query::params(&method, &headers, raw, body).await?;
-    let tenant = tenant::of(&headers, api.options.auth_enabled)?;
+    let sight = tenant::sight(&headers, &api.options)?;
     let range = params.range(telemetry::now())?;
     let step = i64::try_from(params.step(&range)?.as_nanos()).unwrap_or(i64::MAX);
-    let limits = api.limits(&tenant);
+    let limits = api.read_limits(&sight);
     limits.check_query_length(&range).map_err(Error::bad_request)?;
     let parsed = logql::parse(params.get("query").unwrap_or(""));
     let selector = match parsed.map_err(|error| Error::bad_request(error.to_string()))? {
@@ -43,7 +43,7 @@ async fn find(
     };
     let scanner = api.scanner(&params, &limits)?;
     let range = limits.visible(&range, telemetry::now()).unwrap_or(range.end..range.end);
-    let found = patterns::run(&scanner, &api.patterns, &tenant, &selector, &range, step).await;
+    let found = patterns::run(&scanner, &api.patterns, &sight, &selector, &range, step).await;
     let mut out = String::from(r#"{"status":"success","data":["#);
     separated(&mut out, found.map_err(|error| api.explain(error))?, |out, pattern| {
         out.push_str(r#"{"pattern":"#);

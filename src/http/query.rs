@@ -13,7 +13,7 @@ use super::error::Error;
 use super::params::Params;
 use super::{Api, cost, encode, export, gate, parquet, tenant, told};
 use crate::logql::{self, ast};
-use crate::model::{Tenant, TimeRange, Timestamp};
+use crate::model::{Sight, TimeRange, Timestamp};
 use crate::query::pages::{self, Cursor};
 use crate::query::{logs, metric};
 use crate::scan::{self, Scanner};
@@ -54,22 +54,22 @@ pub(super) async fn range(
 ) -> Result<Response, Error> {
     let stopwatch = Stopwatch::start();
     let params = params(&method, &headers, raw, body).await?;
-    let tenant = tenant::of(&headers, api.options.auth_enabled)?;
+    let sight = tenant::sight(&headers, &api.options)?;
     let now = telemetry::now();
     let range = params.range(now)?;
     let step = params.step(&range)?;
     let limit = params.limit()?;
     let direction = params.direction()?;
     let interval = params.interval()?;
-    let limits = api.limits(&tenant);
+    let limits = api.read_limits(&sight);
     limits.check_query_length(&range).map_err(Error::bad_request)?;
     let query = parse(&params)?;
     api.admit(&limits, &headers, params.get("query").unwrap_or(""), &query)?;
     let scanner = api.scanner(&params, &limits)?;
-    let running = scanner.begins(&tenant, params.get("query").unwrap_or(""), now);
+    let running = scanner.begins(sight.first(), params.get("query").unwrap_or(""), now);
     let visible = limits.visible(&range, now);
     let Some(range) = visible else { return Ok(encode::nothing(&query, false)) };
-    api.admit_bytes(&limits, &scanner, &tenant, &query, &range).await?;
+    api.admit_bytes(&limits, &scanner, &sight, &query, &range).await?;
     match query {
         ast::Query::Log(log) => {
             let mut wanted =
@@ -79,10 +79,10 @@ pub(super) async fn range(
                 if params.get("limit").is_none() {
                     wanted.limit = usize::MAX;
                 }
-                return export::begin(&api, (scanner, running), &tenant, log, wanted).await;
+                return export::begin(&api, (scanner, running), &sight, log, wanted).await;
             }
             limits.check_entries(limit).map_err(Error::bad_request)?;
-            let (answer, next) = page(&api, &scanner, &tenant, &log, &wanted, &params).await?;
+            let (answer, next) = page(&api, &scanner, &sight, &log, &wanted, &params).await?;
             if parquet::is_wanted(&headers) {
                 return parquet::streams(&answer);
             }
@@ -106,7 +106,7 @@ pub(super) async fn range(
                 partial: gate::takes_a_part(&headers),
                 now,
             };
-            numbers(&api, &headers, &scanner, &tenant, &expression, &wanted, stopwatch).await
+            numbers(&api, &headers, &scanner, &sight, &expression, &wanted, stopwatch).await
         }
     }
 }
@@ -115,7 +115,7 @@ pub(super) async fn range(
 async fn page(
     api: &Api,
     scanner: &Scanner,
-    tenant: &Tenant,
+    sight: &Sight,
     log: &ast::LogQuery,
     wanted: &logs::Params,
     params: &Params,
@@ -127,10 +127,10 @@ async fn page(
             let text = "interval leaves entries out: there is no cursor with it";
             return Err(Error::bad_request(text));
         }
-        let answer = logs::run(scanner, tenant, log, wanted).await;
+        let answer = logs::run(scanner, sight, log, wanted).await;
         return Ok((answer.map_err(|error| api.explain(error))?, None));
     }
-    let snapshot = scanner.snapshot(tenant).await.map_err(scan_error)?;
+    let snapshot = scanner.snapshot(sight).await.map_err(scan_error)?;
     let page = pages::page(scanner, &snapshot, log, wanted, cursor).await;
     page.map_err(|error| api.explain(error))
 }
@@ -160,12 +160,12 @@ pub(super) async fn instant(
 ) -> Result<Response, Error> {
     let stopwatch = Stopwatch::start();
     let params = params(&method, &headers, raw, body).await?;
-    let tenant = tenant::of(&headers, api.options.auth_enabled)?;
+    let sight = tenant::sight(&headers, &api.options)?;
     let now = telemetry::now();
     let time = params.time(now)?;
     params.limit()?;
     params.direction()?;
-    let limits = api.limits(&tenant);
+    let limits = api.read_limits(&sight);
     let query = parse(&params)?;
     api.admit(&limits, &headers, params.get("query").unwrap_or(""), &query)?;
     match &query {
@@ -180,8 +180,8 @@ pub(super) async fn instant(
             }
             let scanner = api.scanner(&params, &limits)?;
             let text = params.get("query").unwrap_or("");
-            let _running = scanner.begins(&tenant, text, now);
-            api.admit_bytes(&limits, &scanner, &tenant, &query, &range).await?;
+            let _running = scanner.begins(sight.first(), text, now);
+            api.admit_bytes(&limits, &scanner, &sight, &query, &range).await?;
             let wanted = metric::Params {
                 start: time,
                 end: time,
@@ -191,7 +191,7 @@ pub(super) async fn instant(
                 partial: gate::takes_a_part(&headers),
                 now,
             };
-            numbers(&api, &headers, &scanner, &tenant, expression, &wanted, stopwatch).await
+            numbers(&api, &headers, &scanner, &sight, expression, &wanted, stopwatch).await
         }
     }
 }
@@ -200,7 +200,7 @@ async fn numbers(
     api: &Api,
     headers: &HeaderMap,
     scanner: &Scanner,
-    tenant: &Tenant,
+    sight: &Sight,
     expression: &ast::Metric,
     wanted: &metric::Params,
     stopwatch: Stopwatch,
@@ -210,7 +210,7 @@ async fn numbers(
         let text = "approx_topk is not enabled. See -limits.shard_aggregations";
         return Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, text));
     }
-    let run = metric::run(scanner, tenant, expression, wanted).await;
+    let run = metric::run(scanner, sight, expression, wanted).await;
     let (mut answer, stats) = run.map_err(|error| api.explain(error))?;
     let series_max = wanted.series_max;
     let mut warnings = told::warnings(scanner);

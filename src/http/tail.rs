@@ -107,16 +107,20 @@ async fn tail(
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Error> {
     let params = Params::parse(&[&raw.unwrap_or_default()]).or_headers(&headers);
-    let tenant = tenant::of(&headers, api.options.auth_enabled)?;
+    let sight = tenant::sight(&headers, &api.options)?;
+    let Some(seen) = sight.only() else {
+        return Err(Error::bad_request("a tail is of one tenant: X-Scope-OrgID names several"));
+    };
+    let tenant = seen.tenant();
     let parsed = logql::parse(params.get("query").unwrap_or(""));
     let parsed = parsed.map_err(|error| Error::bad_request(error.to_string()))?;
-    api.admit(&api.limits(&tenant), &headers, params.get("query").unwrap_or(""), &parsed)?;
+    api.admit(&api.limits(tenant), &headers, params.get("query").unwrap_or(""), &parsed)?;
     let ast::Query::Log(log) = parsed else {
         return Err(Error::bad_request("only log queries can be tailed"));
     };
     let wanted = wanted(&params)?;
     let limit = u32::try_from(wanted.limit).unwrap_or(u32::MAX);
-    let limits = api.limits(&tenant);
+    let limits = api.limits(tenant);
     limits.check_entries(limit).map_err(Error::bad_request)?;
     let upgrade = upgrade.map_err(|rejection| {
         Error::new(rejection.status().max(StatusCode::BAD_REQUEST), rejection.body_text())
@@ -126,8 +130,8 @@ async fn tail(
     }
     // How recent what is there already must be; what comes then is shown as it is applied here.
     let scanner = api.scanner(&params, &limits)?;
-    let place = Place::take(&api, &tenant)?;
-    let started = Tail::start(&scanner, &tenant, &log, wanted).await;
+    let place = Place::take(&api, tenant)?;
+    let started = Tail::start(&scanner, seen, &log, wanted).await;
     let tail = started.map_err(|error| api.explain(error))?;
     let form = Form {
         categorize: query::categorizes(&headers),

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -21,7 +22,7 @@ use crate::cluster::placement::shard_of;
 use crate::model::batch::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX};
 use crate::model::column::{LINE_BYTES_MAX, METADATA_BYTES_MAX};
 use crate::model::level::DETECTED_LEVEL;
-use crate::model::limits::Limits;
+use crate::model::limits::{ByteSize, Limits};
 use crate::model::{BatchBuilder, Labels, Level, Metadata, ShardId, Timestamp};
 
 /// Longest line that the limits can allow. Replacing what is not UTF-8 makes it three times as
@@ -77,13 +78,43 @@ struct Current {
     slot: usize,
     /// The builder's segment is started by the first good entry.
     started: bool,
+    /// The entry before, where times are to differ.
+    last: Option<Last>,
+}
+
+/// An entry whose time the next one may not have.
+#[derive(Clone, Copy)]
+struct Last {
+    /// As it was pushed, and as it was given on.
+    pushed: Timestamp,
+    given: Timestamp,
+    line_hash: u64,
+}
+
+impl Current {
+    /// A time of its own for a line that shares one with another line right before it. The same
+    /// line again is the same entry.
+    fn apart(&mut self, pushed: Timestamp, line: &str) -> Timestamp {
+        let line_hash = xxhash_rust::xxh3::xxh3_64(line.as_bytes());
+        let given = match self.last {
+            Some(last) if last.pushed == pushed && last.line_hash == line_hash => last.given,
+            Some(last) if last.pushed == pushed || last.given == pushed => {
+                last.given.after(Duration::from_nanos(1))
+            }
+            _ => pushed,
+        };
+        self.last = Some(Last { pushed, given, line_hash });
+        given
+    }
 }
 
 impl<'a> Intake<'a> {
     /// Takes in a push that has `n_bytes` as text or message.
     pub(super) fn new(context: &'a Context<'a>, json: bool, n_bytes: usize) -> Intake<'a> {
         let limits = context.limits;
-        let accounted = limits.streams_max() > 0 || limits.ingestion_rate_mb > 0.0;
+        let accounted = limits.streams_max() > 0
+            || limits.ingestion_rate_mb > 0.0
+            || !limits.per_stream_rate_limit.is_empty();
         Intake {
             context,
             rules: Rules::new(limits, context.now),
@@ -133,7 +164,7 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         let slot = stream.shard.0 as usize;
-        self.current = Some(Current { stream, slot, started: false });
+        self.current = Some(Current { stream, slot, started: false, last: None });
         Ok(())
     }
 
@@ -187,11 +218,19 @@ impl<'a> Intake<'a> {
             self.report.refuse_with_stream(reason, line.len());
             return;
         };
+        let limits = self.context.limits;
         let verdict = self.rules.time(time).and_then(|at| {
             self.rules.metadata(pairs.n(), pairs.bytes(), self.metadata_max)?;
             let too_long = line.len() > self.line_max;
-            if too_long && !self.context.limits.max_line_size_truncate {
+            if too_long && !limits.max_line_size_truncate {
                 return Err(Violation::LineTooLong(line.len()));
+            }
+            let bytes = line.len() + pairs.bytes();
+            if !limits.per_stream_rate_limit.is_empty()
+                && let Some(account) = &self.account
+                && !in_rate(account, current.stream.hash, bytes, self.context)
+            {
+                return Err(Violation::TooFast(bytes));
             }
             Ok((at, too_long))
         });
@@ -208,10 +247,11 @@ impl<'a> Intake<'a> {
         };
         let line = if too_long {
             self.totals.n_truncated += 1;
-            cut(line, self.line_max, &self.context.limits.max_line_size_truncate_identifier)
+            cut(line, self.line_max, &limits.max_line_size_truncate_identifier)
         } else {
             text_of(line)
         };
+        let at = if limits.increment_duplicate_timestamp { current.apart(at, &line) } else { at };
         let slot = self.slots[current.slot].get_or_insert_with(|| Slot::new(self.share_bytes));
         if !current.started {
             current.started = true;
@@ -359,6 +399,14 @@ impl Slot {
         }
         number
     }
+}
+
+/// Whether a stream may get so many bytes now.
+fn in_rate(account: &Mutex<Account>, stream: u64, bytes: usize, context: &Context<'_>) -> bool {
+    let limits = context.limits;
+    let [rate, burst] = [limits.per_stream_rate_limit, limits.per_stream_rate_limit_burst];
+    let [rate, burst] = [rate, burst.max(rate)].map(|ByteSize(bytes)| bytes as f64);
+    lock(account).bucket_of(stream, context.now).take(bytes, rate, burst, context.now)
 }
 
 /// A hash of everything but the text that decides what a stream becomes.

@@ -1,4 +1,4 @@
-//! How fast a tenant may push: a bucket of bytes that fills with time.
+//! How fast a tenant, or one stream of it, may push: a bucket of bytes that fills with time.
 
 use crate::model::Timestamp;
 
@@ -10,6 +10,11 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
+    /// When something was last taken, or asked for.
+    pub(super) fn since(&self) -> Timestamp {
+        self.level.map_or(Timestamp::MIN, |(_, since)| since)
+    }
+
     /// Takes `bytes` out, all or nothing. `rate` is in bytes a second; more than `burst` bytes are
     /// never there. A clock that goes back does not fill the bucket.
     pub(super) fn take(&mut self, bytes: usize, rate: f64, burst: f64, now: Timestamp) -> bool {

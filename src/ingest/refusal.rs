@@ -104,6 +104,8 @@ pub enum Reason {
     MissingEnforcedLabels,
     /// A new stream of a tenant that has all it may have.
     StreamLimit,
+    /// An entry of a stream that is over its rate.
+    PerStreamRateLimit,
     /// An entry without a time, or with one that is no time.
     InvalidTimestamp,
     /// Older than allowed.
@@ -132,6 +134,7 @@ impl Reason {
             Reason::ReservedLabelName => "reserved_label_name",
             Reason::MissingEnforcedLabels => "missing_enforced_labels",
             Reason::StreamLimit => "stream_limit",
+            Reason::PerStreamRateLimit => "per_stream_rate_limit",
             Reason::InvalidTimestamp => "invalid_timestamp",
             Reason::GreaterThanMaxSampleAge => "greater_than_max_sample_age",
             Reason::TooFarInFuture => "too_far_in_future",
@@ -144,7 +147,8 @@ impl Reason {
 
     /// 429 where the same push may succeed later, 400 where it never will.
     pub fn status(self) -> u16 {
-        if self == Reason::StreamLimit { 429 } else { 400 }
+        let is_for_now = matches!(self, Reason::StreamLimit | Reason::PerStreamRateLimit);
+        if is_for_now { 429 } else { 400 }
     }
 }
 

@@ -26,6 +26,9 @@ const OVERHEAD_BYTES: usize = 200;
 const LABEL_BYTES: usize = 80;
 /// A stream stays active for one to two of these after its last entry.
 const ACTIVE_WINDOW: Duration = Duration::from_secs(3600);
+/// Rates of streams that are remembered before idle ones are looked for, and how long one is idle.
+const BUCKETS_IDLE_CHECK: usize = 4096;
+const BUCKET_IDLE_MAX: Duration = Duration::from_secs(60);
 /// Tenants that are remembered before idle ones are looked for.
 const TENANTS_IDLE_CHECK: usize = 4096;
 
@@ -163,6 +166,8 @@ pub(super) struct Account {
     previous: HashSet<u64>,
     turned: Timestamp,
     pub(super) bucket: Bucket,
+    /// Of the streams that have a limit each, by hash.
+    stream_buckets: HashMap<u64, Bucket>,
 }
 
 impl Account {
@@ -172,7 +177,19 @@ impl Account {
             previous: HashSet::new(),
             turned: now,
             bucket: Bucket::default(),
+            stream_buckets: HashMap::new(),
         }
+    }
+
+    /// What may be pushed into one stream now.
+    pub(super) fn bucket_of(&mut self, stream: u64, now: Timestamp) -> &mut Bucket {
+        // What was idle for a minute is full again at any rate that makes sense: those of streams
+        // that are gone are dropped now and then.
+        let n = self.stream_buckets.len();
+        if n >= BUCKETS_IDLE_CHECK && n.is_power_of_two() {
+            self.stream_buckets.retain(|_, bucket| now.since(bucket.since()) < BUCKET_IDLE_MAX);
+        }
+        self.stream_buckets.entry(stream).or_default()
     }
 
     /// Counts a stream as active. `false`: it is new, and there are `n_max` already.

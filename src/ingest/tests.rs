@@ -474,6 +474,57 @@ fn a_tenant_over_its_rate_is_refused_whole() {
 }
 
 #[test]
+fn a_stream_over_its_rate_loses_what_is_over_it() {
+    let cache = StreamCache::default();
+    let limits = Limits {
+        per_stream_rate_limit: ByteSize(2),
+        per_stream_rate_limit_burst: ByteSize(3),
+        ..Limits::default()
+    };
+    let at = |now| Push { limits: limits.clone(), cache: Some(&cache), now, ..Push::default() };
+    let line = |app: &str, line: &str| {
+        format!(
+            r#"{{app="{app}", service_name="{app}"}} @NS@ {line:?} {{"detected_level": "unknown"}}"#
+        )
+    };
+    let body = one(r#"{"app":"a"}"#, r#"[["@NS@","12"],["@NS@","34"],["@NS@","5"]]"#);
+    let limited = r#"entry with timestamp 2026-11-20 00:00:00 +0000 UTC ignored, reason: 'Per stream rate limit exceeded (limit: 2B/sec) while attempting to ingest for stream '{app="a", service_name="a"}' totaling 2B, consider splitting a stream via additional labels or contact your Loki administrator to see if the limit can be increased',
+user 'fake', total ignored: 1 out of 3 for stream: {app="a", service_name="a"}"#;
+    check(&at(NOW), &body, 429, limited, &[&line("a", "12"), &line("a", "5")]);
+    // Another stream has its own rate, and this one has it again a second later.
+    let other = one(r#"{"app":"b"}"#, r#"[["@NS@","123"]]"#);
+    check(&at(NOW), &other, 204, "", &[&line("b", "123")]);
+    let again = one(r#"{"app":"a"}"#, r#"[["@NS@","34"]]"#);
+    check(&at(NOW.after(Duration::from_secs(1))), &again, 204, "", &[&line("a", "34")]);
+}
+
+#[test]
+fn equal_times_are_moved_apart_where_that_is_wanted() {
+    let limits = Limits { increment_duplicate_timestamp: true, ..Limits::default() };
+    let push = Push { limits, ..Push::default() };
+    let moved = |values: &[(i64, &str)]| {
+        let start: i64 = NS.parse().expect("a number");
+        let values: Vec<String> =
+            values.iter().map(|(at, line)| format!(r#"["{}","{line}"]"#, start + at)).collect();
+        let body = one(r#"{"app":"a"}"#, &format!("[{}]", values.join(",")));
+        let (status, _, entries) = push.outcome(push.json(&body));
+        assert_eq!(status, 204);
+        let short = |entry: &String| {
+            let mut words = entry.split(' ').skip(2);
+            let at: i64 = words.next().expect("a time").parse().expect("a number");
+            format!("{}{}", at - start, words.next().expect("a line").replace('"', ""))
+        };
+        entries.iter().map(short).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(moved(&[(0, "a"), (0, "b"), (0, "c"), (9, "d")]), "0a 1b 2c 9d");
+    // The next one was pushed with the very time that another one was moved to.
+    assert_eq!(moved(&[(0, "a"), (0, "b"), (1, "c"), (1, "d")]), "0a 1b 2c 3d");
+    // The same line again is the same entry, wherever that is by now.
+    assert_eq!(moved(&[(0, "a"), (0, "b"), (0, "b")]), "0a 1b 1b");
+    assert_eq!(moved(&[(5, "a"), (0, "b")]), "0b 5a");
+}
+
+#[test]
 fn a_protobuf_push_as_clients_send_it() {
     let body = b"\x25\x90\x0a\x23\x0a\x09{app=\"a\"}\x12\x16\x0a\x08\x08\x80\xe2\xcf\xaa\x06\x10\x05\x12\x02hi\x1a\x06\x0a\x01k\x12\x01v";
     let push = Push::default();

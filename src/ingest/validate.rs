@@ -4,7 +4,7 @@
 use super::detect::SERVICE_NAME;
 use super::refusal::{Reason, rfc3339};
 use super::{Context, OLDEST};
-use crate::model::limits::Limits;
+use crate::model::limits::{ByteSize, Limits};
 use crate::model::{Labels, Timestamp};
 
 /// Labels that begin so are set by the server alone.
@@ -99,13 +99,18 @@ impl Time {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Violation {
     NoTime,
-    OddTime { seconds: i64, nanos: i64 },
+    OddTime {
+        seconds: i64,
+        nanos: i64,
+    },
     TooOld(Timestamp),
     TooNew(Timestamp),
     LineTooLong(usize),
     MetadataDisallowed,
     MetadataTooLarge(usize),
     MetadataTooMany(usize),
+    /// The stream is over its rate, and this is how many bytes the entry has.
+    TooFast(usize),
 }
 
 /// The rules for entries of one push.
@@ -176,6 +181,13 @@ impl<'a> Rules<'a> {
                  with length '{bytes}' bytes",
                 limits.max_line_size.0
             ),
+            Violation::TooFast(bytes) => format!(
+                "Per stream rate limit exceeded (limit: {}/sec) while attempting to ingest for \
+                 stream '{labels}' totaling {}, consider splitting a stream via additional labels \
+                 {ASK} see if the limit can be increased",
+                limits.per_stream_rate_limit,
+                ByteSize(bytes as u64)
+            ),
             Violation::MetadataDisallowed => format!(
                 "stream '{labels}' includes structured metadata, but this feature is disallowed. \
                  Please see `limits_config.allow_structured_metadata` {ASK} enable it"
@@ -204,6 +216,7 @@ impl Violation {
             Violation::TooOld(_) => Reason::GreaterThanMaxSampleAge,
             Violation::TooNew(_) => Reason::TooFarInFuture,
             Violation::LineTooLong(_) => Reason::LineTooLong,
+            Violation::TooFast(_) => Reason::PerStreamRateLimit,
             Violation::MetadataDisallowed => Reason::DisallowedStructuredMetadata,
             Violation::MetadataTooLarge(_) => Reason::StructuredMetadataTooLarge,
             Violation::MetadataTooMany(_) => Reason::StructuredMetadataTooMany,

@@ -1,10 +1,12 @@
 //! Naive twins of the fast parsers: what a line means by the definition, written to be obvious.
 //!
 //! Lines are generated together with their meaning, so that the twin does not need to parse. Whole
-//! queries are in [`evaluate`], and what compares them in [`agree`].
+//! queries are made in [`queries`], answered in [`evaluate`], and compared in [`agree`].
 
 mod agree;
 mod evaluate;
+mod queries;
+mod stages;
 
 use std::ops::ControlFlow;
 

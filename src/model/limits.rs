@@ -24,6 +24,14 @@ pub struct Limits {
     pub ingestion_rate_mb: f64,
     /// Bytes a tenant may push at once on top of the mean rate, in MiB; also the largest push.
     pub ingestion_burst_size_mb: f64,
+    /// Mean bytes of lines and metadata that one stream may get in a second. 0, the default, is no
+    /// limit: unlike in Loki, a stream that is pushed fast is no trouble to anybody.
+    pub per_stream_rate_limit: ByteSize,
+    /// Bytes that one stream may get at once on top of the mean rate.
+    pub per_stream_rate_limit_burst: ByteSize,
+    /// Move an entry on by a nanosecond where the one before it in its push has the same time and
+    /// another line, for tools that sort by time alone.
+    pub increment_duplicate_timestamp: bool,
     /// Most bytes of a push once decompressed. 64 MiB, where Loki has 5000 MB: agents send 1 to
     /// 10 MiB, and a push takes up to three times this size in memory until it is committed.
     pub max_decompressed_size: ByteSize,
@@ -132,6 +140,9 @@ impl Default for Limits {
         Limits {
             ingestion_rate_mb: 0.0,
             ingestion_burst_size_mb: 6.0,
+            per_stream_rate_limit: ByteSize(0),
+            per_stream_rate_limit_burst: ByteSize(15 << 20),
+            increment_duplicate_timestamp: false,
             max_decompressed_size: ByteSize(64 << 20),
             max_line_size: ByteSize(256 << 10),
             max_line_size_truncate: false,
@@ -177,6 +188,51 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// What a read of two tenants may do: what both may. Of numbers the smaller, where 0 is no limit.
+    pub fn and_for_reads(&self, other: &Limits) -> Limits {
+        fn least<T: Copy + Ord>(a: T, b: T, none: T) -> T {
+            if a == none || b == none { a.max(b) } else { a.min(b) }
+        }
+        let (a, b) = (self, other);
+        let span = |a: Span, b: Span| least(a, b, Span(Duration::ZERO));
+        let both = |a: &[String], b: &[String]| {
+            let more = b.iter().filter(|name| !a.contains(name));
+            a.iter().chain(more).cloned().collect()
+        };
+        Limits {
+            max_entries_limit_per_query: least(
+                a.max_entries_limit_per_query,
+                b.max_entries_limit_per_query,
+                0,
+            ),
+            max_query_series: a.max_query_series.min(b.max_query_series),
+            max_query_length: span(a.max_query_length, b.max_query_length),
+            max_query_range: span(a.max_query_range, b.max_query_range),
+            max_query_lookback: span(a.max_query_lookback, b.max_query_lookback),
+            query_timeout: span(a.query_timeout, b.query_timeout),
+            // Here 0 is no query at all.
+            max_query_parallelism: a.max_query_parallelism.min(b.max_query_parallelism),
+            max_query_bytes_read: least(
+                a.max_query_bytes_read,
+                b.max_query_bytes_read,
+                ByteSize(0),
+            ),
+            cardinality_limit: least(a.cardinality_limit, b.cardinality_limit, 0),
+            max_chunks_per_query: least(a.max_chunks_per_query, b.max_chunks_per_query, 0),
+            max_streams_matchers_per_query: least(
+                a.max_streams_matchers_per_query,
+                b.max_streams_matchers_per_query,
+                0,
+            ),
+            required_labels: both(&a.required_labels, &b.required_labels),
+            minimum_labels_number: a.minimum_labels_number.max(b.minimum_labels_number),
+            blocked_queries: [&a.blocked_queries[..], &b.blocked_queries].concat(),
+            volume_enabled: a.volume_enabled && b.volume_enabled,
+            volume_max_series: a.volume_max_series.min(b.volume_max_series),
+            ..self.clone()
+        }
+    }
+
     /// Most active streams that a node takes of the tenant; 0 is no limit.
     pub fn streams_max(&self) -> usize {
         let limits = [self.max_global_streams_per_user, self.max_streams_per_user];

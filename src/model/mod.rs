@@ -3,7 +3,7 @@
 //! Reading order: [`tenant`], [`time`], [`labels`], [`metadata`], [`level`], [`rows`] (columns of
 //! entries in memory), [`column`] (how columns become bytes), [`batch`] (entries encoded: WAL
 //! record, wire payload and head memory), [`merge`] (rows of one stream as a sorted set),
-//! [`selector`] (which streams), [`pattern`] (the regex dialect).
+//! [`selector`] (which streams), [`sight`] (what a request may see), [`pattern`] (the regex dialect).
 
 pub mod batch;
 pub mod blocked;
@@ -19,6 +19,7 @@ pub mod overrides;
 pub mod pattern;
 pub mod rows;
 pub mod selector;
+pub mod sight;
 pub mod tenant;
 pub mod time;
 
@@ -28,6 +29,7 @@ pub use level::Level;
 pub use metadata::Metadata;
 pub use rows::{Lines, MetadataColumn, Rows};
 pub use selector::{MatchOp, Matcher, Selector};
+pub use sight::{Seen, Sight};
 pub use tenant::Tenant;
 pub use time::{TimeRange, Timestamp};
 

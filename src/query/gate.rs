@@ -6,7 +6,7 @@ use super::{Error, volume};
 use crate::logql::ast;
 use crate::model::blocked::QueryType;
 use crate::model::limits::Limits;
-use crate::model::{Selector, Tenant, TimeRange, Timestamp};
+use crate::model::{Selector, Sight, TimeRange, Timestamp};
 use crate::query::volume::Identity;
 use crate::scan::Scanner;
 
@@ -73,7 +73,7 @@ fn check_selector(limits: &Limits, selector: &Selector) -> Result<(), Error> {
 pub async fn check_bytes(
     limits: &Limits,
     scanner: &Scanner,
-    tenant: &Tenant,
+    sight: &Sight,
     query: &ast::Query,
     range: &TimeRange,
 ) -> Result<(), Error> {
@@ -93,7 +93,7 @@ pub async fn check_bytes(
         // All streams together are one row: it has none of their labels.
         let identity = Identity::Labels { names: Vec::new(), all: false };
         let params = volume::Params { selector, range, step: None, identity, rows_max: 1 };
-        let (volumes, _) = volume::run(scanner, tenant, &params).await?;
+        let (volumes, _) = volume::run(scanner, sight, &params).await?;
         bytes += volumes.iter().map(|volume| volume.total().bytes).sum::<u64>();
     }
     limits.check_bytes_read(bytes).map_err(Error::BadQuery)

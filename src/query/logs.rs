@@ -23,7 +23,7 @@ use super::{Error, PARTIALS_MAX, StopsWhenDropped, needles};
 use crate::logql::ast;
 use crate::logql::pipeline::{self, Hints, Pipeline, Runner};
 use crate::logql::row::Category;
-use crate::model::{Labels, Lines, Rows, Tenant, TimeRange, Timestamp};
+use crate::model::{Labels, Lines, Rows, Sight, TimeRange, Timestamp};
 use crate::scan::remote::Work;
 use crate::scan::{
     Columns, Gathered, Needles, Order, Positions, Request, Scanner, Selection, Snapshot, Stats,
@@ -102,11 +102,11 @@ pub struct LogAnswer {
 /// Runs a log query.
 pub async fn run(
     scanner: &Scanner,
-    tenant: &Tenant,
+    sight: &Sight,
     query: &ast::LogQuery,
     params: &Params,
 ) -> Result<LogAnswer, Error> {
-    let snapshot = scanner.snapshot(tenant).await?;
+    let snapshot = scanner.snapshot(sight).await?;
     run_on(scanner, &snapshot, query, params, None).await
 }
 

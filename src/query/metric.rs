@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::{Error, PARTIALS_MAX, StopsWhenDropped, needles};
 use crate::logql::ast;
 use crate::logql::metric::{self, Accumulator, Evaluated, Leaf, Plan, Steps};
-use crate::model::{Labels, Lines, Rows, Tenant, Timestamp};
+use crate::model::{Labels, Lines, Rows, Sight, Timestamp};
 use crate::scan::remote::Work;
 use crate::scan::{
     BlockMeta, Columns, Gathered, Needles, Order, Request, Scanner, Selection, Snapshot, Stats,
@@ -71,7 +71,7 @@ pub enum MetricAnswer {
 /// Runs a metric query. Also says what it read.
 pub async fn run(
     scanner: &Scanner,
-    tenant: &Tenant,
+    sight: &Sight,
     query: &ast::Metric,
     params: &Params,
 ) -> Result<(MetricAnswer, Arc<Stats>), Error> {
@@ -90,7 +90,7 @@ pub async fn run(
     let mut leaves = Vec::with_capacity(plan.leaves().len());
     if !plan.leaves().is_empty() {
         // One snapshot for all: both sides of an operator see the same entries.
-        let snapshot = scanner.snapshot(tenant).await?;
+        let snapshot = scanner.snapshot(sight).await?;
         for (number, leaf) in plan.leaves().iter().enumerate() {
             let series_max = INNER_SERIES_MAX;
             let asked = wire::asked(query, number, steps, params.now.nanos(), series_max);

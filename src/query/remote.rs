@@ -57,8 +57,8 @@ impl Answer for Answers {
         let answer = async move {
             let refused = match Question::decode(&question, view.shard()) {
                 Err(malformed) => Some((Outcome::Bad, malformed.to_string())),
-                Ok(Question { tenant, request, work }) => {
-                    let snapshot = Snapshot::of(tenant, view);
+                Ok(Question { seen, request, work }) => {
+                    let snapshot = Snapshot::of(seen, view);
                     let (stats, out) = (Arc::clone(&stats), out.clone());
                     let job = Job { scanner, snapshot, request, stats, out };
                     job.work(work).await.err().map(|error| refusal(&error))

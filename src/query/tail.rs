@@ -25,7 +25,7 @@ use super::Error;
 use super::logs::{self, Direction, EntryLabels, labels_of};
 use crate::logql::ast;
 use crate::logql::pipeline::{Hints, Order, Pipeline, Runner};
-use crate::model::{Batch, Index, Labels, Rows, Selector, ShardId, Tenant, Timestamp};
+use crate::model::{Batch, Index, Labels, Rows, Seen, Segment, Selector, ShardId, Timestamp};
 use crate::scan::{Positions, Scanner};
 use crate::telemetry;
 
@@ -93,7 +93,7 @@ struct Waiting {
 /// One running tail.
 pub struct Tail {
     scanner: Scanner,
-    tenant: Tenant,
+    seen: Seen,
     selector: Selector,
     pipeline: Arc<Pipeline>,
     delay: Duration,
@@ -137,7 +137,7 @@ impl Tail {
     /// Begins: what is there already waits to be taken, and nothing after it will be missed.
     pub async fn start(
         scanner: &Scanner,
-        tenant: &Tenant,
+        seen: &Seen,
         query: &ast::LogQuery,
         params: Params,
     ) -> Result<Tail, Error> {
@@ -147,7 +147,7 @@ impl Tail {
         let pipeline = pipeline.map_err(|error| Error::BadQuery(error.to_string()))?;
         let cluster = scanner.cluster();
         let applied = cluster.shard_ids().map(|shard| (shard, cluster.applied(shard))).collect();
-        let snapshot = scanner.snapshot(tenant).await?;
+        let snapshot = scanner.snapshot(seen.clone()).await?;
         let read = snapshot.positions();
         let wanted = logs::Params {
             range: params.start..Timestamp::MAX,
@@ -189,7 +189,7 @@ impl Tail {
         let waiting_bytes = waiting.iter().map(|waiting| bytes_of(&waiting.entry)).sum();
         Ok(Tail {
             scanner: scanner.clone(),
-            tenant: tenant.clone(),
+            seen: seen.clone(),
             selector: query.selector.clone(),
             pipeline: Arc::new(pipeline),
             delay: params.delay,
@@ -241,10 +241,10 @@ impl Tail {
             .collect();
         let mut found = Vec::with_capacity(batches.len());
         for (index, batch) in batches {
-            let (tenant, selector) = (self.tenant.clone(), self.selector.clone());
+            let (seen, selector) = (self.seen.clone(), self.selector.clone());
             let pipeline = Arc::clone(&self.pipeline);
             let entries =
-                self.scanner.pool().run(move || entries_of(&batch, &tenant, &selector, &pipeline));
+                self.scanner.pool().run(move || entries_of(&batch, &seen, &selector, &pipeline));
             let source = |source| crate::scan::Error::Batch { shard, source };
             found.push((index, entries.await.map_err(source)?));
         }
@@ -263,9 +263,8 @@ impl Tail {
     }
 
     fn wants(&self, batch: &Batch) -> bool {
-        let segments = batch.segments().iter();
-        let mut own = segments.filter(|segment| segment.tenant == self.tenant);
-        own.any(|segment| self.selector.matches(&segment.labels))
+        let mut segments = batch.segments().iter();
+        segments.any(|segment| is_seen(segment, &self.seen, &self.selector))
     }
 
     fn keep(&mut self, waiting: Waiting) {
@@ -346,16 +345,22 @@ fn bytes_of(entry: &TailEntry) -> usize {
     entry.line.len() + parsed.sum::<usize>() + size_of::<Waiting>()
 }
 
+/// Whether the entries of a segment are the tail's.
+fn is_seen(segment: &Segment, seen: &Seen, selector: &Selector) -> bool {
+    let shown = (segment.tenant == *seen.tenant()).then(|| seen.shown(&segment.labels)).flatten();
+    shown.is_some_and(|labels| selector.matches(&labels))
+}
+
 /// What a pipeline leaves of a batch, with a hash of each entry as it was pushed.
 fn entries_of(
     batch: &Batch,
-    tenant: &Tenant,
+    seen: &Seen,
     selector: &Selector,
     pipeline: &Pipeline,
 ) -> Result<Vec<(u128, TailEntry)>, crate::model::batch::Error> {
     let mut entries = Vec::new();
     for (segment, rows) in batch.segments().iter().zip(batch.decode()?) {
-        if segment.tenant == *tenant && selector.matches(&segment.labels) {
+        if is_seen(segment, seen, selector) {
             entries_of_stream(&segment.labels, &rows, pipeline, &mut entries);
         }
     }

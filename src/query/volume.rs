@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::{Error, PARTIALS_MAX};
-use crate::model::{Labels, Rows, Selector, Tenant, TimeRange, Timestamp};
+use crate::model::{Labels, Rows, Selector, Sight, TimeRange, Timestamp};
 use crate::query::logs::Pairs;
 use crate::scan::remote::Work;
 use crate::scan::{BlockMeta, Columns, Order, Request, Scanner, Selection, Snapshot, Stats, Visit};
@@ -95,7 +95,7 @@ impl Size {
 /// Measures; the rows come in no order.
 pub async fn run(
     scanner: &Scanner,
-    tenant: &Tenant,
+    sight: &Sight,
     params: &Params,
 ) -> Result<(Vec<Volume>, Arc<Stats>), Error> {
     let request = Request {
@@ -104,7 +104,7 @@ pub async fn run(
         order: Order::Any,
         above: None,
     };
-    let snapshot = scanner.snapshot(tenant).await?;
+    let snapshot = scanner.snapshot(sight).await?;
     let stats = Arc::new(Stats::default());
     let measure = Arc::new(Measure { params: params.clone() });
     let total = gather(scanner, &snapshot, &request, &measure, &stats).await?;

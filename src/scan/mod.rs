@@ -28,6 +28,7 @@ mod run;
 mod running;
 mod sift;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -38,7 +39,7 @@ use tokio::sync::Semaphore;
 use crate::cluster::consistency::Consistency;
 use crate::cluster::remote::Held;
 use crate::cluster::{Cluster, Place, ReadError};
-use crate::model::{Index, Labels, Selector, ShardId, Tenant, TimeRange};
+use crate::model::{Index, Labels, Seen, Selector, ShardId, Sight, TimeRange};
 use crate::objects::Objects;
 use crate::pool::Pool;
 use crate::shard::ShardView;
@@ -119,6 +120,14 @@ impl Selection {
         match self {
             Selection::Selector(selector) => selector.matches(labels),
             Selection::Streams(streams) => streams.binary_search(labels).is_ok(),
+        }
+    }
+
+    /// Whether any stream of a tenant can be wanted.
+    fn may_accept(&self, seen: &Seen) -> bool {
+        match self {
+            Selection::Selector(selector) => seen.may_match(selector),
+            Selection::Streams(streams) => !streams.is_empty(),
         }
     }
 }
@@ -309,7 +318,8 @@ impl Scanner {
     /// Takes one view of every shard, by default each at a read index that covers everything
     /// acknowledged before this call. What it shows does not change, whatever is sealed or flushed
     /// meanwhile.
-    pub async fn snapshot(&self, tenant: &Tenant) -> Result<Snapshot, Error> {
+    pub async fn snapshot(&self, sight: impl Into<Sight>) -> Result<Snapshot, Error> {
+        let sight = sight.into();
         let mut shards = Vec::new();
         for (shard, seen) in self.cluster.views(&self.reading.consistency).await {
             match seen {
@@ -320,20 +330,21 @@ impl Scanner {
                 Err(error) => self.without(error)?,
             }
         }
-        Ok(Snapshot { tenant: tenant.clone(), shards })
+        Ok(Snapshot { sight, shards })
     }
 }
 
-/// One tenant's data at one moment: one view per shard.
+/// What may be seen of the data at one moment: one view per shard.
 pub struct Snapshot {
-    tenant: Tenant,
+    sight: Sight,
     shards: Vec<(ShardId, Place)>,
 }
 
 impl Snapshot {
     /// What one view of a shard on this node shows.
-    pub fn of(tenant: Tenant, view: ShardView) -> Snapshot {
-        Snapshot { tenant, shards: vec![(view.shard(), Place::Here(view))] }
+    pub fn of(sight: impl Into<Sight>, view: ShardView) -> Snapshot {
+        let sight = sight.into();
+        Snapshot { sight, shards: vec![(view.shard(), Place::Here(view))] }
     }
 
     /// Up to where it shows each shard.
@@ -377,11 +388,19 @@ impl Snapshot {
     fn streams_here(&self, selection: &Selection, range: &TimeRange) -> Vec<Labels> {
         let mut streams = Vec::new();
         for (_, view) in self.here() {
-            let own = view.streams().of(&self.tenant);
-            let wanted =
-                own.filter(|(labels, hours)| hours.overlaps(range) && selection.accepts(labels));
-            streams.extend(wanted.map(|(labels, _)| labels.clone()));
+            for seen in self.seen(selection) {
+                let own = view.streams().of(seen.tenant());
+                let own = own.filter(|(_, hours)| hours.overlaps(range));
+                let shown = own.filter_map(|(labels, _)| seen.shown(labels));
+                let wanted = shown.filter(|labels| selection.accepts(labels));
+                streams.extend(wanted.map(Cow::into_owned));
+            }
         }
         streams
+    }
+
+    /// The tenants of which a stream may be wanted.
+    fn seen(&self, selection: &Selection) -> impl Iterator<Item = &Seen> {
+        self.sight.seen().iter().filter(|seen| selection.may_accept(seen))
     }
 }

@@ -1,11 +1,13 @@
 //! Which blocks and batches can hold an answer, and how they are cut into units. Pure.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Columns, Order, Request, Selection};
+use super::{Columns, Order, Request};
 use crate::chunk::{BlockMeta, ChunkIndex};
-use crate::model::{Batch, Labels, Rows, ShardId, Tenant, TimeRange, Timestamp};
+use crate::model::{Batch, Labels, Rows, Seen, ShardId, TimeRange, Timestamp};
 use crate::shard::ShardView;
 
 /// A unit is cut where it would hold more than this many bytes of lines and metadata, if time
@@ -115,18 +117,17 @@ struct Source {
 /// Makes the plan of one shard. `chunks` are the visible flushed chunks of the tenant that overlap
 /// the range, in commit order, with their indexes.
 pub(super) fn plan(
-    shard: ShardId,
     view: &ShardView,
-    tenant: &Tenant,
+    seen: &Seen,
     chunks: Vec<Chunk>,
     request: &Request,
     columns_of: impl Fn(&Labels) -> Columns,
 ) -> Plan {
     let mut streams = Streams::default();
-    let head = wanted_of_head(view, tenant, request, &mut streams);
+    let head = wanted_of_head(view, seen, request, &mut streams);
     for (number, chunk) in chunks.iter().enumerate() {
         let number = u32::try_from(number).expect("a shard has fewer chunks than 2^32");
-        wanted_of_chunk(number, &chunk.index, request, &mut streams);
+        wanted_of_chunk(number, &chunk.index, seen, request, &mut streams);
     }
     let mut units = Vec::new();
     for (stream, sources) in streams.sources.iter_mut().enumerate() {
@@ -135,27 +136,29 @@ pub(super) fn plan(
     }
     sort(&mut units, request.order);
     let range = request.range.clone();
-    let streams = streams.labels;
+    let streams = streams.shown;
     let columns = streams.iter().map(columns_of).collect();
+    let shard = view.shard();
     Plan { shard, range, chunks, head, streams, columns, units }
 }
 
 /// The streams of a plan as they are found, each with its sources.
 #[derive(Default)]
 struct Streams {
-    numbers: std::collections::HashMap<Labels, u32>,
-    labels: Vec<Labels>,
+    numbers: HashMap<Labels, u32>,
+    /// The labels that they are shown with.
+    shown: Vec<Labels>,
     sources: Vec<Vec<Source>>,
 }
 
 impl Streams {
-    fn number(&mut self, labels: &Labels) -> u32 {
+    fn number(&mut self, labels: &Labels, shown: &Labels) -> u32 {
         if let Some(number) = self.numbers.get(labels) {
             return *number;
         }
-        let number = u32::try_from(self.labels.len()).expect("a shard has fewer than 2^32");
+        let number = u32::try_from(self.shown.len()).expect("a shard has fewer than 2^32");
         self.numbers.insert(labels.clone(), number);
-        self.labels.push(labels.clone());
+        self.shown.push(shown.clone());
         self.sources.push(Vec::new());
         number
     }
@@ -178,30 +181,25 @@ impl Streams {
     }
 }
 
-fn wanted_of_head(
-    view: &ShardView,
-    tenant: &Tenant,
-    request: &Request,
-    streams: &mut Streams,
-) -> Head {
+fn wanted_of_head(view: &ShardView, seen: &Seen, request: &Request, streams: &mut Streams) -> Head {
     let mut head = Head::default();
     // Whether a label set is selected is asked once, however many batches name it.
-    let mut known: std::collections::HashMap<Labels, bool> = std::collections::HashMap::new();
+    let mut known: HashMap<Labels, Option<Labels>> = HashMap::new();
     let above = request.above.as_ref().and_then(|above| above.get(&view.shard()).copied());
     let batches = view.batches_above(above.unwrap_or(0));
     for (_, batch) in batches {
         let mut wanted = Vec::new();
         for (segment, meta) in batch.segments().iter().enumerate() {
-            if meta.tenant != *tenant
+            if meta.tenant != *seen.tenant()
                 || !overlaps(meta.min_timestamp, meta.max_timestamp, &request.range)
             {
                 continue;
             }
-            let selected = *known
+            let selected = known
                 .entry(meta.labels.clone())
-                .or_insert_with(|| request.selection.accepts(&meta.labels));
-            if selected {
-                let stream = streams.number(&meta.labels);
+                .or_insert_with(|| selected(&meta.labels, seen, request).map(Cow::into_owned));
+            if let Some(shown) = selected {
+                let stream = streams.number(&meta.labels, shown);
                 let raw_bytes = meta.line_bytes + meta.metadata_bytes;
                 let (first, last) = (meta.min_timestamp, meta.max_timestamp);
                 streams.add_to_head(stream, first, last, raw_bytes);
@@ -217,15 +215,22 @@ fn wanted_of_head(
     head
 }
 
-fn wanted_of_chunk(number: u32, index: &ChunkIndex, request: &Request, streams: &mut Streams) {
-    for stream in selected(&index.streams, &request.selection) {
+fn wanted_of_chunk(
+    number: u32,
+    index: &ChunkIndex,
+    seen: &Seen,
+    request: &Request,
+    streams: &mut Streams,
+) {
+    for (labels, blocks) in &index.streams {
+        let Some(shown) = selected(labels, seen, request) else { continue };
         let mut own = None;
-        for block in stream.1.clone() {
+        for block in blocks.clone() {
             let meta = &index.blocks[block];
             if !overlaps(meta.min_timestamp, meta.max_timestamp, &request.range) {
                 continue;
             }
-            let own = *own.get_or_insert_with(|| streams.number(&stream.0));
+            let own = *own.get_or_insert_with(|| streams.number(labels, &shown));
             let block = u32::try_from(block).expect("a chunk has fewer than 2^32 blocks");
             streams.add(
                 own,
@@ -240,12 +245,9 @@ fn wanted_of_chunk(number: u32, index: &ChunkIndex, request: &Request, streams: 
     }
 }
 
-/// The streams of a chunk that are selected.
-fn selected<'a>(
-    streams: &'a [(Labels, std::ops::Range<usize>)],
-    selection: &'a Selection,
-) -> impl Iterator<Item = &'a (Labels, std::ops::Range<usize>)> {
-    streams.iter().filter(|(labels, _)| selection.accepts(labels))
+/// The labels that a stream is shown with, where it may be seen and is selected by them.
+fn selected<'l>(labels: &'l Labels, seen: &Seen, request: &Request) -> Option<Cow<'l, Labels>> {
+    seen.shown(labels).filter(|shown| request.selection.accepts(shown))
 }
 
 fn overlaps(min_ts: i64, max_ts: i64, range: &TimeRange) -> bool {

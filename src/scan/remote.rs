@@ -21,7 +21,9 @@ use super::run::Stats;
 use super::{Error, Order, Request, Scanner, Selection, Snapshot, Visit};
 use crate::cluster::ReadError;
 use crate::cluster::remote::Held;
-use crate::model::{Labels, MatchOp, Matcher, Selector, ShardId, Tenant, TimeRange, Timestamp};
+use crate::model::{
+    Labels, MatchOp, Matcher, Seen, Selector, ShardId, Tenant, TimeRange, Timestamp,
+};
 
 /// What another node does with the entries of a scan.
 pub use drave_proto::scan::question::Work;
@@ -33,8 +35,8 @@ pub struct Malformed(pub &'static str);
 
 /// A question as whoever answers it reads it.
 pub struct Question {
-    /// Whose entries.
-    pub tenant: Tenant,
+    /// Whose entries, and how they are seen.
+    pub seen: Seen,
     /// Which of them.
     pub request: Request,
     /// What to do with them.
@@ -45,12 +47,12 @@ impl Question {
     /// Reads what [`question`] wrote. `shard` is what the question is about.
     pub fn decode(bytes: &[u8], shard: ShardId) -> Result<Question, Malformed> {
         let question = proto::Question::decode(bytes).map_err(|_| Malformed("no question"))?;
-        let tenant = Tenant::parse(&question.tenant).map_err(|_| Malformed("no tenant"))?;
         let order = match question.order() {
             proto::Order::Any => Order::Any,
             proto::Order::Forward => Order::Forward,
             proto::Order::Backward => Order::Backward,
         };
+        let seen = to_seen(&question.tenant, question.sight)?;
         let request = Request {
             selection: to_selection(question.selection)?,
             range: Timestamp(question.start)..Timestamp(question.end),
@@ -58,19 +60,22 @@ impl Question {
             above: question.above.map(|index| [(shard, index)].into()),
         };
         let work = question.work.ok_or(Malformed("nothing of what to do"))?;
-        Ok(Question { tenant, request, work })
+        Ok(Question { seen, request, work })
     }
 }
 
 /// A request about one shard, as it is sent.
-fn question(tenant: &Tenant, shard: ShardId, request: &Request, work: Work) -> Bytes {
+fn question(seen: &Seen, shard: ShardId, request: &Request, work: Work) -> Bytes {
     let order = match request.order {
         Order::Any => proto::Order::Any,
         Order::Forward => proto::Order::Forward,
         Order::Backward => proto::Order::Backward,
     };
     let question = proto::Question {
-        tenant: tenant.to_string(),
+        // A node that does not know of sights is not to answer as if everything were seen: without
+        // a tenant it answers nothing.
+        tenant: if seen.is_plain() { seen.tenant().to_string() } else { String::new() },
+        sight: (!seen.is_plain()).then(|| from_seen(seen)),
         selection: Some(from_selection(&request.selection)),
         start: request.range.start.nanos(),
         end: request.range.end.nanos(),
@@ -81,22 +86,54 @@ fn question(tenant: &Tenant, shard: ShardId, request: &Request, work: Work) -> B
     question.encode_to_vec().into()
 }
 
+fn from_seen(seen: &Seen) -> proto::Sight {
+    proto::Sight {
+        tenant: seen.tenant().to_string(),
+        named: seen.is_named(),
+        policy: seen.policy().iter().map(from_selector).collect(),
+    }
+}
+
+fn to_seen(tenant: &str, sight: Option<proto::Sight>) -> Result<Seen, Malformed> {
+    let parse = |name: &str| Tenant::parse(name).map_err(|_| Malformed("no tenant"));
+    let Some(sight) = sight else { return Ok(Seen::all_of(parse(tenant)?)) };
+    let policy: Result<_, _> = sight.policy.iter().map(to_selector).collect();
+    Ok(Seen::new(parse(&sight.tenant)?, sight.named, policy?))
+}
+
+fn from_selector(selector: &Selector) -> proto::Matchers {
+    let matchers = selector.matchers.iter().map(|matcher| proto::Matcher {
+        name: matcher.name.clone(),
+        op: match matcher.op {
+            MatchOp::Equal => 0,
+            MatchOp::NotEqual => 1,
+            MatchOp::Matches => 2,
+            MatchOp::NotMatches => 3,
+        },
+        value: matcher.value.clone(),
+    });
+    proto::Matchers { matchers: matchers.collect() }
+}
+
+fn to_selector(matchers: &proto::Matchers) -> Result<Selector, Malformed> {
+    let matchers = matchers.matchers.iter().map(|matcher| {
+        let op = match matcher.op {
+            0 => MatchOp::Equal,
+            1 => MatchOp::NotEqual,
+            2 => MatchOp::Matches,
+            3 => MatchOp::NotMatches,
+            _ => return Err(Malformed("a matcher of a kind that there is not")),
+        };
+        let matcher = Matcher::new(&matcher.name, op, &matcher.value);
+        matcher.map_err(|_| Malformed("a pattern that is none"))
+    });
+    Ok(Selector { matchers: matchers.collect::<Result<_, _>>()? })
+}
+
 fn from_selection(selection: &Selection) -> proto::Selection {
     use proto::selection::Selection as Wire;
     let selection = match selection {
-        Selection::Selector(selector) => {
-            let matchers = selector.matchers.iter().map(|matcher| proto::Matcher {
-                name: matcher.name.clone(),
-                op: match matcher.op {
-                    MatchOp::Equal => 0,
-                    MatchOp::NotEqual => 1,
-                    MatchOp::Matches => 2,
-                    MatchOp::NotMatches => 3,
-                },
-                value: matcher.value.clone(),
-            });
-            Wire::Matchers(proto::Matchers { matchers: matchers.collect() })
-        }
+        Selection::Selector(selector) => Wire::Matchers(from_selector(selector)),
         Selection::Streams(streams) => Wire::Streams(from_streams(streams)),
     };
     proto::Selection { selection: Some(selection) }
@@ -106,20 +143,7 @@ fn to_selection(selection: Option<proto::Selection>) -> Result<Selection, Malfor
     use proto::selection::Selection as Wire;
     match selection.and_then(|selection| selection.selection) {
         None => Err(Malformed("nothing of which streams")),
-        Some(Wire::Matchers(matchers)) => {
-            let matchers = matchers.matchers.iter().map(|matcher| {
-                let op = match matcher.op {
-                    0 => MatchOp::Equal,
-                    1 => MatchOp::NotEqual,
-                    2 => MatchOp::Matches,
-                    3 => MatchOp::NotMatches,
-                    _ => return Err(Malformed("a matcher of a kind that there is not")),
-                };
-                let matcher = Matcher::new(&matcher.name, op, &matcher.value);
-                matcher.map_err(|_| Malformed("a pattern that is none"))
-            });
-            Ok(Selection::Selector(Selector { matchers: matchers.collect::<Result<_, _>>()? }))
-        }
+        Some(Wire::Matchers(matchers)) => Ok(Selection::Selector(to_selector(&matchers)?)),
         Some(Wire::Streams(sets)) => {
             let mut streams = to_streams(&sets)?;
             streams.sort();
@@ -189,14 +213,14 @@ impl Scanner {
     pub(super) async fn run_there<V: Visit>(
         &self,
         (shard, held): (ShardId, &Held),
-        (tenant, request): (&Tenant, &Request),
+        (seen, request): (&Seen, &Request),
         work: Work,
         visitor: &Arc<V>,
         stats: &Stats,
         out: &mpsc::Sender<V::Partial>,
     ) -> Result<(), V::Error> {
         Stats::add(&stats.remote_shards, 1);
-        let question = question(tenant, shard, request, work);
+        let question = question(seen, shard, request, work);
         let mut parts = match held.ask(question).await {
             Ok(parts) => parts,
             Err(error) => return Ok(self.without(error)?),
@@ -229,12 +253,12 @@ impl Scanner {
     async fn streams_there(
         &self,
         (shard, held): (ShardId, &Held),
-        tenant: &Tenant,
+        seen: &Seen,
         request: &Request,
     ) -> Result<Vec<Labels>, Error> {
         let stats = Stats::default();
         let work = Work::Streams(proto::Streams {});
-        let mut parts = held.ask(question(tenant, shard, request, work)).await?;
+        let mut parts = held.ask(question(seen, shard, request, work)).await?;
         let mut streams = Vec::new();
         while let Some(part) = parts.next().await? {
             match read_part(part, shard, &stats)? {
@@ -265,9 +289,12 @@ impl Scanner {
             order: Order::Any,
             above: None,
         };
-        let asked = snapshot.there().map(|there| {
+        let there = snapshot
+            .there()
+            .flat_map(|there| snapshot.seen(selection).map(move |seen| (there, seen)));
+        let asked = there.map(|(there, seen)| {
             let request = &request;
-            async move { self.streams_there(there, &snapshot.tenant, request).await }
+            async move { self.streams_there(there, seen, request).await }
         });
         let asked: Vec<_> = asked.collect();
         for answer in futures::future::join_all(asked).await {
@@ -328,9 +355,19 @@ mod tests {
             };
             let tenant = Tenant::parse("one").expect("a tenant");
             let work = Work::Streams(proto::Streams {});
-            let bytes = question(&tenant, shard, &request, work.clone());
+            let app = Matcher::new("app", MatchOp::Matches, "w.*").expect("a pattern");
+            let policy = vec![Selector { matchers: vec![app] }, Selector::default()];
+            for seen in [Seen::all_of(tenant.clone()), Seen::new(tenant, true, policy)] {
+                let bytes = question(&seen, shard, &request, work.clone());
+                let read = Question::decode(&bytes, shard).expect("a question");
+                assert_eq!(format!("{:?}", read.seen), format!("{seen:?}"));
+                let question = proto::Question::decode(&bytes[..]).expect("a question");
+                assert_eq!(question.tenant.is_empty(), !seen.is_plain(), "for older nodes");
+            }
+            let seen = Seen::all_of(Tenant::parse("one").expect("a tenant"));
+            let bytes = question(&seen, shard, &request, work.clone());
             let read = Question::decode(&bytes, shard).expect("a question");
-            assert_eq!((&read.tenant, read.work), (&tenant, work));
+            assert_eq!(read.work, work);
             let Request { selection, range, order, above: read_above } = read.request;
             assert_eq!(format!("{selection:?}"), format!("{:?}", request.selection));
             assert_eq!((range, order), (request.range, request.order));

@@ -19,7 +19,7 @@ use super::prune::{self, Chunk, Plan, Unit};
 use super::remote::Work;
 use super::{Error, Needles, Order, Request, Scanner, Snapshot, read};
 use crate::chunk::{BlockMeta, Columns};
-use crate::model::{Labels, Lines, Rows, Timestamp};
+use crate::model::{Labels, Lines, Rows, Seen, Tenant, Timestamp};
 use crate::shard::ShardView;
 use crate::telemetry::Stopwatch;
 
@@ -198,18 +198,21 @@ impl Scanner {
     ) -> Result<(), V::Error> {
         self.report.runs(stats);
         let work = visitor.work();
+        let seen: Vec<&Seen> = snapshot.seen(&request.selection).collect();
         let there = snapshot.there().map(|(shard, held)| {
-            let (visitor, work, out) = (&visitor, work.clone(), &out);
+            let (visitor, work, out, seen) = (&visitor, work.clone(), &out, &seen);
             async move {
                 let Some(work) = work else {
                     let view = match self.cluster.mirror(shard).await {
                         Ok(view) => view,
                         Err(error) => return Ok(self.without(error)?),
                     };
-                    return self.run_here(&view, snapshot, request, visitor, stats, out).await;
+                    return self.run_here(&view, seen, request, visitor, stats, out).await;
                 };
-                let asked = (&snapshot.tenant, request);
-                self.run_there((shard, held), asked, work, visitor, stats, out).await?;
+                for seen in seen {
+                    let (work, asked) = (work.clone(), (*seen, request));
+                    self.run_there((shard, held), asked, work, visitor, stats, out).await?;
+                }
                 Ok(self.bounds.check(stats)?)
             }
         });
@@ -224,27 +227,42 @@ impl Scanner {
                 if out.is_closed() {
                     break;
                 }
-                self.run_here(view, snapshot, request, &visitor, stats, &out).await?;
+                self.run_here(view, &seen, request, &visitor, stats, &out).await?;
             }
             Ok(())
         };
         futures::try_join!(here, there).map(|_| ())
     }
 
-    /// Visits a shard of which there is a view here.
+    /// Visits a shard of which there is a view here, tenant after tenant.
     async fn run_here<V: Visit>(
         &self,
         view: &ShardView,
-        snapshot: &Snapshot,
+        seen: &[&Seen],
+        request: &Request,
+        visitor: &Arc<V>,
+        stats: &Arc<Stats>,
+        out: &mpsc::Sender<V::Partial>,
+    ) -> Result<(), V::Error> {
+        for seen in seen {
+            self.run_tenant(view, seen, request, visitor, stats, out).await?;
+        }
+        Ok(())
+    }
+
+    async fn run_tenant<V: Visit>(
+        &self,
+        view: &ShardView,
+        seen: &Seen,
         request: &Request,
         visitor: &Arc<V>,
         stats: &Arc<Stats>,
         out: &mpsc::Sender<V::Partial>,
     ) -> Result<(), V::Error> {
         let began = Stopwatch::start();
-        let chunks = self.chunks(snapshot, view, request, stats).await?;
+        let chunks = self.chunks(seen.tenant(), view, request, stats).await?;
         let columns = |stream: &Labels| visitor.columns(stream);
-        let plan = prune::plan(view.shard(), view, &snapshot.tenant, chunks, request, columns);
+        let plan = prune::plan(view, seen, chunks, request, columns);
         spent(&stats.phases.plan, began);
         Stats::add(&stats.streams, plan.streams.len() as u64);
         self.bounds.check(stats)?;
@@ -257,12 +275,12 @@ impl Scanner {
     /// The tenant's visible flushed chunks that overlap the range, in commit order.
     async fn chunks(
         &self,
-        snapshot: &Snapshot,
+        tenant: &Tenant,
         view: &ShardView,
         request: &Request,
         stats: &Stats,
     ) -> Result<Vec<Chunk>, Error> {
-        let mut chunks = view.chunks(&snapshot.tenant, &request.range);
+        let mut chunks = view.chunks(tenant, &request.range);
         if let Some(above) = &request.above {
             let index = above.get(&view.shard()).copied().unwrap_or(0);
             chunks.retain(|chunk| chunk.covers.last > index);

@@ -156,6 +156,18 @@ impl Node {
         (self.process.wait().expect("an ended process"), start.elapsed())
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(&mut self) -> std::process::ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().expect("a process") {
+                return status;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "it has not ended in 20 s");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Starts it again after it has ended.
     pub(crate) async fn restart(&mut self) {
         self.process = spawn(&self.data, self.config.as_deref(), self.log.as_file());
@@ -169,6 +181,20 @@ impl Node {
     pub(crate) async fn post(&self, path: &str, kind: &str, body: impl Into<Vec<u8>>) -> Answer {
         let request = self.client.post(self.url(path)).header("Content-Type", kind);
         answer(request.body(body.into())).await
+    }
+
+    /// Any request: `target` is a path with its parameters.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Answer {
+        let method = method.parse().expect("a method");
+        let request = self.client.request(method, self.url(target)).body(body);
+        answer(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
+            .await
     }
 
     /// Pushes lines of one stream, by their timestamps in nanoseconds.

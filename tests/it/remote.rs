@@ -129,6 +129,20 @@ async fn agree(nodes: &[Node; 4]) {
         assert_ne!(expected, json!([]), "{query}");
         assert_eq!(ask(other, query, &more).await["result"], expected, "{query}");
     }
+    // A policy goes with the question: other nodes show no more than this one.
+    for query in [r#"{app=~".+"}"#, r#"sum by (pod) (count_over_time({app=~".+"}[1m]))"#] {
+        let (first, other) = turns.next();
+        let narrow = query.replace(r#"{app=~".+"}"#, r#"{app=~".+", pod=~"p[147]"}"#);
+        let expected = ask(first, &narrow, &[]).await["result"].clone();
+        assert_ne!(expected, json!([]), "{query}");
+        let params =
+            [("query", query), ("start", "1700000000"), ("end", "1700000200"), ("step", "25")];
+        let url = reqwest::Url::parse_with_params("http://x", params).expect("a good URL");
+        let target = format!("/loki/api/v1/query_range?{}", url.query().expect("parameters"));
+        let policy = [("X-Prom-Label-Policy", r#"fake:{pod="p1"},fake:{pod=~"p4|p7"}"#)];
+        let answer = other.send("GET", &target, &policy, String::new()).await;
+        assert_eq!(answer.json()["data"]["result"], expected, "{query}");
+    }
     for statement in STATEMENTS {
         let (first, other) = turns.next();
         let expected = rows(first, statement).await;

@@ -84,6 +84,58 @@ async fn sigterm_stops_it_in_order() {
     assert_eq!(node.lines(r#"{app="web"}"#).await, ["a"]);
 }
 
+/// The `flushed` of all shards: what is below it is in object storage.
+async fn n_flushed(node: &Node) -> u64 {
+    let metrics = node.get("/metrics", &[]).await.text;
+    let line = metrics.lines().find(|line| line.starts_with("drave_chunk_flushes_total"));
+    let value = line.and_then(|line| line.split(' ').nth(1)).expect("a counter");
+    value.parse().expect("a number")
+}
+
+#[tokio::test]
+async fn a_prepared_shutdown_flushes_first() {
+    let mut node = Node::start().await;
+    let path = "/ingester/prepare_shutdown";
+    let state = async |node: &Node| node.get(path, &[]).await.text.trim_end().to_owned();
+    assert_eq!(state(&node).await, "unset");
+    for (method, expected) in [("POST", "set"), ("DELETE", "unset"), ("POST", "set")] {
+        assert_eq!(node.send(method, path, &[], String::new()).await.status, 204);
+        assert_eq!(state(&node).await, expected);
+    }
+    assert_eq!(node.push(&json!({"app": "web"}), &[(T, "a")]).await.status, 204);
+    assert_eq!(n_flushed(&node).await, 0);
+    let (status, _) = node.terminate();
+    assert!(status.success(), "{status}");
+    node.restart().await;
+    assert_eq!(state(&node).await, "unset", "it was for one shutdown");
+    let params = [("query", r#"{app="web"}"#), ("start", "1700000000"), ("end", "1700000001")];
+    let answer = node.get("/loki/api/v1/query_range", &params).await.json();
+    let stats = &answer["data"]["stats"]["drave"];
+    assert_eq!((&stats["headBatches"], &stats["blocksRead"]), (&json!(0), &json!(1)), "{stats}");
+}
+
+#[tokio::test]
+async fn a_node_ends_when_it_is_asked_to_over_http() {
+    let mut node = Node::start().await;
+    assert_eq!(node.push(&json!({"app": "web"}), &[(T, "a")]).await.status, 204);
+    let ask = async |node: &Node, params: &str| {
+        let target = format!("/ingester/shutdown?{params}");
+        node.send("POST", &target, &[], String::new()).await.status
+    };
+    assert_eq!(ask(&node, "flush=perhaps").await, 400);
+    assert_eq!(ask(&node, "terminate=false").await, 204);
+    assert_eq!(n_flushed(&node).await, 1, "it flushes, and goes on");
+    assert_eq!(ask(&node, "flush=false").await, 204);
+    let status = node.ended().await;
+    assert!(status.success(), "{status}");
+    node.restart().await;
+    assert_eq!(node.lines(r#"{app="web"}"#).await, ["a"]);
+
+    let closed = Node::with_config("auth_enabled: true\n").await;
+    assert_eq!(ask(&closed, "").await, 403);
+    assert_eq!(closed.get("/ingester/prepare_shutdown", &[]).await.status, 403);
+}
+
 /// Runs a server that is expected not to start; its words and that it failed.
 pub(crate) fn refused(args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_drave")).args(args).output().expect("runs");

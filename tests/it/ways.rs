@@ -69,7 +69,7 @@ async fn answers(node: &Node) -> Vec<Value> {
     answers
 }
 
-async fn push(node: &Node, body: &Value) {
+pub(crate) async fn push(node: &Node, body: &Value) {
     let pushed = node.post("/loki/api/v1/push", "application/json", body.to_string()).await;
     assert_eq!(pushed.status, 204, "{}", pushed.text);
 }
@@ -82,7 +82,7 @@ fn same(found: &[Value], expected: &[Value], way: &str) {
 }
 
 /// Sums may be made in another order.
-fn is_close(a: &Value, b: &Value) -> bool {
+pub(crate) fn is_close(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_close(a, b))

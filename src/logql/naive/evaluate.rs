@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::stages::{behind, fail, keeps, pass, seconds, selects, size, value};
 use crate::logql::ast::*;
-use crate::model::{Matcher, Selector};
+use crate::model::Matcher;
 
 /// Labels by name.
 pub(super) type Labels = BTreeMap<String, String>;
@@ -30,6 +31,8 @@ pub(super) enum Failure {
     Pipeline,
     /// Series of an operator do not find each other.
     Matching,
+    /// Two series have the same labels: what follows is nobody's promise.
+    Undefined,
 }
 
 /// Values of one step.
@@ -58,253 +61,6 @@ pub(super) fn log(query: &LogQuery, entries: &[Entry]) -> Vec<Entry> {
     left
 }
 
-/// The comparisons right behind a stage. A parser asks them when it finds their label, so the
-/// first error is that of the label that stands first in the line: that is how Loki has it.
-fn behind(stages: &[Stage]) -> Vec<&LabelFilter> {
-    let near = stages.iter().take_while(|s| matches!(s, Stage::Label(_) | Stage::Line(_)));
-    let filters = near.filter_map(|stage| match stage {
-        Stage::Label(LabelFilter::And(..) | LabelFilter::Or(..)) => None,
-        Stage::Label(filter) => Some(filter),
-        _ => None,
-    });
-    filters.collect()
-}
-
-fn name_of(filter: &LabelFilter) -> &str {
-    match filter {
-        LabelFilter::Text(matcher) => &matcher.name,
-        LabelFilter::Ip { name, .. }
-        | LabelFilter::Number { name, .. }
-        | LabelFilter::Duration { name, .. }
-        | LabelFilter::Bytes { name, .. } => name,
-        LabelFilter::And(..) | LabelFilter::Or(..) => unreachable!("they were left out"),
-    }
-}
-
-fn selects(selector: &Selector, stream: &Labels) -> bool {
-    selector.matchers.iter().all(|matcher| matcher.accepts(value(stream, &matcher.name)))
-}
-
-fn value<'l>(labels: &'l Labels, name: &str) -> &'l str {
-    labels.get(name).map_or("", String::as_str)
-}
-
-fn pass(stage: &Stage, behind: &[&LabelFilter], mut entry: Entry) -> Option<Entry> {
-    match stage {
-        Stage::Line(filter) => return keeps_line(filter, &entry.line).then_some(entry),
-        Stage::Label(filter) => return keeps(filter, &mut entry.labels).then_some(entry),
-        Stage::Json(list) if list.is_empty() => json(&mut entry, behind)?,
-        Stage::Logfmt { extract, .. } if extract.is_empty() => logfmt(&mut entry, behind)?,
-        Stage::Regexp(pattern) => {
-            let regex = regex::Regex::new(pattern).expect("a good regex");
-            let line = entry.line.clone();
-            if let Some(found) = regex.captures(&line) {
-                for name in regex.capture_names().flatten() {
-                    let text = found.name(name).map_or("", |text| text.as_str());
-                    extracted(&mut entry, behind, name, text)?;
-                }
-            }
-        }
-        Stage::LineFormat(template) => entry.line = filled(template, &entry.labels),
-        Stage::LabelFormat(formats) => {
-            let before = entry.labels.clone();
-            for format in formats {
-                match format {
-                    LabelFormat::Rename { to, from } => {
-                        if let Some(value) = entry.labels.remove(from) {
-                            entry.labels.insert(to.clone(), value);
-                        }
-                    }
-                    LabelFormat::Template { to, template } => {
-                        entry.labels.insert(to.clone(), filled(template, &before));
-                    }
-                }
-            }
-        }
-        Stage::Drop(list) => entry.labels.retain(|name, value| !names(list, name, value)),
-        Stage::Keep(list) => {
-            entry.labels.retain(|name, value| name == "__error__" || names(list, name, value));
-        }
-        other => unreachable!("{other:?} is not generated"),
-    }
-    Some(entry)
-}
-
-fn names(list: &[NamedMatcher], name: &str, value: &str) -> bool {
-    list.iter().any(|item| match item {
-        NamedMatcher::Name(own) => own == name,
-        NamedMatcher::Matcher(matcher) => matcher.name == name && matcher.accepts(value),
-    })
-}
-
-fn keeps_line(filter: &LineFilter, line: &str) -> bool {
-    let mut texts = filter.operands.iter().map(|operand| match operand {
-        LineOperand::Text(text) => text.as_str(),
-        LineOperand::Ip(_) => unreachable!("addresses are not generated"),
-    });
-    let is = |text: &str| match filter.op {
-        LineOp::Contains | LineOp::NotContains => line.contains(text),
-        LineOp::Matches | LineOp::NotMatches => {
-            regex::Regex::new(text).expect("a good regex").is_match(line)
-        }
-        LineOp::Pattern | LineOp::NotPattern => fits(&pieces(text), line),
-    };
-    let found = texts.any(is);
-    let negative =
-        matches!(filter.op, LineOp::NotContains | LineOp::NotMatches | LineOp::NotPattern);
-    found != negative
-}
-
-/// A pattern cut at its gaps; the first and last piece may be empty.
-fn pieces(pattern: &str) -> Vec<String> {
-    pattern.split("<_>").map(String::from).collect()
-}
-
-/// Whether literals follow each other with something in each gap, the last one at the end.
-fn fits(pieces: &[String], line: &str) -> bool {
-    let [first, rest @ ..] = pieces else { return line.is_empty() };
-    let Some(start) = line.find(first.as_str()) else { return false };
-    let mut at = if first.is_empty() { 0 } else { start + first.len() };
-    if rest.is_empty() {
-        return !first.is_empty() && at == line.len() || line.is_empty() && first.is_empty();
-    }
-    for (number, literal) in rest.iter().enumerate() {
-        if at >= line.len() {
-            return false;
-        }
-        if literal.is_empty() && number + 1 == rest.len() {
-            return true;
-        }
-        let gap = line[at..].chars().next().map_or(1, char::len_utf8);
-        let Some(found) = line[at + gap..].find(literal.as_str()) else { return false };
-        at += gap + found + literal.len();
-    }
-    at == line.len()
-}
-
-fn json(entry: &mut Entry, behind: &[&LabelFilter]) -> Option<()> {
-    let parsed: Result<serde_json::Map<String, serde_json::Value>, _> =
-        serde_json::from_str(&entry.line);
-    match parsed {
-        Err(_) => fail(&mut entry.labels, "JSONParserErr"),
-        Ok(members) => {
-            for (name, value) in members {
-                let text = match value {
-                    serde_json::Value::String(text) => text,
-                    serde_json::Value::Number(number) => number.to_string(),
-                    other => unreachable!("{other} is not generated"),
-                };
-                extracted(entry, behind, &name, &text)?;
-            }
-        }
-    }
-    Some(())
-}
-
-/// A line of JSON is one malformed piece, and a word alone has an empty value: neither is a label.
-fn logfmt(entry: &mut Entry, behind: &[&LabelFilter]) -> Option<()> {
-    let line = entry.line.clone();
-    let pairs = line.split(' ').filter(|piece| !piece.contains('"'));
-    for (name, value) in pairs.filter_map(|piece| piece.split_once('=')) {
-        if !value.is_empty() {
-            extracted(entry, behind, name, value)?;
-        }
-    }
-    Some(())
-}
-
-/// Sets a label; `None` where a filter behind the parser refuses it.
-fn extracted(entry: &mut Entry, behind: &[&LabelFilter], name: &str, value: &str) -> Option<()> {
-    let clash = entry.taken.contains(name);
-    let name = if clash { format!("{name}_extracted") } else { name.to_string() };
-    if entry.taken.contains(&name) || entry.labels.contains_key(&name) {
-        return Some(());
-    }
-    entry.labels.insert(name.clone(), value.into());
-    let filter = behind.iter().find(|filter| name_of(filter) == name);
-    filter.is_none_or(|filter| keeps(filter, &mut entry.labels)).then_some(())
-}
-
-fn fail(labels: &mut Labels, kind: &str) {
-    labels.entry("__error__".into()).or_insert_with(|| kind.into());
-}
-
-/// Fills in `{{.name}}`, which is all that is generated.
-fn filled(template: &str, labels: &Labels) -> String {
-    let mut out = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once("{{.") {
-        let (name, after) = after.split_once("}}").expect("a closed action");
-        out.push_str(before);
-        out.push_str(value(labels, name));
-        rest = after;
-    }
-    out + rest
-}
-
-fn keeps(filter: &LabelFilter, labels: &mut Labels) -> bool {
-    match filter {
-        LabelFilter::Text(matcher) => matcher.accepts(value(labels, &matcher.name)),
-        LabelFilter::Number { name, op, value } => {
-            compared(labels, name, *op, *value, |text| text.parse().ok())
-        }
-        LabelFilter::Duration { name, op, nanos } => {
-            compared(labels, name, *op, *nanos as f64 / 1e9, seconds)
-        }
-        LabelFilter::Bytes { name, op, bytes } => compared(labels, name, *op, *bytes as f64, size),
-        LabelFilter::And(left, right) => {
-            let (left, right) = (keeps(left, labels), keeps(right, labels));
-            left && right
-        }
-        LabelFilter::Or(left, right) => keeps(left, labels) || keeps(right, labels),
-        LabelFilter::Ip { .. } => unreachable!("addresses are not generated"),
-    }
-}
-
-fn compared(
-    labels: &mut Labels,
-    name: &str,
-    op: CompareOp,
-    than: f64,
-    read: fn(&str) -> Option<f64>,
-) -> bool {
-    if labels.contains_key("__error__") {
-        return true;
-    }
-    let Some(text) = labels.get(name) else { return false };
-    let Some(value) = read(text) else {
-        fail(labels, "LabelFilterErr");
-        return true;
-    };
-    match op {
-        CompareOp::Equal => value == than,
-        CompareOp::NotEqual => value != than,
-        CompareOp::Less => value < than,
-        CompareOp::LessEqual => value <= than,
-        CompareOp::Greater => value > than,
-        CompareOp::GreaterEqual => value >= than,
-    }
-}
-
-/// `10ms`, `2s`
-fn seconds(text: &str) -> Option<f64> {
-    let (number, factor) = match text.strip_suffix("ms") {
-        Some(number) => (number, 1e-3),
-        None => (text.strip_suffix('s')?, 1.0),
-    };
-    number.parse::<f64>().ok().map(|number| number * factor)
-}
-
-/// `512`, `1KB`, `2KiB`
-fn size(text: &str) -> Option<f64> {
-    let (number, factor) = match (text.strip_suffix("KiB"), text.strip_suffix("KB")) {
-        (Some(number), _) => (number, 1024.0),
-        (None, Some(number)) => (number, 1000.0),
-        (None, None) => (text, 1.0),
-    };
-    number.parse::<f64>().ok().map(|number| number * factor)
-}
-
 /// The values of an expression at one step, or a number that needs no data.
 pub(super) enum Value {
     Scalar(f64),
@@ -322,8 +78,28 @@ pub(super) fn metric(query: &Metric, entries: &[Entry], at: i64) -> Result<Value
             let right = metric(&own.right, entries, at)?;
             return binary(own, left, right);
         }
-        Metric::LabelReplace(_) => unreachable!("it is not generated"),
+        Metric::LabelReplace(own) => replaced(own, vector(metric(&own.inner, entries, at)?))?,
     }))
+}
+
+fn replaced(own: &LabelReplace, all: Vector) -> Result<Vector, Failure> {
+    let regex = regex::Regex::new(&format!("^(?:{})$", own.regex)).expect("a good regex");
+    let mut out = Vector::new();
+    for (mut labels, number) in all {
+        let source = value(&labels, &own.source).to_string();
+        if let Some(found) = regex.captures(&source) {
+            let mut text = String::new();
+            found.expand(&own.replacement, &mut text);
+            labels.remove(&own.destination);
+            if !text.is_empty() {
+                labels.insert(own.destination.clone(), text);
+            }
+        }
+        if out.insert(labels, number).is_some() {
+            return Err(Failure::Undefined);
+        }
+    }
+    Ok(out)
 }
 
 fn vector(value: Value) -> Vector {

@@ -186,7 +186,16 @@ fn range() -> impl Strategy<Value = Metric> {
     let unwrap = (name(), conversion, vec(condition(), 0..2))
         .prop_map(|(label, conversion, filters)| Some(Unwrap { label, conversion, filters }))
         .boxed();
-    let ops = some(&[AvgOverTime, MinOverTime, StddevOverTime, LastOverTime, QuantileOverTime]);
+    let ops = some(&[
+        AvgOverTime,
+        MinOverTime,
+        MaxOverTime,
+        StdvarOverTime,
+        StddevOverTime,
+        FirstOverTime,
+        LastOverTime,
+        QuantileOverTime,
+    ]);
     let unwrapped = (ops, 0.0..2.0, unwrap.clone(), option::of(grouping())).prop_map(
         |(op, parameter, unwrap, by)| {
             (op, (op == QuantileOverTime).then_some(parameter), unwrap, by)
@@ -319,8 +328,15 @@ fn read_anything(text: &str) {
     }
 }
 
+/// Fewer than usual, for queries are large, unless `PROPTEST_CASES` asks for more.
+fn cases() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    let n = if config.cases > 256 { config.cases } else { 96 };
+    ProptestConfig { cases: n, ..config }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(cases())]
 
     #[test]
     fn printed_trees_read_back(query in query()) {

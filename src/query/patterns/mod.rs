@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::{Error, PARTIALS_MAX};
 use crate::model::level::{DETECTED_LEVEL, Level};
-use crate::model::{Labels, Rows, Selector, Tenant, TimeRange, Timestamp};
+use crate::model::{Labels, Rows, Selector, Sight, TimeRange, Timestamp};
 use crate::scan::{BlockMeta, Columns, Order, Request, Scanner, Selection, Stats, Visit};
 use drain::{Cluster, Drain};
 
@@ -39,7 +39,7 @@ pub struct Pattern {
 pub async fn run(
     scanner: &Scanner,
     cache: &Arc<Cache>,
-    tenant: &Tenant,
+    sight: &Sight,
     selector: &Selector,
     range: &TimeRange,
     step: i64,
@@ -50,7 +50,7 @@ pub async fn run(
         order: Order::Any,
         above: None,
     };
-    let snapshot = scanner.snapshot(tenant).await?;
+    let snapshot = scanner.snapshot(sight).await?;
     let stats = Arc::new(Stats::default());
     let (out, mut parts) = mpsc::channel::<Vec<Arc<[Cluster]>>>(PARTIALS_MAX);
     let finder = Arc::new(Finder { cache: Arc::clone(cache) });

@@ -94,7 +94,8 @@ impl Asked {
             interval: Duration::ZERO,
             now,
         };
-        let answer = logs::run(&self.scanner, tenant, query, &params).await.map_err(explain)?;
+        let answer =
+            logs::run(&self.scanner, &tenant.into(), query, &params).await.map_err(explain)?;
         let entries = &answer.entries;
         let times = entries.iter().map(|entry| entry.timestamp.nanos()).collect();
         let lines = StringArray::from_iter_values(entries.iter().map(|entry| &entry.line));
@@ -124,7 +125,7 @@ impl Asked {
             partial: false,
             now,
         };
-        let run = metric::run(&self.scanner, tenant, query, &params).await;
+        let run = metric::run(&self.scanner, &tenant.into(), query, &params).await;
         let (answer, _) = run.map_err(explain)?;
         let series = match answer {
             metric::MetricAnswer::Matrix(series) | metric::MetricAnswer::Vector(series) => series,
