@@ -8,8 +8,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     self, BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    Query, SelectItem, Statement, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut,
-    VisitorMut,
+    Query, Statement, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -147,6 +146,11 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
                 *expr = to;
             }
         }
+        Expr::TypedString(typed) => {
+            if let DataType::Float(bits) = &typed.data_type {
+                typed.data_type = float(bits);
+            }
+        }
         Expr::Identifier(name)
             if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("current_schema") =>
         {
@@ -247,13 +251,8 @@ fn cast(inner: &Expr, data_type: &mut DataType) -> Result<Option<Expr>, SqlError
             *data_type = DataType::Text;
             return Ok(None);
         }
-        // Of 53 bits, where nothing less is asked for; of 24 for DataFusion.
-        DataType::Float(ast::ExactNumberInfo::None) => {
-            *data_type = DataType::DoublePrecision;
-            return Ok(None);
-        }
-        DataType::Float(ast::ExactNumberInfo::Precision(bits)) => {
-            *data_type = if *bits > 24 { DataType::DoublePrecision } else { DataType::Real };
+        DataType::Float(bits) => {
+            *data_type = float(bits);
             return Ok(None);
         }
         DataType::Varchar(Some(IntegerLength { length, .. }))
@@ -268,6 +267,14 @@ fn cast(inner: &Expr, data_type: &mut DataType) -> Result<Option<Expr>, SqlError
     };
     // The padding of char(n) counts for nothing in Postgres, except on the wire.
     parsed(&format!("left(cast({inner} as text), {length})")).map(Some)
+}
+
+/// `float` has 53 bits where nothing less is asked for. DataFusion takes it to have 24.
+fn float(bits: &ast::ExactNumberInfo) -> DataType {
+    match bits {
+        ast::ExactNumberInfo::Precision(..=24) => DataType::Real,
+        _ => DataType::DoublePrecision,
+    }
 }
 
 fn rewrite_call(call: &mut ast::Function) -> Result<(), SqlError> {
