@@ -5,7 +5,8 @@
 //! Invariants:
 //! - First in, first out: a group's votes and entries reach the disk in the order they were asked.
 //! - Nothing is acknowledged before the commit that holds it returned `Ok`.
-//! - There is no timer: what arrives while a commit runs is the next batch.
+//! - What arrives while a commit runs is the next batch. Only a lane that is busy, whose last batch
+//!   held entries of several proposals, gathers for a moment more; whoever is alone never waits.
 //! - After a failed commit every later operation fails with the same words.
 
 use std::collections::VecDeque;
@@ -13,6 +14,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::disk::{LogDb, Op, PurgeSlice};
 use crate::error::Error;
@@ -20,6 +22,10 @@ use crate::health::Health;
 
 /// One commit holds about this much, so that an fsync is never far away.
 const BATCH_BYTES_MAX: usize = 16 << 20;
+
+/// How long a busy lane gathers. A commit costs about a millisecond of processor time, however much
+/// is in it: see `docs/decisions/2026-11-28-a-busy-lane-gathers.md`.
+const GATHER_TIME: Duration = Duration::from_millis(3);
 
 /// What the lane has done since the node started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -127,7 +133,9 @@ impl Lane {
     }
 
     fn run(&self, db: &LogDb) {
-        while let Some(batch) = self.next() {
+        let mut is_busy = false;
+        while let Some(batch) = self.next(is_busy) {
+            is_busy = batch.ops.iter().filter(|op| matches!(op, Op::Append { .. })).count() > 1;
             match db.commit(&batch.ops, batch.purge) {
                 Ok(()) => {
                     self.commits.fetch_add(1, Ordering::Relaxed);
@@ -144,13 +152,18 @@ impl Lane {
     }
 
     /// Waits for the next batch; nothing once the lane is closed and empty, or the node stopped.
-    fn next(&self) -> Option<Batch> {
+    fn next(&self, is_busy: bool) -> Option<Batch> {
         let mut queue = self
             .wake
             .wait_while(self.lock(), |queue| {
                 !queue.due && queue.purges.is_empty() && !queue.closing
             })
             .unwrap_or_else(PoisonError::into_inner);
+        if is_busy && !queue.closing {
+            // Nobody is woken by what comes meanwhile.
+            let gathered = self.wake.wait_timeout_while(queue, GATHER_TIME, |q| !q.closing);
+            queue = gathered.unwrap_or_else(PoisonError::into_inner).0;
+        }
         if self.health.failed().is_some() {
             let rest = std::mem::take(&mut queue.ops).into();
             drop(queue);

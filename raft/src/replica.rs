@@ -151,6 +151,15 @@ fn stopped(why: impl std::fmt::Display) -> Status {
     Status::unavailable(why.to_string())
 }
 
+impl<M: Machine> Group<M> {
+    /// Refuses for a group that cannot go on. Its core has ended, and must not be called by those
+    /// whose caller may go away: a call that is dropped while it learns of that end makes the next
+    /// one panic.
+    fn check(&self) -> Result<(), Status> {
+        self.failed().map_or(Ok(()), |reason| Err(stopped(reason)))
+    }
+}
+
 impl<M: Machine> Replica for Group<M> {
     fn incarnation(&self) -> u64 {
         self.side.incarnation
@@ -160,6 +169,9 @@ impl<M: Machine> Replica for Group<M> {
         self: Arc<Self>,
         inbound: Streaming<proto::AppendRequest>,
     ) -> Stream<proto::AppendReply> {
+        if let Err(status) = self.check() {
+            return stream::iter([Err(status)]).boxed();
+        }
         // openraft takes requests alone, so what ends them otherwise is kept until the answers end.
         let why = Arc::new(Mutex::new(None));
         let (group, ended) = (self.clone(), why.clone());
@@ -194,6 +206,9 @@ impl<M: Machine> Replica for Group<M> {
 
     fn beat(self: Arc<Self>, beat: proto::Beat) -> BoxFuture<'static, proto::BeatReply> {
         async move {
+            if let Some(reason) = self.failed() {
+                return wire::beat_reply(&beat, Err(reason));
+            }
             let request = match wire::to_beat(&beat) {
                 Ok(request) => request,
                 Err(what) => return wire::beat_reply(&beat, Err(what)),
@@ -213,6 +228,7 @@ impl<M: Machine> Replica for Group<M> {
         message: proto::VoteRequest,
     ) -> BoxFuture<'static, Result<proto::VoteReply, Status>> {
         async move {
+            self.check()?;
             let request = wire::to_vote_request(&message).map_err(malformed)?;
             let response = if message.pre {
                 self.raft.pre_vote(request).await
@@ -234,6 +250,7 @@ impl<M: Machine> Replica for Group<M> {
         message: proto::TransferRequest,
     ) -> BoxFuture<'static, Result<proto::TransferReply, Status>> {
         async move {
+            self.check()?;
             let request = wire::to_transfer(&message).map_err(malformed)?;
             let response = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
             let refused = response.err().map_or_else(String::new, |error| error.to_string());
@@ -250,6 +267,7 @@ impl<M: Machine> Replica for Group<M> {
         use proto::snapshot_reply::Reply;
         let (replies, rx) = tokio::sync::mpsc::channel(1);
         let install = async move {
+            self.check()?;
             let receiving = self.side.inbox.open(head).map_err(malformed)?;
             let wanted = Reply::Wanted(receiving.wanted());
             let wanted = proto::SnapshotReply { reply: Some(wanted) };

@@ -54,7 +54,7 @@ pub(crate) async fn status(node: &Node) -> Value {
     answer.json()
 }
 
-/// Waits until every shard votes with exactly these nodes' choice of three, all settled.
+/// Waits until every shard is led and votes with so many of these nodes, all settled.
 pub(crate) async fn settled(node: &Node, nodes: &[u64], n_voters: usize) {
     let start = Instant::now();
     let nodes: BTreeSet<u64> = nodes.iter().copied().collect();
@@ -67,7 +67,10 @@ pub(crate) async fn settled(node: &Node, nodes: &[u64], n_voters: usize) {
                 ids.map(|id| id.as_u64().expect("an id")).collect()
             };
             let voters = ids("voters");
-            voters == ids("wanted") && voters.len() == n_voters && voters.is_subset(&nodes)
+            voters == ids("wanted")
+                && voters.len() == n_voters
+                && voters.is_subset(&nodes)
+                && !shard["leader"].is_null()
         };
         if shards.iter().all(good) {
             return;

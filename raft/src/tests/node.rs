@@ -158,6 +158,38 @@ async fn waiting_proposals_share_commits() {
     node.shutdown().await.unwrap();
 }
 
+/// On a fast disk each proposal of many proposers got a commit of its own, as they became ready one
+/// after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn proposers_that_wait_for_their_answers_share_commits() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::open(&options(dir.path()), found(8)).unwrap();
+    let mut groups = Vec::new();
+    for id in 0..8 {
+        let group = ledger(&node, id).await;
+        group.read_index().await.unwrap();
+        groups.push(group);
+    }
+    let before = node.lane_stats().commits;
+    let mut proposers = tokio::task::JoinSet::new();
+    for group in groups.clone() {
+        proposers.spawn(async move {
+            for n in 0..40 {
+                group.propose(command(n, 1_000)).await.unwrap();
+            }
+        });
+    }
+    proposers.join_all().await;
+    let together = node.lane_stats().commits - before;
+    assert!(together < 160, "320 proposals took {together} commits");
+    // One alone has nobody to share with.
+    for n in 0..10 {
+        groups[0].propose(command(n, 1_000)).await.unwrap();
+    }
+    assert!(node.lane_stats().commits - before >= together + 10);
+    node.shutdown().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_long_command_goes_through_and_a_longer_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();

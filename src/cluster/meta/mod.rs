@@ -504,6 +504,11 @@ mod tests {
         for placement in &mut state.shards {
             placement.wanted.remove(&3);
         }
+        assert!(state.gone(&BTreeSet::new()).is_empty(), "their groups begin with it");
+        for shard in 0..4 {
+            let voters = BTreeSet::from([1, 2]);
+            state.apply(&Command::Placed { shard, voters }).expect("a leader says so");
+        }
         assert!(state.gone(&BTreeSet::from([1, 3])).is_empty(), "so does the meta group");
         assert_eq!(state.gone(&BTreeSet::from([1])), BTreeSet::from([3]));
     }
