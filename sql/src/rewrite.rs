@@ -8,8 +8,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     self, BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    Query, SelectItem, Statement, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut,
-    VisitorMut,
+    Query, Statement, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -17,17 +16,6 @@ use sqlparser::parser::Parser;
 use crate::catalog;
 use crate::error::SqlError;
 use crate::time::chrono_pattern;
-
-/// Functions that return many rows where they stand in a select list.
-const SET_RETURNING: &[&str] = &[
-    "generate_series",
-    "generate_subscripts",
-    "json_object_keys",
-    "jsonb_object_keys",
-    "regexp_matches",
-    "regexp_split_to_table",
-    "string_to_table",
-];
 
 /// Functions under names that DataFusion has for something else, or not at all.
 const RENAMED: &[(&str, &str)] = &[
@@ -65,11 +53,12 @@ impl VisitorMut for Rewrite {
     type Break = SqlError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
-        into_flow(limit_of_fetch(query).and_then(|()| crate::gapfill::fill(query)))
+        let rewritten = limit_of_fetch(query).and_then(|()| crate::gapfill::fill(query));
+        into_flow(rewritten.and_then(|()| crate::sets::order(query)))
     }
 
     fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<SqlError> {
-        into_flow(unnest_sets(select))
+        into_flow(crate::sets::unnest(select))
     }
 
     fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<SqlError> {
@@ -106,6 +95,11 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
             let regex = similar_regex(pattern, escape)?;
             let op = if *negated { "!~" } else { "~" };
             *expr = parsed(&format!("({text}) {op} '{}'", regex.replace('\'', "''")))?;
+        }
+        Expr::Like { any: true, .. } | Expr::ILike { any: true, .. } => {
+            if let Some(listed) = like_any(expr)? {
+                *expr = listed;
+            }
         }
         Expr::Like { pattern, escape_char: escape @ Some(_), .. }
         | Expr::ILike { pattern, escape_char: escape @ Some(_), .. } => {
@@ -150,6 +144,11 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
         Expr::Cast { expr: inner, data_type, .. } => {
             if let Some(to) = cast(inner, data_type)? {
                 *expr = to;
+            }
+        }
+        Expr::TypedString(typed) => {
+            if let DataType::Float(bits) = &typed.data_type {
+                typed.data_type = float(bits);
             }
         }
         Expr::Identifier(name)
@@ -198,6 +197,13 @@ fn said_otherwise(call: &ast::Function) -> Result<Option<Expr>, SqlError> {
     let text = match (call.name.to_string().to_lowercase().as_str(), args.as_slice()) {
         // An array without elements has no length.
         ("array_length", _) => format!("nullif({call}, 0)"),
+        ("width_bucket", [x, low, high, n]) => {
+            let at = format!("((({x})::float8 - ({low})) / (({high})::float8 - ({low})))");
+            format!(
+                "case when {at} < 0 then 0 when {at} >= 1 then ({n})::int + 1 \
+                 else floor({at} * ({n}))::int + 1 end"
+            )
+        }
         ("mod", [a, b]) => format!("(({a}) % ({b}))"),
         ("date_trunc", [unit, time]) => match truncated(unit, time) {
             Some(text) => text,
@@ -245,6 +251,10 @@ fn cast(inner: &Expr, data_type: &mut DataType) -> Result<Option<Expr>, SqlError
             *data_type = DataType::Text;
             return Ok(None);
         }
+        DataType::Float(bits) => {
+            *data_type = float(bits);
+            return Ok(None);
+        }
         DataType::Varchar(Some(IntegerLength { length, .. }))
         | DataType::CharacterVarying(Some(IntegerLength { length, .. }))
         | DataType::CharVarying(Some(IntegerLength { length, .. })) => *length,
@@ -257,6 +267,14 @@ fn cast(inner: &Expr, data_type: &mut DataType) -> Result<Option<Expr>, SqlError
     };
     // The padding of char(n) counts for nothing in Postgres, except on the wire.
     parsed(&format!("left(cast({inner} as text), {length})")).map(Some)
+}
+
+/// `float` has 53 bits where nothing less is asked for. DataFusion takes it to have 24.
+fn float(bits: &ast::ExactNumberInfo) -> DataType {
+    match bits {
+        ast::ExactNumberInfo::Precision(..=24) => DataType::Real,
+        _ => DataType::DoublePrecision,
+    }
 }
 
 fn rewrite_call(call: &mut ast::Function) -> Result<(), SqlError> {
@@ -307,7 +325,7 @@ fn rewrite_call(call: &mut ast::Function) -> Result<(), SqlError> {
     Ok(())
 }
 
-fn parsed(text: &str) -> Result<Expr, SqlError> {
+pub(crate) fn parsed(text: &str) -> Result<Expr, SqlError> {
     let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text);
     Ok(parser.and_then(|mut parser| parser.parse_expr())?)
 }
@@ -321,6 +339,31 @@ fn string(expr: &Expr) -> Option<&str> {
         Expr::Nested(inner) => string(inner),
         _ => None,
     }
+}
+
+/// `x LIKE ANY (ARRAY[a, b])` is `x LIKE a OR x LIKE b`.
+fn like_any(expr: &Expr) -> Result<Option<Expr>, SqlError> {
+    let (negated, text, pattern, escape, op) = match expr {
+        Expr::Like { negated, expr, pattern, escape_char, .. } => {
+            (negated, expr, pattern, escape_char, "like")
+        }
+        Expr::ILike { negated, expr, pattern, escape_char, .. } => {
+            (negated, expr, pattern, escape_char, "ilike")
+        }
+        _ => return Ok(None),
+    };
+    let mut pattern = pattern.as_ref();
+    while let Expr::Nested(inner) = pattern {
+        pattern = inner.as_ref();
+    }
+    let (Expr::Array(patterns), None) = (pattern, escape) else {
+        return Err(SqlError::unsupported("LIKE ANY of what is not a list of patterns"));
+    };
+    let not = if *negated { "not " } else { "" };
+    let one = |pattern| format!("({text}) {not}{op} {pattern}");
+    let all: Vec<String> = patterns.elem.iter().map(one).collect();
+    let text = if all.is_empty() { "false".to_owned() } else { all.join(" or ") };
+    parsed(&format!("({text})")).map(Some)
 }
 
 /// `LIKE 'a/_%' ESCAPE '/'` with the only escape that is known here, which is a backslash.
@@ -432,28 +475,6 @@ fn limit_of_fetch(query: &mut Query) -> Result<(), SqlError> {
         }
         Some(ast::LimitClause::LimitOffset { limit: own @ None, .. }) => *own = limit,
         Some(_) => return Err(SqlError::new("42601", "multiple LIMIT clauses not allowed")),
-    }
-    Ok(())
-}
-
-/// A function that returns many rows returns a list here, so it is taken apart.
-fn unnest_sets(select: &mut ast::Select) -> Result<(), SqlError> {
-    for item in &mut select.projection {
-        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = &*item
-        else {
-            continue;
-        };
-        let Expr::Function(call) = expr else { continue };
-        let name = call.name.0.last().map(ToString::to_string).unwrap_or_default().to_lowercase();
-        if !SET_RETURNING.contains(&name.as_str()) {
-            continue;
-        }
-        let expr = parsed(&format!("unnest({expr})"))?;
-        let alias = match item {
-            SelectItem::ExprWithAlias { alias, .. } => alias.clone(),
-            _ => Ident::new(name),
-        };
-        *item = SelectItem::ExprWithAlias { expr, alias };
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use sqlparser::parser::Parser;
 use crate::command::{Command, command};
 use crate::dialect::Dialect;
 use crate::error::SqlError;
+use crate::explain;
 use crate::rewrite::rewrite;
 use crate::split::{Piece, RELATIONS_MAX, split, too_complex};
 
@@ -132,6 +133,14 @@ fn parse_piece(dialect: &Dialect, piece: &Piece) -> Result<Statement, SqlError> 
             Command::Nothing(tag) => Statement::Local(Local::Nothing(tag)),
             command => Statement::Command(command),
         });
+    }
+    // Nor this.
+    let words = piece.text.split_once(char::is_whitespace);
+    if let Some((word, name)) = words
+        && word.eq_ignore_ascii_case("table")
+    {
+        let text = format!("select * from {name}");
+        return accept(dialect.parse(&text, &piece.tokens)?, &text);
     }
     accept(dialect.parse(&piece.text, &piece.tokens)?, &piece.text)
 }
@@ -281,6 +290,7 @@ fn rows(mut statement: ast::Statement, explain: bool, text: &str) -> Result<Stat
         ast::Statement::Query(query) => name_columns(&mut query.body),
         _ => Vec::new(),
     };
+    explain::rewrite(&mut statement)?;
     rewrite(&mut statement)?;
     Ok(Statement::Rows(Rows { ast: Box::new(statement), names, explain, text: text.to_owned() }))
 }

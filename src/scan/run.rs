@@ -27,6 +27,9 @@ use crate::telemetry::Stopwatch;
 const TASK_BYTES: u64 = 16 << 20;
 /// See [`TASK_BYTES`].
 const TASK_BYTES_ORDERED: u64 = 2 << 20;
+/// The first task holds only this, and each next one four times as much as the one before: whoever
+/// reads rows waits for the first task, and for no other.
+const TASK_BYTES_FIRST: u64 = 512 << 10;
 /// Units of one task.
 const TASK_UNITS_MAX: usize = 256;
 /// Chunk indexes, or filters, that are loaded at once.
@@ -416,11 +419,14 @@ impl Scanner {
 /// Groups units in their order, up to the bytes of a task.
 fn into_tasks(units: Vec<Unit>, task_bytes: u64) -> Vec<Vec<Unit>> {
     let mut tasks: Vec<Vec<Unit>> = Vec::new();
-    let mut bytes = 0;
+    let (mut bytes, mut bytes_max) = (0, TASK_BYTES_FIRST);
     for unit in units {
-        let fits = bytes + unit.raw_bytes <= task_bytes
+        let fits = bytes + unit.raw_bytes <= bytes_max.min(task_bytes)
             && tasks.last().is_some_and(|task| task.len() < TASK_UNITS_MAX);
         if !fits {
+            if !tasks.is_empty() {
+                bytes_max = (4 * bytes_max).min(task_bytes);
+            }
             tasks.push(Vec::new());
             bytes = 0;
         }
@@ -437,5 +443,34 @@ impl super::Memory {
         let draw = Arc::clone(&self.places).acquire_many_owned(kib).await;
         let permit = draw.expect("the memory's places are never closed");
         Drawn::new(u64::from(kib) * 1024, permit, told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first of a million rows came after 16 MiB of them were decoded.
+    #[test]
+    fn first_tasks_are_small() {
+        let unit = |raw_bytes| Unit {
+            stream: 0,
+            range: Timestamp(0)..Timestamp(1),
+            blocks: Vec::new(),
+            head: true,
+            span: (Timestamp(0), Timestamp(0)),
+            raw_bytes,
+        };
+        let check = |unit_bytes: u64, n: usize, task_bytes: u64, expected: &[usize]| {
+            let units = (0..n).map(|_| unit(unit_bytes)).collect();
+            let tasks = into_tasks(units, task_bytes);
+            let sizes: Vec<usize> = tasks.iter().map(Vec::len).collect();
+            assert_eq!(sizes, expected, "{n} units of {unit_bytes}");
+        };
+        check(256 << 10, 100, TASK_BYTES, &[2, 8, 32, 58]);
+        check(256 << 10, 20, TASK_BYTES_ORDERED, &[2, 8, 8, 2]);
+        check(64 << 20, 2, TASK_BYTES, &[1, 1]);
+        check(0, 300, TASK_BYTES, &[TASK_UNITS_MAX, 300 - TASK_UNITS_MAX]);
+        check(1, 0, TASK_BYTES, &[]);
     }
 }

@@ -55,7 +55,7 @@ async fn replay(server: &Server, file: PathBuf) -> (usize, Vec<String>) {
     let client = server.client().await;
     let text = std::fs::read_to_string(&file).unwrap();
     let (mut wrong, mut equal) = (Vec::new(), 0);
-    for case in text.split("\n\n").filter(|case| !case.is_empty()) {
+    for case in text.split("\n\n").filter(|case| !case.trim().is_empty()) {
         // An answer without rows leaves an empty line more.
         let (kind, case) = case.trim_start_matches('\n').split_once('\n').unwrap();
         let (sql, answers) = case.split_once("\n----").unwrap();

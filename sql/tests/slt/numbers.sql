@@ -421,3 +421,7 @@ select 32767::int2 + 1::int2
 select x * x from (values (4000000000)) t(x)
 select -x, - -x from (values (5), (null)) t(x)
 select -9223372036854775808
+select mod(5.5, 2), mod(-7, 3) * 2, 10 - mod(7, 4), sign(-3), sign(0.0)
+select 1::float / 3, 1::float4 / 3, 1::float(53) / 3, 1::float(10) / 3, float '1.1' * 1.1
+select x, width_bucket(x, 10, 0, 4) from (values (11.0), (10), (7.5), (2), (0), (-1), (null)) t(x)
+select cast(16777217 as float), '16777217'::float, 16777217::real

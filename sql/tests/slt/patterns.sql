@@ -600,3 +600,9 @@ select regexp_split_to_array('', '(.)')
 select regexp_matches('', '(.)', 'g')
 select regexp_replace('John Smith', '(\w+) (\w+)', '\2 \1')
 select regexp_replace('aaa', 'a', 'b', 2), regexp_like('aB', 'b', 'i'), regexp_instr('xaxa', 'a', 3)
+select regexp_matches(x, '(.)=(.)') from (values ('a=1', 2), ('b=2', 1), ('c', 3)) t(x, n) order by n
+select x, regexp_matches(x, '.', 'g') m from (values ('ab', 2), ('cd', 1)) t(x, n) order by n desc, m limit 3
+select regexp_matches(x, '.', 'g') from (values ('ab', 2), ('cd', 1)) t(x, n) order by n + 1, x offset 1
+select n, generate_series(1, n) from (values (2, 'a'), (3, 'b')) t(n, y) order by y desc, 2
+select x from (values ('abc'), ('xyz'), ('ABQ'), (null)) t(x) where x ilike any (array['a%', 'x_z']) order by 1
+select 'abc' like any (array['b%', '%c']), 'abc' not like any (array['a%', 'b%']), 'abc' like any (array['b%', null]), 'abc' ilike any (array['%B%', null])

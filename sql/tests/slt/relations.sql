@@ -127,3 +127,6 @@ select max(1) over (), count(*) from (values (1)) t where count(*) > 1
 select array[1, 'a']
 select 1 in (select 1, 2)
 select cast('x' as nope)
+select id from (values (1), (2), (null)) a(id) where id = any (select x from (values (2), (3)) b(x)) order by 1
+select id from (values (1), (2), (null)) a(id) where id <> all (select x from (values (2), (3)) b(x)) order by 1
+select id from (values (1), (2)) a(id) where id <> all (array[3, null]) order by 1

@@ -412,3 +412,6 @@ select ''::timestamp
 select ''::date
 select count(*) from generate_series(timestamp '2024-01-01', timestamp '2024-01-02', interval '1 hour')
 select x from generate_series(timestamp '2024-01-30', timestamp '2024-04-01', interval '1 month') x
+select date_trunc('millennium', timestamp '2000-06-01'), date_trunc('millennium', timestamp '2001-06-01'), date_trunc('century', timestamp '2000-06-01'), date_trunc('decade', timestamp '2010-01-01')
+select date_trunc('day', timestamptz '2024-03-31 12:00+00', 'Europe/Berlin'), date_trunc('hour', timestamptz '2024-03-31 12:34+00', 'Asia/Kolkata')
+select clock_timestamp() >= now(), statement_timestamp() <= clock_timestamp()
