@@ -36,10 +36,13 @@ use crate::scan::ScanExec;
 
 /// What the first band is meant to hold, in bytes.
 const FIRST_BYTES: u64 = 1 << 20;
-/// How much more each next one is meant to hold, and how much narrower it may be.
-const STEP: u64 = 8;
+/// How much more each next one is meant to hold: few bands, for each reads again what reaches over
+/// its edges, and the block of a stream that says little reaches far.
+const GROWTH: u64 = 64;
+/// How much narrower the next one may be.
+const NARROWER_MAX: u64 = 8;
 /// How much wider it may be.
-const WIDER_MAX: u64 = 64;
+const WIDER_MAX: u64 = 1 << 14;
 /// A band with so many times what it is meant to hold is left and begun again.
 const FULL: u64 = 4;
 /// How wide the first band is: a second.
@@ -148,7 +151,7 @@ impl Bands {
                 }
                 Some(Err(_)) if open.held.is_full.load(Ordering::Relaxed) => {
                     self.open = None;
-                    self.width = (self.width / STEP as i64).max(1);
+                    self.width = (self.width / NARROWER_MAX as i64).max(1);
                 }
                 Some(Err(error)) => return Err(error),
                 None => self.close(),
@@ -199,11 +202,11 @@ impl Bands {
         }
         let held = open.held.bytes.load(Ordering::Relaxed);
         self.is_near = held > 0;
-        self.bytes = self.bytes.saturating_mul(STEP).min(self.bytes_max);
+        self.bytes = self.bytes.saturating_mul(GROWTH).min(self.bytes_max);
         let factor = |n: u64, most: u64| i64::try_from(n.clamp(1, most)).unwrap_or(1);
         self.width = match held <= self.bytes {
             true => self.width.saturating_mul(factor(self.bytes / held.max(1), WIDER_MAX)),
-            false => self.width / factor(held / self.bytes, STEP),
+            false => self.width / factor(held / self.bytes, NARROWER_MAX),
         };
         self.width = self.width.max(1);
     }

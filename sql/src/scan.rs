@@ -44,7 +44,7 @@ use crate::table::{BatchStream, Bin, Cells, Counts, Notice, Scan, ScanRequest, T
 
 /// Rows that a table may be asked for in the order of time, which it keeps in memory: of more, bands
 /// are read.
-const ORDERED_ROWS_MAX: usize = 10_000;
+const ORDERED_ROWS_MAX: usize = 100_000;
 
 /// A table under the schema that a statement was planned with.
 pub(crate) struct Provider {
