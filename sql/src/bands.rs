@@ -123,7 +123,11 @@ pub(crate) struct Held {
 impl Held {
     /// Notes what was read; an error ends the band.
     pub(crate) fn add(&self, batch: &RecordBatch) -> Result<()> {
-        let bytes = batch.get_array_memory_size() as u64;
+        // What the rows say, and not what their buffers have room for: few rows of many blocks would
+        // make a band look full.
+        let columns = batch.columns().iter();
+        let bytes = columns.map(|column| column.to_data().get_slice_memory_size());
+        let bytes = bytes.sum::<Result<usize, _>>()? as u64;
         let held = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if held <= self.bytes_max {
             return Ok(());

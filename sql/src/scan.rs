@@ -563,10 +563,13 @@ impl Rows {
         let rows = batch.num_rows().min(self.left);
         self.left -= rows;
         self.metrics.record_output(rows);
-        if let Some(Err(full)) = self.held.as_ref().map(|held| held.add(&batch)) {
+        let shaped = shape(&batch.slice(0, rows), &self.schema, &self.sources);
+        if let (Some(held), Ok(batch)) = (&self.held, &shaped)
+            && let Err(full) = held.add(batch)
+        {
             return Some(Err(full));
         }
-        Some(shape(&batch.slice(0, rows), &self.schema, &self.sources))
+        Some(shaped)
     }
 }
 
