@@ -60,7 +60,7 @@ use crate::system::AskFunction;
 use crate::table::{Notice, Source};
 
 /// Address space per thread; only what is used becomes memory.
-const STACK_BYTES: usize = 64 << 20;
+pub(crate) const STACK_BYTES: usize = 64 << 20;
 /// What each part of a statement needs to sort by itself: fewer parts run at once where memory is
 /// scarce, for a part that cannot hold two batches cannot go to disk either.
 const PART_BYTES_MIN: usize = 32 << 20;

@@ -544,6 +544,12 @@ mod tests {
 
     #[test]
     fn bounds() {
+        // As large a stack as statements are read on; a test's own has 2 MiB.
+        let reads = std::thread::Builder::new().stack_size(crate::engine::STACK_BYTES);
+        reads.spawn(read_at_the_bounds).unwrap().join().unwrap();
+    }
+
+    fn read_at_the_bounds() {
         let plus = |terms| format!("select 1{}", " + 1".repeat(terms));
         assert!(all(&plus(900)).is_ok());
         refused(&plus(1_100), "54001");
