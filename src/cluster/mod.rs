@@ -53,6 +53,10 @@ use writer::Writer;
 const META: u32 = 0;
 /// After this the meta group has not answered.
 const META_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a shard may be without a leader before a read of it fails.
+const ELECTION_TIME_MAX: Duration = Duration::from_secs(3);
+/// How long a read waits before it asks again.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// The Raft group of a shard.
 fn group_of(shard: ShardId) -> u32 {
@@ -224,42 +228,63 @@ impl Cluster {
     }
 
     /// Every shard, as recent as the reader wants it: where this node has a replica, here, else at
-    /// a node that has one. Or why it cannot be read.
+    /// a node that has one. Or why it cannot be read. Where a shard has just lost its leader, the
+    /// next one is waited for.
     pub async fn views(
         &self,
         consistency: &Consistency,
     ) -> Vec<(ShardId, Result<Seen<Place>, ReadError>)> {
-        let own = self.shard_ids().map(|shard| async move {
-            (shard, self.0.shard(shard).route.own_view(consistency).await)
+        let deadline = tokio::time::Instant::now() + ELECTION_TIME_MAX;
+        let mut views = BTreeMap::new();
+        let mut missing: Vec<ShardId> = self.shard_ids().collect();
+        loop {
+            missing = self.take_views(&missing, consistency, &mut views).await;
+            if missing.is_empty() || tokio::time::Instant::now() >= deadline {
+                return views.into_iter().collect();
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+    }
+
+    /// Takes the views of some shards; gives those that another try may find. Its own replica is
+    /// asked in each: one that was just opened may know by then who leads, or do so itself.
+    async fn take_views(
+        &self,
+        shards: &[ShardId],
+        consistency: &Consistency,
+        views: &mut BTreeMap<ShardId, Result<Seen<Place>, ReadError>>,
+    ) -> Vec<ShardId> {
+        let here =
+            |seen: Seen<ShardView>| Seen { view: Place::Here(seen.view), staleness: seen.staleness };
+        let own = shards.iter().map(|shard| async move {
+            (*shard, self.0.shard(*shard).route.own_view(consistency).await)
         });
-        let own = futures::future::join_all(own).await;
-        let elsewhere: Vec<ShardId> =
-            own.iter().filter(|(_, view)| view.is_none()).map(|(shard, _)| *shard).collect();
-        let mut held = match elsewhere.is_empty() {
-            true => BTreeMap::new(),
-            false => remote::hold(&self.0, &elsewhere, consistency).await,
-        };
-        let mut views = Vec::with_capacity(own.len());
-        for (shard, view) in own {
-            let here = |seen: Seen<ShardView>| Seen {
-                view: Place::Here(seen.view),
-                staleness: seen.staleness,
-            };
-            let view = match (view, held.remove(&shard)) {
-                (Some(view), _) => view.map(here),
-                (None, Some(Taken::Held(seen))) => {
+        let mut elsewhere = Vec::new();
+        for (shard, view) in futures::future::join_all(own).await {
+            match view {
+                Some(view) => drop(views.insert(shard, view.map(here))),
+                None => elsewhere.push(shard),
+            }
+        }
+        if elsewhere.is_empty() {
+            return elsewhere;
+        }
+        for (shard, taken) in remote::hold(&self.0, &elsewhere, consistency).await {
+            let view = match taken {
+                Taken::Held(seen) => {
                     Ok(Seen { view: Place::There(seen.view), staleness: seen.staleness })
                 }
-                (None, Some(Taken::Failed(error))) => Err(error),
+                Taken::Failed(error) => Err(error),
                 // While a cluster is upgraded: what needs no questions works in any version.
-                (None, Some(Taken::Strange) | None) => {
+                Taken::Strange => {
                     let staleness = Some(Duration::ZERO);
                     self.mirror(shard).await.map(|view| here(Seen { view, staleness }))
                 }
             };
-            views.push((shard, view));
+            views.insert(shard, view);
         }
-        views
+        elsewhere.retain(|shard| views.get(shard).is_none_or(Result::is_err));
+        elsewhere
     }
 
     /// A view of a shard that holds everything acknowledged before this call, on this node, for a

@@ -27,10 +27,6 @@ use super::meta::NodeId;
 use super::{Inner, ReadError};
 use crate::model::{Index, ShardId};
 
-/// How long a shard may be without a leader before a read of it fails.
-const ELECTION_TIME_MAX: Duration = Duration::from_secs(3);
-/// How long to wait before asking again.
-const AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// After this somebody else is asked.
 const HOLD_TIME_MAX: Duration = Duration::from_secs(11);
 /// The largest part of an answer.
@@ -159,27 +155,8 @@ pub(super) enum Taken {
     Failed(ReadError),
 }
 
-/// Takes views of shards at the nodes that have them. Where a shard has just lost its leader, the
-/// next one is waited for.
+/// Takes views of shards at the nodes that have them.
 pub(super) async fn hold(
-    inner: &Arc<Inner>,
-    shards: &[ShardId],
-    consistency: &Consistency,
-) -> BTreeMap<ShardId, Taken> {
-    let deadline = tokio::time::Instant::now() + ELECTION_TIME_MAX;
-    let mut taken = hold_now(inner, shards, consistency).await;
-    loop {
-        let failed = taken.iter().filter(|(_, taken)| matches!(taken, Taken::Failed(_)));
-        let failed: Vec<ShardId> = failed.map(|(shard, _)| *shard).collect();
-        if failed.is_empty() || tokio::time::Instant::now() >= deadline {
-            return taken;
-        }
-        tokio::time::sleep(AGAIN_AFTER).await;
-        taken.extend(hold_now(inner, &failed, consistency).await);
-    }
-}
-
-async fn hold_now(
     inner: &Arc<Inner>,
     shards: &[ShardId],
     consistency: &Consistency,
