@@ -254,8 +254,10 @@ impl Cluster {
         consistency: &Consistency,
         views: &mut BTreeMap<ShardId, Result<Seen<Place>, ReadError>>,
     ) -> Vec<ShardId> {
-        let here =
-            |seen: Seen<ShardView>| Seen { view: Place::Here(seen.view), staleness: seen.staleness };
+        let here = |seen: Seen<ShardView>| Seen {
+            view: Place::Here(seen.view),
+            staleness: seen.staleness,
+        };
         let own = shards.iter().map(|shard| async move {
             (*shard, self.0.shard(*shard).route.own_view(consistency).await)
         });

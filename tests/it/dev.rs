@@ -5,22 +5,29 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 
 const T: i64 = 1_700_000_000_000_000_000;
 /// For what a cluster does by itself: an election, a start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// One cluster at a time: while a node of one is down, another one would take its ports. Found
+/// where two of these tests ran at once.
+static ONE: Mutex<()> = Mutex::const_new(());
+
 /// A cluster in a directory of its own, down at the end of the test.
 struct Dev {
+    _only: MutexGuard<'static, ()>,
     directory: tempfile::TempDir,
     client: reqwest::Client,
 }
 
 impl Dev {
-    fn new() -> Dev {
+    async fn new() -> Dev {
+        let _only = ONE.lock().await;
         let directory = tempfile::tempdir().expect("a directory");
         let client = reqwest::Client::builder().timeout(Duration::from_secs(5));
-        Dev { directory, client: client.build().expect("a client") }
+        Dev { _only, directory, client: client.build().expect("a client") }
     }
 
     fn dir(&self) -> PathBuf {
@@ -122,7 +129,7 @@ fn is_alive(pid: u64) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_started_broken_and_mended_with_one_word_each() {
-    let dev = Dev::new();
+    let dev = Dev::new().await;
     for words in [&["kill", "1"][..], &["down"], &["status"], &["logs", "1"]] {
         assert!(dev.refused(words).contains("start one: drave dev cluster up"), "{words:?}");
     }
@@ -167,7 +174,7 @@ async fn a_cluster_is_started_broken_and_mended_with_one_word_each() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_whose_supervisor_was_killed_are_found_again() {
-    let dev = Dev::new();
+    let dev = Dev::new().await;
     dev.done(&["up"]);
     dev.push_until_taken(1, 1).await;
     let supervisor = dev.state()["supervisor"].to_string();

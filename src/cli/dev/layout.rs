@@ -17,10 +17,12 @@ use serde::{Deserialize, Serialize};
 
 /// Nodes of a development cluster.
 pub(super) const NODES: [u64; 3] = [1, 2, 3];
-/// Node 1 has the next port, and so on, where these are free.
+/// Node 1 has the next port, and so on; so many further where any of them is in use.
 const HTTP_PORT: u16 = 3100;
 const PG_PORT: u16 = 5433;
 const PEER_PORT: u16 = 9095;
+const PORT_BLOCK: u16 = 10;
+const PORT_BLOCKS: u16 = 50;
 /// What the kernel takes for a socket's path.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
 
@@ -142,19 +144,25 @@ impl Layout {
     }
 }
 
+/// The nodes of a new cluster. Their ports are below those that the kernel hands out by itself: a
+/// node that is down for a while must find its own again.
 fn nodes() -> anyhow::Result<Vec<Node>> {
-    // All are held until all are found, or one port would be found twice.
+    let blocks = (0..PORT_BLOCKS).map(|block| block * PORT_BLOCK);
+    let found = blocks.filter_map(|block| nodes_at(block).ok()).next();
+    found.context("no free ports on 127.0.0.1: is there a cluster that is not used any more?")
+}
+
+fn nodes_at(block: u16) -> anyhow::Result<Vec<Node>> {
+    // All are held until all are found.
     let mut held = Vec::new();
     let mut free = |port: u16| -> anyhow::Result<SocketAddr> {
-        let listener = TcpListener::bind(("127.0.0.1", port))
-            .or_else(|_| TcpListener::bind("127.0.0.1:0"))
-            .context("no free port on 127.0.0.1")?;
+        let listener = TcpListener::bind(("127.0.0.1", port))?;
         let address = listener.local_addr()?;
         held.push(listener);
         Ok(address)
     };
     let nodes = NODES.map(|id| {
-        let offset = u16::try_from(id).context("few nodes")?;
+        let offset = block + u16::try_from(id).context("few nodes")?;
         let (http, pg) = (free(HTTP_PORT + offset)?, free(PG_PORT + offset)?);
         let peer = free(PEER_PORT + offset)?;
         Ok(Node { id, http, pg, peer, pid: None, ended: None })
