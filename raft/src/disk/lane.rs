@@ -3,16 +3,17 @@
 //! In go batches of operations, one transaction and one fsync each; out come a group's whole log
 //! at start and ranges of entries later.
 //!
-//! Tables: `log` maps (group, index, 0) to the first row of each entry, `large` maps (group, index,
-//! part) to the others, which fill pages; see [`super::value`]. They are apart because redb puts
-//! neighbours of a table into one page: a small row beside one that fills a page makes it twice as
-//! large, and all of it is written. `meta` maps (group, what) to the vote, the committed and the
+//! Tables: `log` maps (group, index, 0) to the row of each small entry, `large` maps (group, index,
+//! part) to those of the others, which fill pages; see [`super::value`]. They are apart because redb
+//! puts neighbours of a table into one page: a small row beside one that fills a page makes it twice
+//! as large, and all of it is written. `meta` maps (group, what) to the vote, the committed and the
 //! purged log id, each under its own checksum.
 //!
 //! Invariants:
 //! - The operations of a batch take effect in order, and all or none of them.
 //! - A group's entries are contiguous from `purged + 1`, or the file is damaged.
 
+use std::iter::Peekable;
 use std::ops::{Range, RangeInclusive};
 
 use bytes::{Bytes, BytesMut};
@@ -42,11 +43,12 @@ const IDENTITY: (u32, u8) = (u32::MAX, 0);
 /// Half of it may buffer writes: a full batch of 16 MiB is written at once, by the commit.
 const CACHE_BYTES: usize = 48 << 20;
 
+type RowRange = Peekable<redb::Range<'static, Key, &'static [u8]>>;
 type Ack = oneshot::Sender<Result<(), std::io::Error>>;
 
 /// The rows of all entries, in a transaction.
 struct Rows<'txn> {
-    first: Table<'txn, Key, &'static [u8]>,
+    small: Table<'txn, Key, &'static [u8]>,
     large: Table<'txn, Key, &'static [u8]>,
 }
 
@@ -55,12 +57,13 @@ impl Rows<'_> {
     /// stays in the CPU's cache: redb's own way to fill a value in place clears and copies it first.
     fn insert(&mut self, group: u32, entry: &Entry, row: &mut Vec<u8>) -> Result<(), redb::Error> {
         let encoded = Encoded::of(&entry.payload);
+        let is_small = value::is_small(encoded.len());
+        let table = if is_small { &mut self.small } else { &mut self.large };
         let mut offset = 0;
         for (take, part) in value::split(encoded.len()).zip(0..) {
             let key = (group, entry.log_id.index, part);
             row.resize(Encoded::row_bytes(part, take), 0);
             encoded.write(key, entry.log_id.leader_id, offset, row);
-            let table = if part == 0 { &mut self.first } else { &mut self.large };
             table.insert(key, row.as_slice())?;
             offset += take;
         }
@@ -70,7 +73,7 @@ impl Rows<'_> {
     /// Removes a group's entries from the first of these indexes to the last.
     fn remove(&mut self, group: u32, indexes: RangeInclusive<u64>) -> Result<(), redb::Error> {
         let keys = (group, *indexes.start(), 0)..=(group, *indexes.end(), u16::MAX);
-        self.first.retain_in(keys.clone(), |_, _| false)?;
+        self.small.retain_in(keys.clone(), |_, _| false)?;
         self.large.retain_in(keys, |_, _| false)?;
         Ok(())
     }
@@ -182,9 +185,9 @@ impl LogDb {
             let check = || -> Result<bool, redb::Error> {
                 let txn = self.db.begin_read()?;
                 let meta = txn.open_table(META)?;
-                let log = txn.open_table(LOG)?;
+                let (log, large) = (txn.open_table(LOG)?, txn.open_table(LARGE)?);
                 let other = meta.range(..IDENTITY)?.next().transpose()?.is_some();
-                Ok(!other && log.first()?.is_none())
+                Ok(!other && log.first()?.is_none() && large.first()?.is_none())
             };
             check().map_err(|error| failed(&self.place, error))
         })
@@ -203,7 +206,7 @@ impl LogDb {
                 // One-phase commits, without quick repair: one fsync each, and a repair after a
                 // crash reads the whole log and so checks it.
                 let txn = self.db.begin_write()?;
-                let mut rows = Rows { first: txn.open_table(LOG)?, large: txn.open_table(LARGE)? };
+                let mut rows = Rows { small: txn.open_table(LOG)?, large: txn.open_table(LARGE)? };
                 let mut meta = txn.open_table(META)?;
                 work(&mut rows, &mut meta)?;
                 drop((rows, meta));
@@ -218,6 +221,10 @@ impl LogDb {
     pub(crate) fn commit(&self, ops: &[Op], purge: Option<PurgeSlice>) -> Result<(), Error> {
         let mut row = Vec::new();
         self.write(|rows, meta| {
+            if let Some(PurgeSlice { group, upto }) = purge {
+                rows.remove(group, 0..=upto.index)?;
+                put(meta, (group, PURGED), &encode_log_id(&upto))?;
+            }
             for op in ops {
                 match op {
                     Op::Append { group, entries, .. } => {
@@ -242,10 +249,6 @@ impl LogDb {
                     Op::Erase { group, at_last: true, .. } => erase(rows, meta, *group)?,
                     Op::Barrier { .. } => {}
                 }
-            }
-            if let Some(PurgeSlice { group, upto }) = purge {
-                rows.remove(group, 0..=upto.index)?;
-                put(meta, (group, PURGED), &encode_log_id(&upto))?;
             }
             Ok(())
         })
@@ -347,57 +350,76 @@ impl LogDb {
         let broken = |error: redb::Error| failed(&self.place, error);
         let read = || -> Result<_, redb::Error> {
             let txn = self.db.begin_read()?;
-            Ok((txn.open_table(LOG)?, txn.open_table(LARGE)?))
+            let keys = (group, range.start, 0)..(group, range.end, 0);
+            let small = txn.open_table(LOG)?.range(keys.clone())?;
+            Ok((small, txn.open_table(LARGE)?.range(keys)?))
         };
-        let (log, large) = read().map_err(broken)?;
-        let keys = (group, range.start, 0)..(group, range.end, 0);
-        let rows = log.range(keys.clone()).map_err(|error| broken(error.into()))?;
-        let mut large = large.range(keys).map_err(|error| broken(error.into()))?;
-        for row in rows {
-            let (key, row) = row.map_err(|error| broken(error.into()))?;
-            let (_, index, part) = key.value();
-            let corrupt = |what: String| self.corrupt(group, index, what);
-            if part != 0 {
-                return Err(corrupt("its first row is missing".to_owned()));
-            }
-            let (head, first) = value::read_first(key.value(), row.value()).map_err(corrupt)?;
-            let mut bytes = BytesMut::with_capacity(head.len);
-            bytes.extend_from_slice(first);
-            for part in 1.. {
-                if bytes.len() >= head.len {
-                    break;
+        let (small, large) = read().map_err(broken)?;
+        let (mut small, mut large) = (small.peekable(), large.peekable());
+        loop {
+            let rows = match (next_index(&mut small), next_index(&mut large)) {
+                (None, None) => return Ok(()),
+                (Some(index), Some(other)) if index == other => {
+                    return Err(self.corrupt(group, index, "it is there twice".to_owned()));
                 }
-                let row = large.next().transpose().map_err(|error| broken(error.into()))?;
-                match row {
-                    Some((key, row)) if key.value() == (group, index, part) => {
-                        let more = value::read_more(key.value(), row.value()).map_err(corrupt)?;
-                        bytes.extend_from_slice(more);
-                    }
-                    _ => return Err(corrupt(format!("its part {part} is missing"))),
-                }
-            }
-            let entry = finish(index, head, bytes).map_err(corrupt)?;
-            if !each(entry, head.len)? {
+                (Some(index), other) if other.is_none_or(|other| index < other) => &mut small,
+                _ => &mut large,
+            };
+            let (entry, bytes) = self.read_entry(group, rows)?;
+            if !each(entry, bytes)? {
                 return Ok(());
             }
         }
-        match large.next().transpose().map_err(|error| broken(error.into()))? {
-            None => Ok(()),
-            Some((key, _)) => {
-                let (_, index, _) = key.value();
-                Err(self.corrupt(group, index, "its first row is missing".to_owned()))
+    }
+
+    /// Puts the next entry together, from all of its rows; and its payload's length.
+    fn read_entry(&self, group: u32, rows: &mut RowRange) -> Result<(Entry, usize), Error> {
+        let mut next = || {
+            let row = rows.next().transpose();
+            row.map_err(|error| failed(&self.place, redb::Error::from(error)))
+        };
+        let (key, row) = next()?.expect("whoever asks has seen one");
+        let (_, index, part) = key.value();
+        let corrupt = |what: String| self.corrupt(group, index, what);
+        if part != 0 {
+            return Err(corrupt("its first row is missing".to_owned()));
+        }
+        let (head, first) = value::read_first(key.value(), row.value()).map_err(corrupt)?;
+        let mut bytes = BytesMut::with_capacity(head.len);
+        bytes.extend_from_slice(first);
+        for part in 1.. {
+            if bytes.len() >= head.len {
+                break;
+            }
+            match next()? {
+                Some((key, row)) if key.value() == (group, index, part) => {
+                    let more = value::read_more(key.value(), row.value()).map_err(corrupt)?;
+                    bytes.extend_from_slice(more);
+                }
+                _ => return Err(corrupt(format!("its part {part} is missing"))),
             }
         }
+        Ok((finish(index, head, bytes).map_err(corrupt)?, head.len))
     }
 
     fn corrupt(&self, group: u32, index: u64, what: String) -> Error {
         Error::Corrupt { path: self.place.path.clone(), group, index, what }
     }
 
+    /// Bytes written to the file since it was opened.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        self.place.written.bytes()
+    }
+
     /// The file's path, for messages.
     pub(crate) fn path(&self) -> &std::path::Path {
         &self.place.path
     }
+}
+
+/// The index of the next row; nothing after the last one. One that cannot be read comes first.
+fn next_index(rows: &mut RowRange) -> Option<u64> {
+    rows.peek().map(|row| row.as_ref().map_or(0, |(key, _)| key.value().1))
 }
 
 fn finish(index: u64, head: Head, bytes: BytesMut) -> Result<Entry, String> {
