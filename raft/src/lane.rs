@@ -187,7 +187,9 @@ impl Lane {
             ops.push(op);
         }
         queue.due = queue.ops.iter().any(|op| !matches!(op, Op::Committed { .. }));
-        let purge = queue.purges.pop_front();
+        // What empties a log comes first.
+        let purge =
+            queue.purges.pop_front_if(|slice| !ops.iter().any(|op| op.empties(slice.group)));
         (!ops.is_empty() || purge.is_some()).then_some(Batch { ops, purge })
     }
 

@@ -4,6 +4,7 @@
 //! here blocks, and is called from this crate's own threads only.
 
 mod backend;
+mod eras;
 mod lane;
 mod state;
 mod value;
