@@ -13,6 +13,8 @@
 //! asked for.
 //!
 //! - Bands do not overlap and leave nothing out, so rows of one time are in one band.
+//! - Rows of one time are in the order that the table has for them, so a statement that is asked again
+//!   returns them in the same one, whatever its limit and its bands are.
 //! - Nothing of a band is returned before all of it was read: one that turns out too full is left, and
 //!   begun again narrower.
 //! - What a band holds is drawn from the memory of the statement, and goes to disk like any sort.
@@ -151,7 +153,9 @@ impl Bands {
                 Some(Ok(batch)) => {
                     let n_rows = batch.num_rows().min(self.left);
                     self.left -= n_rows;
-                    return Ok(Some(batch.slice(0, n_rows)));
+                    // Without the columns that it was sorted by besides.
+                    let columns: Vec<usize> = (0..self.scan.schema().fields().len()).collect();
+                    return Ok(Some(batch.slice(0, n_rows).project(&columns)?));
                 }
                 Some(Err(_)) if open.held.is_full.load(Ordering::Relaxed) => {
                     self.open = None;
@@ -183,16 +187,17 @@ impl Bands {
             true => end.saturating_sub(self.width).max(start)..end,
             false => start..start.saturating_add(self.width).min(end),
         };
-        // Rows of one time are in order, and cannot be told apart into more bands.
+        // Rows of one time cannot be told apart into more bands.
         let one_time = self.width == 1;
         let bytes_max = if one_time { u64::MAX } else { self.bytes.saturating_mul(FULL) };
         let (bytes, is_full) = (AtomicU64::new(0), AtomicBool::new(false));
         let held = Arc::new(Held { bytes, bytes_max, is_full });
         let (scan, by) = self.scan.of_band(time.clone(), held.clone())?;
         let scan: Arc<dyn ExecutionPlan> = Arc::new(scan);
-        let plan = match LexOrdering::new([PhysicalSortExpr::new(by, self.order)]) {
-            Some(order) if !one_time => Arc::new(SortExec::new(order, scan)),
-            _ => scan,
+        let by = by.into_iter().map(|column| PhysicalSortExpr::new(column, self.order));
+        let plan: Arc<dyn ExecutionPlan> = match LexOrdering::new(by) {
+            Some(order) => Arc::new(SortExec::new(order, scan)),
+            None => scan,
         };
         Ok(Open { time, rows: plan.execute(0, self.context.clone())?, held })
     }

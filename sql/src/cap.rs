@@ -24,7 +24,7 @@ use sqlparser::ast::BinaryOperator;
 use crate::error::SqlError;
 
 /// The most that one call may return.
-const RESULT_BYTES_MAX: u64 = 64 << 20;
+pub(crate) const RESULT_BYTES_MAX: u64 = 64 << 20;
 
 /// The worst case of a function: the bytes of one result, from the arguments of its row.
 type Estimate = fn(&[Argument], usize) -> u64;

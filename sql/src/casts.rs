@@ -28,6 +28,7 @@ use datafusion::optimizer::AnalyzerRule;
 use sqlparser::ast::BinaryOperator;
 
 use crate::arithmetic::whole;
+use crate::by_rows::by_rows;
 use crate::encode;
 use crate::expressions::rewrite_all;
 
@@ -178,15 +179,9 @@ impl ScalarUDFImpl for CastFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = matches!(args.args[0], ColumnarValue::Scalar(_));
-        let array = args.args[0].to_array(if constant { 1 } else { args.number_rows })?;
-        let array = match self.kind {
-            Kind::Text => text_of(&array)?,
-            Kind::Day | Kind::Coarser(_) => cast(&array, &self.return_type(&[])?)?,
-        };
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
-            false => ColumnarValue::Array(array),
+        by_rows(&args, |arrays, _| match self.kind {
+            Kind::Text => text_of(&arrays[0]),
+            Kind::Day | Kind::Coarser(_) => Ok(cast(&arrays[0], &self.return_type(&[])?)?),
         })
     }
 }

@@ -46,6 +46,7 @@ use crate::encode::{Chunk, Columns, Encoder, fields};
 use crate::error::{Error, SqlError};
 use crate::functions;
 use crate::json::JsonPlanner;
+use crate::lateral;
 use crate::load::Sink;
 use crate::order::TimeOrder;
 use crate::params::ParamType;
@@ -58,6 +59,8 @@ use crate::statement::{Rows, Statement, parse, parse_rows, parse_values};
 use crate::sums;
 use crate::system::AskFunction;
 use crate::table::{Notice, Source};
+use crate::told_apart::tell_apart;
+use crate::whole_rows;
 
 /// Address space per thread; only what is used becomes memory.
 pub(crate) const STACK_BYTES: usize = 64 << 20;
@@ -437,19 +440,19 @@ impl Session {
     }
 
     async fn plan(&self, state: &SessionState, rows: &Rows) -> Result<LogicalPlan, SqlError> {
-        let statement = DfStatement::Statement(rows.ast.clone());
+        let expanded = Box::pin(whole_rows::expand(&rows.ast, state)).await?;
+        let ast = expanded.map_or_else(|| rows.ast.clone(), Box::new);
+        let statement = DfStatement::Statement(ast.clone());
         let plan = match state.statement_to_plan(statement).await {
             Ok(plan) => plan,
             Err(error) => {
                 // Postgres lets columns of one name stand beside each other.
                 let error = SqlError::from(error);
-                let Some(ast) = crate::statement::distinct_names(&rows.ast) else {
-                    return Err(error);
-                };
                 if error.code != "42701" {
                     return Err(error);
                 }
-                state.statement_to_plan(DfStatement::Statement(Box::new(ast))).await?
+                let ast = Box::new(tell_apart(&ast));
+                state.statement_to_plan(DfStatement::Statement(ast)).await?
             }
         };
         SQLOptions::new()
@@ -457,7 +460,7 @@ impl Session {
             .with_allow_dml(false)
             .with_allow_statements(false)
             .verify_plan(&plan)?;
-        let plan = catalog::show_names(plan, state)?;
+        let plan = catalog::show_names(lateral::flatten(plan)?, state)?;
         Ok(clock::complete(plan)?)
     }
 

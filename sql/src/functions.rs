@@ -90,6 +90,9 @@ pub(crate) fn register(context: &SessionContext, server_version: &str) -> Result
         .chain(crate::lines::functions())
         .chain(crate::json::functions())
         .chain(crate::json_build::functions())
+        .chain(crate::json_sets::functions())
+        .chain(crate::ordered::functions())
+        .chain([crate::age::function(), crate::type_of::function(), crate::told_apart::function()])
     {
         replace(context, function);
     }

@@ -10,17 +10,18 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
-    ColumnarValue, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    TypeSignature, Volatility,
+    ColumnarValue, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, TypeSignature, Volatility,
 };
 use serde_json::Value;
 use sqlparser::ast::BinaryOperator;
 
 use crate::error::SqlError;
+use crate::json_text::json_field;
 
 /// The functions of this file.
 pub(crate) fn functions() -> Vec<ScalarUDF> {
@@ -93,6 +94,17 @@ impl ScalarUDFImpl for Json {
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(if self.kind == Kind::Contains { DataType::Boolean } else { DataType::Utf8 })
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        match self.kind {
+            Kind::At | Kind::Path => Ok(json_field(self.name())),
+            _ => {
+                let kinds: Vec<DataType> =
+                    args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+                Ok(Arc::new(Field::new(self.name(), self.return_type(&kinds)?, true)))
+            }
+        }
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -17,16 +17,19 @@
 //! - Every execution of a statement opens the table anew, after the statement has arrived.
 
 mod activity;
+mod age;
 mod any;
 mod arithmetic;
 mod array_text;
 mod bands;
 mod bare;
+mod by_rows;
 mod cap;
 mod casts;
 mod catalog;
 mod cells;
 mod clock;
+mod collected;
 mod command;
 mod copy;
 mod cursor;
@@ -38,6 +41,7 @@ mod error;
 mod explain;
 mod expressions;
 mod extended;
+mod from_functions;
 mod functions;
 #[cfg(test)]
 mod fuzz;
@@ -45,13 +49,19 @@ mod gapfill;
 mod infer;
 mod json;
 mod json_build;
+mod json_sets;
+mod json_text;
+mod lateral;
 mod lines;
 mod load;
 mod local;
 mod login;
+mod members;
 mod operators;
 mod order;
+mod ordered;
 mod params;
+mod plain;
 mod pushdown;
 mod regex;
 mod rewrite;
@@ -72,13 +82,17 @@ mod table;
 mod throttle;
 mod time;
 mod tls;
+mod told_apart;
+mod type_of;
 mod users;
+mod whole_rows;
 mod wire;
 
 pub use activity::{Activity, Cost, Seen, State};
 /// For whoever implements [`Source`].
 pub use async_trait::async_trait;
 pub use error::Error;
+pub use json_text::json_column;
 pub use scram::Verifier;
 pub use server::{Access, Options, serve};
 pub use table::{

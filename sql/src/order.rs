@@ -91,7 +91,9 @@ fn ordered(
     } else if let Some(partitions) = plan.downcast_ref::<RepartitionExec>()
         && partitions.maintains_input_order() == [true]
     {
-        (partitions.input(), column.clone())
+        // Put together again, rows of one time would come as their partitions do, now these first and
+        // now those: what is above looks at all rows by itself.
+        return ordered(partitions.input(), order);
     } else {
         return Ok(None);
     };

@@ -16,6 +16,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
 use regex::RegexBuilder;
 
+use crate::members::{Member, members};
 use crate::regex::ANY_POINT;
 use crate::table::{TextFilter, TextPattern};
 
@@ -31,6 +32,7 @@ pub(crate) struct Roles {
     pub(crate) keys: HashSet<String>,
     pub(crate) time: String,
     pub(crate) text: String,
+    pub(crate) object: Option<String>,
 }
 
 /// What a conjunct asks of a scan.
@@ -42,6 +44,8 @@ pub(crate) enum Push {
     Time(Range<i64>),
     /// Read only rows with this text.
     Text(TextFilter),
+    /// Leave out what has none of the members of a group.
+    Members(Vec<Vec<Member>>),
     /// The scan cannot help.
     Nothing,
 }
@@ -50,6 +54,7 @@ impl Push {
     pub(crate) fn support(&self) -> TableProviderFilterPushDown {
         match self {
             Push::Groups | Push::Time(_) | Push::Text(_) => TableProviderFilterPushDown::Exact,
+            Push::Members(_) => TableProviderFilterPushDown::Inexact,
             Push::Nothing => TableProviderFilterPushDown::Unsupported,
         }
     }
@@ -65,7 +70,11 @@ pub(crate) fn classify(expr: &Expr, roles: &Roles) -> Push {
     {
         return time;
     }
-    text_filter(expr, roles).map_or(Push::Nothing, Push::Text)
+    if let Some(filter) = text_filter(expr, roles) {
+        return Push::Text(filter);
+    }
+    let groups = roles.object.as_ref().map(|column| members(expr, column)).unwrap_or_default();
+    if groups.is_empty() { Push::Nothing } else { Push::Members(groups) }
 }
 
 fn asks_groups(expr: &Expr, roles: &Roles) -> bool {
@@ -93,7 +102,7 @@ fn asks_groups(expr: &Expr, roles: &Roles) -> bool {
 }
 
 /// A comparison with a literal, the literal on the right.
-fn comparison(binary: &BinaryExpr) -> Option<(&Expr, Operator, &ScalarValue)> {
+pub(crate) fn comparison(binary: &BinaryExpr) -> Option<(&Expr, Operator, &ScalarValue)> {
     match (binary.left.as_ref(), binary.right.as_ref()) {
         (Expr::Literal(value, _), expr) => Some((expr, binary.op.swap()?, value)),
         (expr, Expr::Literal(value, _)) => Some((expr, binary.op, value)),
@@ -336,7 +345,7 @@ fn nanoseconds(value: &ScalarValue) -> Option<i64> {
     }
 }
 
-fn string(value: &ScalarValue) -> Option<&str> {
+pub(crate) fn string(value: &ScalarValue) -> Option<&str> {
     value.try_as_str().flatten()
 }
 
@@ -348,7 +357,7 @@ mod tests {
 
     fn roles() -> Roles {
         let keys = ["app", "env"].map(String::from).into();
-        Roles { keys, time: "timestamp".into(), text: "line".into() }
+        Roles { keys, time: "timestamp".into(), text: "line".into(), object: None }
     }
 
     fn check(expr: Expr, expected: Push) {

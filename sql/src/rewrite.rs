@@ -8,14 +8,18 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     self, BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    Query, Statement, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
+    Query, Statement, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
 use crate::catalog;
+use crate::collected;
 use crate::error::SqlError;
+use crate::from_functions;
+use crate::json_build;
 use crate::time::chrono_pattern;
+use crate::type_of;
 
 /// Functions under names that DataFusion has for something else, or not at all.
 const RENAMED: &[(&str, &str)] = &[
@@ -29,7 +33,6 @@ const RENAMED: &[(&str, &str)] = &[
     ("every", "bool_and"),
     ("sign", "signum"),
     ("variance", "var_samp"),
-    ("jsonb_object_keys", "json_object_keys"),
     ("jsonb_array_length", "json_length"),
     ("jsonb_extract_path", "json_extract_path"),
     ("jsonb_extract_path_text", "json_extract_path_text"),
@@ -41,29 +44,47 @@ const RENAMED: &[(&str, &str)] = &[
 
 /// Rewrites a statement in place.
 pub(crate) fn rewrite(statement: &mut Statement) -> Result<(), SqlError> {
-    match VisitMut::visit(statement, &mut Rewrite) {
+    match VisitMut::visit(statement, &mut Rewrite { depth: 0 }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
-struct Rewrite;
+struct Rewrite {
+    /// How many queries the one that is visited is in.
+    depth: usize,
+}
 
 impl VisitorMut for Rewrite {
     type Break = SqlError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+        // Others call a function by its name, which is none of what it becomes below.
+        if self.depth > 0 {
+            catalog::name_columns(&mut query.body);
+        }
+        self.depth += 1;
         let rewritten = limit_of_fetch(query).and_then(|()| crate::gapfill::fill(query));
         into_flow(rewritten.and_then(|()| crate::sets::order(query)))
     }
 
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<SqlError> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<SqlError> {
+        from_functions::name_values(select);
         into_flow(crate::sets::unnest(select))
     }
 
     fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<SqlError> {
-        name_function_column(table);
-        ControlFlow::Continue(())
+        from_functions::name_column(table);
+        into_flow(from_functions::rewrite(table))
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+        into_flow(keep_json(expr))
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
@@ -174,12 +195,35 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
                     });
                 }
             }
+            if let Some(collected) = collected::rewrite(call)? {
+                *expr = collected;
+                return Ok(());
+            }
             rewrite_call(call)?;
             if let Some(other) = said_otherwise(call)? {
                 *expr = other;
             }
         }
         _ => {}
+    }
+    Ok(())
+}
+
+/// `to_json(x::jsonb)`: what is cast to JSON is text to the engine, and must not be quoted.
+fn keep_json(expr: &mut Expr) -> Result<(), SqlError> {
+    const MAKERS: &[&str] = &["array", "row", "to", "agg", "build", "object"];
+    let Expr::Function(call) = expr else { return Ok(()) };
+    let name = call.name.to_string().to_lowercase();
+    let makes = name.contains("json") && name.split('_').any(|word| MAKERS.contains(&word));
+    let FunctionArguments::List(list) = &mut call.args else { return Ok(()) };
+    for argument in list.args.iter_mut().filter(|_| makes) {
+        let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument else { continue };
+        let marked = match argument {
+            Expr::Cast { data_type: DataType::JSON, .. } => json_build::AS_JSON,
+            Expr::Cast { data_type: DataType::JSONB, .. } => json_build::AS_JSONB,
+            _ => continue,
+        };
+        *argument = parsed(&format!("{marked}({argument})"))?;
     }
     Ok(())
 }
@@ -204,6 +248,8 @@ fn said_otherwise(call: &ast::Function) -> Result<Option<Expr>, SqlError> {
                  else floor({at} * ({n}))::int + 1 end"
             )
         }
+        ("age", [time]) => format!("age(current_date, {time})"),
+        ("pg_typeof", [argument]) => type_of::rewritten(argument),
         ("mod", [a, b]) => format!("(({a}) % ({b}))"),
         ("date_trunc", [unit, time]) => match truncated(unit, time) {
             Some(text) => text,
@@ -477,21 +523,6 @@ fn limit_of_fetch(query: &mut Query) -> Result<(), SqlError> {
         Some(_) => return Err(SqlError::new("42601", "multiple LIMIT clauses not allowed")),
     }
     Ok(())
-}
-
-/// `from generate_series(1, 3) x` has a column `x`.
-fn name_function_column(table: &mut TableFactor) {
-    let (name, alias) = match table {
-        TableFactor::Table { name, alias: Some(alias), args: Some(_), .. } => {
-            (name.to_string().to_lowercase(), alias)
-        }
-        TableFactor::UNNEST { alias: Some(alias), .. } => ("unnest".to_owned(), alias),
-        _ => return,
-    };
-    if alias.columns.is_empty() && matches!(name.as_str(), "generate_series" | "range" | "unnest") {
-        let column = TableAliasColumnDef { name: alias.name.clone(), data_type: None };
-        alias.columns.push(column);
-    }
 }
 
 #[cfg(test)]

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions,
+    new_null_array,
 };
 use datafusion::arrow::compute::{SortOptions, and, prep_null_mask_filter};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampNanosecondType};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
@@ -32,13 +32,15 @@ use datafusion::physical_plan::metrics::{
 };
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning,
-    PlanProperties, ReplaceChildrenOptions, SortOrderPushdownResult,
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+    ReplaceChildrenOptions, SortOrderPushdownResult,
 };
 use futures::{StreamExt, stream};
 
 use crate::bands::{self, Held};
 use crate::error::SqlError;
+use crate::members::Member;
+use crate::plain::plain_methods;
 use crate::pushdown::{ALL_TIME, Push, Roles, classify, intersect};
 use crate::table::{BatchStream, Bin, Cells, Counts, Notice, Scan, ScanRequest, Table, TextFilter};
 
@@ -94,7 +96,8 @@ impl Provider {
             }
         }
         let (time, text) = (field(table.time_column()), field(table.text_column()));
-        let roles = Roles { keys, time, text };
+        let object = table.object_column().map(field);
+        let roles = Roles { keys, time, text, object };
         Provider { name: name.to_owned(), schema, table, columns: Arc::new(columns), roles }
     }
 
@@ -172,11 +175,13 @@ impl TableProvider for Provider {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (mut time, mut text, mut conditions) = (ALL_TIME, Vec::<TextFilter>::new(), vec![]);
+        let mut members = Vec::new();
         for filter in filters {
             match classify(filter, &self.roles) {
                 Push::Groups => conditions.push(filter),
                 Push::Time(range) => time = intersect(time, range),
                 Push::Text(filter) if !text.contains(&filter) => text.push(filter),
+                Push::Members(mut groups) => members.append(&mut groups),
                 Push::Text(_) | Push::Nothing => {}
             }
         }
@@ -192,6 +197,7 @@ impl TableProvider for Provider {
             groups,
             time,
             text,
+            members,
             sources: columns.iter().map(|column| self.columns[*column]).collect(),
             time_name: self.roles.time.clone(),
             limit,
@@ -210,6 +216,8 @@ struct Plan {
     groups: Option<(Vec<u32>, usize)>,
     time: Range<i64>,
     text: Vec<TextFilter>,
+    /// Members of the object column, of each group of which a wanted row has one.
+    members: Vec<Vec<Member>>,
     /// For each output column the table's column, if it has one.
     sources: Vec<Option<usize>>,
     time_name: String,
@@ -226,6 +234,7 @@ impl Plan {
             groups: self.groups.as_ref().map(|(chosen, _)| chosen.clone()),
             time: self.time.clone(),
             text: self.text.clone(),
+            members: self.members.clone(),
             projection: self.sources.iter().flatten().copied().collect(),
             limit: self.limit,
             newest_first: self.order.map(|order| order.descending),
@@ -278,18 +287,30 @@ impl ScanExec {
         self.plan.time.clone()
     }
 
-    /// The same scan of some of its time only, which counts in the same place, and what its rows
-    /// are sorted by.
+    /// The same scan of some of its time only, which counts in the same place, and what its rows are
+    /// sorted by: their time, then what orders those of one time, which are columns behind the others.
     pub(crate) fn of_band(
         &self,
         time: Range<i64>,
         held: Arc<Held>,
-    ) -> Result<(ScanExec, Arc<dyn PhysicalExpr>)> {
-        let by = Column::new(&self.plan.time_name, self.schema().index_of(&self.plan.time_name)?);
-        let mut band = self.with_plan(|plan| plan.time = time);
+    ) -> Result<(ScanExec, Vec<Arc<dyn PhysicalExpr>>)> {
+        let schema = self.schema();
+        let (own, tie) = (self.table.schema(), self.table.tie_column());
+        let mut fields: Vec<Field> =
+            schema.fields().iter().map(|own| own.as_ref().clone()).collect();
+        fields.extend(tie.map(|tie| own.field(tie).clone().with_name("__tie")));
+        fields.push(Field::new("__place", DataType::Int64, false));
+        let at = schema.index_of(&self.plan.time_name)?;
+        let by = std::iter::once(at).chain(schema.fields().len()..fields.len());
+        let by = by.map(|at| Arc::new(Column::new(fields[at].name(), at)) as Arc<dyn PhysicalExpr>);
+        let by = by.collect();
+        let mut plan = self.plan.clone();
+        plan.time = time;
+        plan.sources.extend(tie.map(Some));
+        let mut band = ScanExec::new(self.table.clone(), Arc::new(Schema::new(fields)), plan);
         band.metrics = self.metrics.clone();
         band.held = Some(held);
-        Ok((band, Arc::new(by)))
+        Ok((band, by))
     }
 
     /// The newest or oldest time of a row.
@@ -374,6 +395,14 @@ impl DisplayAs for ScanExec {
             let text: Vec<String> = plan.text.iter().map(ToString::to_string).collect();
             write!(f, ", text=[{}]", text.join(", "))?;
         }
+        if !plan.members.is_empty() {
+            let group = |group: &Vec<Member>| {
+                let members = group.iter().map(|(name, value)| format!("{name}={value:?}"));
+                members.collect::<Vec<_>>().join(" or ")
+            };
+            let groups: Vec<String> = plan.members.iter().map(group).collect();
+            write!(f, ", members=[{}]", groups.join(", "))?;
+        }
         let schema = self.schema();
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         write!(f, ", projection=[{}]", names.join(", "))?;
@@ -421,13 +450,6 @@ impl ExecutionPlan for ScanExec {
         Vec::new()
     }
 
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
     fn replace_children(
         self: Arc<Self>,
         _: Vec<Arc<dyn ExecutionPlan>>,
@@ -436,13 +458,7 @@ impl ExecutionPlan for ScanExec {
         Ok(self)
     }
 
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, options)
-    }
+    plain_methods!();
 
     fn supports_limit_pushdown(&self) -> bool {
         true
@@ -505,6 +521,7 @@ impl ExecutionPlan for ScanExec {
             metrics: BaselineMetrics::new(&self.metrics, 0),
             counted: Counted { counts: Some(scan.counts), metrics: self.metrics.clone() },
             held: self.held.clone(),
+            place: 0,
         };
         let rows = stream::unfold(rows, |mut rows| async move { Some((rows.next().await?, rows)) });
         let rows = RecordBatchStreamAdapter::new(schema, rows.boxed());
@@ -525,7 +542,9 @@ struct Rows {
     sources: Vec<Option<usize>>,
     metrics: BaselineMetrics,
     counted: Counted,
+    /// Where this is a band: what it holds, and how many rows it had so far.
     held: Option<Arc<Held>>,
+    place: i64,
 }
 
 /// What a scan counted, on its way to where EXPLAIN ANALYZE reads it: once, at the end.
@@ -563,13 +582,24 @@ impl Rows {
         let rows = batch.num_rows().min(self.left);
         self.left -= rows;
         self.metrics.record_output(rows);
-        let shaped = shape(&batch.slice(0, rows), &self.schema, &self.sources);
-        if let (Some(held), Ok(batch)) = (&self.held, &shaped)
-            && let Err(full) = held.add(batch)
-        {
-            return Some(Err(full));
-        }
-        Some(shaped)
+        let batch = batch.slice(0, rows);
+        let Some(held) = self.held.clone() else {
+            return Some(shape(&batch, &self.schema, &self.sources));
+        };
+        Some(self.placed(&batch).and_then(|batch| held.add(&batch).map(|()| batch)))
+    }
+
+    /// A batch of a band, whose last column says which row of the band each is.
+    fn placed(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let behind = self.place + i64::try_from(batch.num_rows()).unwrap_or(i64::MAX);
+        let places = Int64Array::from_iter_values(self.place..behind);
+        self.place = behind;
+        let own: Vec<usize> = (0..self.sources.len()).collect();
+        let own = Arc::new(self.schema.project(&own)?);
+        let shaped = shape(batch, &own, &self.sources)?;
+        let mut columns = shaped.columns().to_vec();
+        columns.push(Arc::new(places));
+        Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
     }
 }
 

@@ -4,17 +4,24 @@
 //! is taken apart. DataFusion sorts rows only by what is in the select list of these: what else a query
 //! is ordered by is selected below it, under a name of its own.
 
-use sqlparser::ast::{Expr, Ident, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr};
+use sqlparser::ast::{
+    Expr, Ident, ObjectName, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr,
+};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
 use crate::error::SqlError;
+use crate::from_functions::listed;
 use crate::rewrite::parsed;
 use crate::statement::{column_name, folded};
 
 const SET_RETURNING: &[&str] = &[
     "generate_series",
     "generate_subscripts",
+    "json_array_elements",
+    "json_array_elements_text",
+    "jsonb_array_elements",
+    "jsonb_array_elements_text",
     "json_object_keys",
     "jsonb_object_keys",
     "regexp_matches",
@@ -37,7 +44,11 @@ pub(crate) fn unnest(select: &mut Select) -> Result<(), SqlError> {
             continue;
         };
         let Some(name) = set_returning(expr) else { continue };
-        let expr = parsed(&format!("unnest({expr})"))?;
+        let mut list = expr.clone();
+        if let (Expr::Function(call), Some(known)) = (&mut list, listed(&name)) {
+            call.name = ObjectName::from(vec![Ident::new(known)]);
+        }
+        let expr = parsed(&format!("unnest({list})"))?;
         let alias = match item {
             SelectItem::ExprWithAlias { alias, .. } => alias.clone(),
             _ => Ident::new(name),

@@ -388,26 +388,6 @@ fn name_columns(body: &mut SetExpr) -> Vec<Option<String>> {
     names
 }
 
-/// The same statement with a name of its own for each column, if its columns are known.
-pub(crate) fn distinct_names(statement: &ast::Statement) -> Option<ast::Statement> {
-    let mut statement = statement.clone();
-    let query = match &mut statement {
-        ast::Statement::Query(query) => query,
-        _ => return None,
-    };
-    let SetExpr::Select(select) = query.body.as_mut() else { return None };
-    for (index, item) in select.projection.iter_mut().enumerate() {
-        let expr = match item {
-            SelectItem::UnnamedExpr(expr) => expr.clone(),
-            SelectItem::ExprWithAlias { .. } => continue,
-            _ => return None,
-        };
-        let alias = Ident::with_quote('"', format!("column {index}"));
-        *item = SelectItem::ExprWithAlias { expr, alias };
-    }
-    Some(statement)
-}
-
 /// `None` for a plain column, which has its own name.
 pub(crate) fn column_name(expr: &Expr) -> Option<String> {
     match expr {

@@ -169,6 +169,19 @@ pub trait Table: Send + Sync {
         &[]
     }
 
+    /// The key column that rows of one time are ordered by, as an index into `schema`; those that agree
+    /// on it are in the order in which scans return them. A scan in descending order returns the rows
+    /// of one in ascending order from the end.
+    fn tie_column(&self) -> Option<usize> {
+        None
+    }
+
+    /// The column of JSON objects whose members, where they are texts, a scan can be asked for, as an
+    /// index into `schema`.
+    fn object_column(&self) -> Option<usize> {
+        None
+    }
+
     /// Bytes of the text column that scans have looked at so far.
     fn bytes(&self) -> u64 {
         0
@@ -200,6 +213,9 @@ pub struct ScanRequest {
     pub time: Range<i64>,
     /// Conditions that all must hold for the text column.
     pub text: Vec<TextFilter>,
+    /// Of each of these groups of names and values, the object column of every wanted row has one as
+    /// a member. Rows without may be returned.
+    pub members: Vec<Vec<(String, String)>>,
     /// Columns to return, in this order; empty if only the number of rows matters.
     pub projection: Vec<usize>,
     /// More rows than this will not be looked at. Returning more is allowed.

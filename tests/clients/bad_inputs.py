@@ -37,7 +37,6 @@ DIFFERS = {
     "pj-label-number": LIKE_LOKI + "a number is taken as its text",
     "pj-value-short": LIKE_LOKI + "a missing line is an empty line",
     "t-star": "`*` is one of the characters of a tenant id, here as in Loki",
-    "s-sort-all": "the few lines of this test are sorted within the memory limit",
 }
 
 # What the queries of the list ask is of this tenant and stream. Without lines in it, a template that
@@ -142,6 +141,7 @@ MARKER = "the line that must survive"
 # The database, and so the tenant, of the SQL inputs; wide enough for a cross join to blow up.
 SQL_TENANT = "logs"
 SQL_LINES = 2000
+LARGE_BYTES = 200_000
 
 
 def varint(n):
@@ -667,6 +667,10 @@ class Run:
         push(self.args, MARKER_TENANT, [stream([[str(at), MARKER]], app="marker")])
         values = [[str(at + i), f"line {i}"] for i in range(SQL_LINES)]
         push(self.args, SQL_TENANT, [stream(values, app="many")])
+        # More than a statement may hold, in memory and on disk, in few lines.
+        for batch in range(8):
+            large = [[str(at + i), f"{batch} {i} {'x' * LARGE_BYTES}"] for i in range(10)]
+            push(self.args, SQL_TENANT, [stream(large, app="large")])
         text = "a" * 900
         values = [[str(at + i), f"id={i} status=200 msg={text}!"] for i in range(QUERY_LINES)]
         push(self.args, QUERY_TENANT, [stream(values, job="bad")])

@@ -6,8 +6,8 @@ use std::process::Command;
 use crate::access::certificate;
 use crate::node::Node;
 
-/// The inputs name their tenants, the worst statements are to end before the test does, and who
-/// asks proves who it is.
+/// The inputs name their tenants, the worst statements are to end before the test does, what is sorted
+/// as a whole is more than a statement may hold, and who asks proves who it is.
 fn config(dir: &Path) -> String {
     let entry = |user: &str| {
         drave::cli::user::entry(user, "correct horse", &["*".to_owned()], true).expect("an entry")
@@ -16,7 +16,8 @@ fn config(dir: &Path) -> String {
     certificate(dir);
     let dir = dir.display();
     format!(
-        "auth_enabled: true\nsql:\n  statement_timeout: 5s\n  users_file: {dir}/users.yaml\n  \
+        "auth_enabled: true\nsql:\n  statement_timeout: 5s\n  memory_per_query: 8MB\n  \
+         spill: 4MB\n  users_file: {dir}/users.yaml\n  \
          tls: {{cert: {dir}/server.crt, key: {dir}/server.key}}\n"
     )
 }

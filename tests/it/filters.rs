@@ -125,6 +125,13 @@ async fn a_value_of_metadata_reads_the_blocks_that_have_it() {
         check(&format!("| trace_id_extracted=`{}`", id(2, 0)), &all, 1).await;
         check(&format!("| label_format trace_id=`{one}` | trace_id=`{one}`"), &all, 1206 - 6).await;
         check("| user!=`u0` | trace_id=~`.*7`", &all, found_by_hand(&id)).await;
+        let in_sql = format!("structured_metadata->>'trace_id' = '{one}'");
+        check_sql(&node, &in_sql, left != (0..=0), 1).await;
+        let either = format!("structured_metadata->>'trace_id' in ('{one}', '{}')", id(4, 5));
+        check_sql(&node, &either, left != (0..=0), 2).await;
+        let held = format!("structured_metadata @> '{{\"trace_id\": \"{one}\"}}'");
+        check_sql(&node, &held, left != (0..=0), 1).await;
+        check_sql(&node, "structured_metadata->>'trace_id' <> ''", false, 1206).await;
         assert_eq!(node.post("/flush", "text/plain", "").await.status, 204);
     }
     let counted = format!(r#"sum(count_over_time({{app=~".+"}} | trace_id="{}" [1h]))"#, id(5, 1));
@@ -132,6 +139,22 @@ async fn a_value_of_metadata_reads_the_blocks_that_have_it() {
     let answer = node.get("/loki/api/v1/query", &params).await.json();
     assert_eq!(answer["data"]["result"][0]["value"][1], json!("1"));
     assert!(counter(&answer["data"]["stats"], "blocksFiltered") >= 9, "{answer}");
+}
+
+/// Asks in SQL; whether blocks were left out.
+async fn check_sql(node: &Node, condition: &str, filters: bool, n_lines: i64) {
+    let client = node.sql().await;
+    let rows = format!("from logs where {condition}");
+    let counted = client.query_one(&format!("select count(*) {rows}"), &[]).await.expect("a count");
+    assert_eq!(counted.get::<_, i64>(0), n_lines, "{condition}");
+    let plan = client.query(&format!("explain analyze select line {rows}"), &[]).await;
+    let plan: Vec<String> = plan.expect("a plan").iter().map(|row| row.get(0)).collect();
+    let plan = plan.join("\n");
+    let counted = |name: &str| -> u64 {
+        let behind = plan.split(&format!("{name}=")).nth(1).unwrap_or("0");
+        behind.split(|c: char| !c.is_ascii_digit()).next().and_then(|n| n.parse().ok()).unwrap_or(0)
+    };
+    assert_eq!(counted("blocks_filtered") >= 8, filters, "{condition}\n{plan}");
 }
 
 /// Lines of other users than the first whose id ends with a 7.

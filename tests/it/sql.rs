@@ -328,3 +328,50 @@ async fn what_runs_is_a_table() {
         assert!(start.elapsed() < std::time::Duration::from_secs(20), "it stays");
     }
 }
+
+/// Rows of one time came as they were read, which differed from page to page: some were on two and
+/// others on none.
+#[tokio::test]
+async fn pages_of_equal_times_lose_and_double_nothing() {
+    let node = Node::start().await;
+    for stream in 0..20 {
+        let lines: Vec<String> = (0..30).map(|n| format!("line {n} of {stream}")).collect();
+        // Three times in all.
+        let at = |n: usize| T + i64::try_from(n % 3).expect("small");
+        let entries: Vec<(i64, &str)> =
+            lines.iter().enumerate().map(|(n, line)| (at(n), line.as_str())).collect();
+        let labels = json!({"stream": stream.to_string()});
+        assert_eq!(node.push(&labels, &entries).await.status, 204);
+        if stream == 12 {
+            assert_eq!(node.post("/flush", "text/plain", "").await.status, 204);
+        }
+    }
+    let client = node.sql().await;
+    let lines = async |sql: String| -> Vec<String> {
+        let rows = client.query(&sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        rows.iter().map(|row| row.get("line")).collect()
+    };
+    for direction in ["asc", "desc"] {
+        let by = format!("order by timestamp {direction}");
+        let whole = lines(format!("select line from logs {by}")).await;
+        assert_eq!(whole.iter().collect::<std::collections::BTreeSet<_>>().len(), 600);
+        // Pushed down, not pushed down, other columns, more than are gathered in one pass.
+        for rows in [
+            "line from logs",
+            "line from logs where length(line) > 0",
+            "* from logs where line like '%line%'",
+        ] {
+            for limit in [37, 200, 200_000] {
+                let mut paged = Vec::new();
+                while paged.len() < 600 {
+                    let offset = paged.len();
+                    let sql = format!("select {rows} {by} limit {limit} offset {offset}");
+                    let page = lines(sql).await;
+                    assert!(!page.is_empty(), "{rows} {by}: {offset} of 600");
+                    paged.extend(page);
+                }
+                assert_eq!(paged, whole, "{rows} {by} limit {limit}");
+            }
+        }
+    }
+}

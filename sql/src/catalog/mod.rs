@@ -35,7 +35,7 @@ use tokio::task::JoinSet;
 pub(crate) use casts::{CatalogCasts, show_names};
 pub(crate) use names::Kind;
 use provider::CatalogSchema;
-pub(crate) use rewrite::{call, rewrite};
+pub(crate) use rewrite::{call, name_columns, rewrite};
 pub(crate) use shapes::tag;
 pub(crate) use world::{Base, World};
 

@@ -101,7 +101,7 @@ fn value_as_table(factor: &mut TableFactor) {
 }
 
 /// Gives what has no alias in a nested SELECT the name that others call it by.
-fn name_columns(body: &mut SetExpr) {
+pub(crate) fn name_columns(body: &mut SetExpr) {
     let SetExpr::Select(select) = body else { return };
     let mut taken: Vec<String> = Vec::new();
     for item in &mut select.projection {

@@ -282,3 +282,24 @@ async fn bombs() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn aggregates_that_keep_all_values_end_within_memory() {
+    let options = options_with_timeout(Duration::from_secs(120));
+    let server = Server::with(options, rows()).await;
+    let client = server.client().await;
+    for aggregate in [
+        "json_agg(x)",
+        "jsonb_agg(x)",
+        "json_object_agg(x, x)",
+        "mode() within group (order by x)",
+        "percentile_disc(0.5) within group (order by x)",
+    ] {
+        let sql = format!("select {aggregate} from generate_series(1, 10000000) x");
+        let got = answer(&client, &sql).await;
+        assert_eq!(got, ["53200"], "{aggregate}");
+    }
+    assert_eq!(answer(&client, "select json_agg(x) from generate_series(1, 3) x").await, [
+        "[1, 2, 3]"
+    ]);
+}

@@ -219,8 +219,8 @@ impl Column {
             Column::Level => text("level", true),
             Column::Label(name) if FIXED.contains(&name.as_str()) => text(&prefixed(name), true),
             Column::Label(name) => text(name, true),
-            Column::Labels => text("labels", false),
-            Column::Metadata => text("structured_metadata", false),
+            Column::Labels => drave_sql::json_column("labels", false),
+            Column::Metadata => drave_sql::json_column("structured_metadata", false),
         }
     }
 }
@@ -236,6 +236,14 @@ impl Table for LogsTable {
 
     fn time_column(&self) -> usize {
         0
+    }
+
+    fn tie_column(&self) -> Option<usize> {
+        self.columns.iter().position(|column| *column == Column::StreamId)
+    }
+
+    fn object_column(&self) -> Option<usize> {
+        self.columns.iter().position(|column| *column == Column::Metadata)
     }
 
     fn text_column(&self) -> usize {
@@ -301,7 +309,7 @@ impl Table for LogsTable {
             let to_batches = move |found: cells::Found| Ok(vec![found.batch(&schema)?]);
             return Ok(Scan { batches: self.stream(wanted, counter, stats, to_batches), counts });
         }
-        let reader = Reader::new(columns, schema, request.text)?;
+        let reader = Reader::new(columns, schema, request.text, request.members)?;
         let batches = match (request.newest_first, request.limit) {
             (Some(newest_first), Some(limit)) => {
                 let order = if newest_first { Order::Backward } else { Order::Forward };

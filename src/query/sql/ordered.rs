@@ -10,7 +10,7 @@ use arrow::compute::{concat_batches, take_record_batch};
 use bytes::Bytes;
 
 use super::remote::{self, Found};
-use super::rows::{Reader, ReaderError};
+use super::rows::{Reader, ReaderError, stream_id};
 use super::text::filter;
 use crate::model::{Labels, Lines, Rows, Timestamp};
 use crate::scan::remote::{Malformed, Work};
@@ -27,11 +27,15 @@ pub(super) struct First {
     bound: AtomicI64,
 }
 
-/// Rows of one stream, in the order that is wanted, and their timestamps.
+/// Rows in the order that is wanted, with the place of each.
 pub(super) struct Piece {
-    timestamps: Vec<i64>,
+    places: Vec<Place>,
     batch: RecordBatch,
 }
+
+/// The time of a row and the id of its stream: rows of one time are ordered by their streams, those of
+/// one stream as they were committed. Newest first is the same from the end.
+type Place = (i64, i64);
 
 impl First {
     pub(super) fn new(reader: Reader, newest_first: bool, limit: usize) -> First {
@@ -108,7 +112,9 @@ impl First {
         if !keep.is_empty() {
             let rows = rows.select(&keep);
             let batch = self.reader.batch(stream, &rows)?;
-            found.push(Piece { timestamps: rows.timestamps, batch });
+            let id = stream_id(stream);
+            let places = rows.timestamps.into_iter().map(|timestamp| (timestamp, id));
+            found.push(Piece { places: places.collect(), batch });
         }
         Ok(())
     }
@@ -123,7 +129,7 @@ pub(super) struct Best {
 
 impl Best {
     pub(super) fn add(&mut self, pieces: Vec<Piece>, first: &First) -> Result<(), ReaderError> {
-        self.n_rows += pieces.iter().map(|piece| piece.timestamps.len()).sum::<usize>();
+        self.n_rows += pieces.iter().map(|piece| piece.places.len()).sum::<usize>();
         self.pieces.extend(pieces);
         if self.n_rows > first.limit.saturating_mul(WAITING_FACTOR) {
             self.sort(first)?;
@@ -137,29 +143,29 @@ impl Best {
         Ok(self.pieces.pop().map_or_else(empty, |piece| piece.batch))
     }
 
-    /// Makes one sorted piece of all and cuts it at the limit. Stable: rows with one timestamp keep
-    /// the order in which they came.
+    /// Makes one sorted piece of all and cuts it at the limit. Stable: rows of one place are of one
+    /// unit, and keep the order in which they came.
     fn sort(&mut self, first: &First) -> Result<(), ReaderError> {
         let pieces = std::mem::take(&mut self.pieces);
-        let timestamps: Vec<i64> =
-            pieces.iter().flat_map(|piece| piece.timestamps.iter().copied()).collect();
-        let mut order: Vec<usize> = (0..timestamps.len()).collect();
+        let places: Vec<Place> =
+            pieces.iter().flat_map(|piece| piece.places.iter().copied()).collect();
+        let mut order: Vec<usize> = (0..places.len()).collect();
         if first.newest_first {
-            order.sort_by_key(|row| std::cmp::Reverse(timestamps[*row]));
+            order.sort_by_key(|row| std::cmp::Reverse(places[*row]));
         } else {
-            order.sort_by_key(|row| timestamps[*row]);
+            order.sort_by_key(|row| places[*row]);
         }
         order.truncate(first.limit);
         if let Some(last) = order.get(first.limit.saturating_sub(1)) {
-            first.bound.store(timestamps[*last], Ordering::Relaxed);
+            first.bound.store(places[*last].0, Ordering::Relaxed);
         }
         let batch = concat_batches(&first.reader.schema, pieces.iter().map(|piece| &piece.batch))?;
         let indices = UInt64Array::from_iter_values(order.iter().map(|row| *row as u64));
         let batch = take_record_batch(&batch, &indices)?;
         debug_assert_eq!(batch.num_rows(), indices.len());
         self.n_rows = order.len();
-        let timestamps = order.into_iter().map(|row| timestamps[row]).collect();
-        self.pieces = vec![Piece { timestamps, batch }];
+        let places = order.into_iter().map(|row| places[row]).collect();
+        self.pieces = vec![Piece { places, batch }];
         Ok(())
     }
 }

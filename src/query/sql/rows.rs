@@ -30,6 +30,8 @@ pub(super) struct Reader {
     pub(super) schema: SchemaRef,
     pub(super) text: Vec<TextFilter>,
     pub(super) filters: LineFilters,
+    /// Of each group, an entry that matters has one in its metadata.
+    members: Vec<Vec<(String, String)>>,
 }
 
 /// Why there are no more batches.
@@ -52,9 +54,10 @@ impl Reader {
         columns: Vec<Column>,
         schema: SchemaRef,
         text: Vec<TextFilter>,
+        members: Vec<Vec<(String, String)>>,
     ) -> Result<Reader, SourceError> {
         let filters = line_filters(&text).map_err(SourceError::Invalid)?;
-        Ok(Reader { columns, schema, text, filters })
+        Ok(Reader { columns, schema, text, filters, members })
     }
 
     fn count_only(&self, n_rows: usize) -> Result<RecordBatch, ArrowError> {
@@ -115,7 +118,11 @@ impl Visit for Reader {
     }
 
     fn needles(&self) -> Needles {
-        needles(&self.filters)
+        let mut needles = needles(&self.filters);
+        for group in &self.members {
+            needles.add_values(group.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        }
+        needles
     }
 
     fn matches(&self, lines: &Lines) -> bool {
