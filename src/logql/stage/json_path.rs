@@ -21,7 +21,7 @@ pub(crate) struct Wish {
 
 /// One step into a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
+pub(crate) enum Segment {
     Key(String),
     Index(usize),
 }
@@ -34,7 +34,8 @@ pub(crate) fn compile(names: &mut Names, label: &str, expression: &str) -> Resul
     Ok(Wish { name: names.intern(label), path })
 }
 
-fn parse(text: &str) -> Result<Vec<Segment>, String> {
+/// Reads a path.
+pub(crate) fn parse(text: &str) -> Result<Vec<Segment>, String> {
     let mut path = Vec::new();
     let mut rest = text.trim_start();
     loop {
