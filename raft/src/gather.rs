@@ -21,13 +21,6 @@ pub(crate) async fn from_queue<T>(queue: &mut mpsc::Receiver<T>, mut take: impl 
     }
 }
 
-/// Lets others come along.
-pub(crate) async fn company() {
-    for _ in 0..TURNS {
-        yield_now().await;
-    }
-}
-
 /// Runs of a stream, of at most `len_max` items each.
 pub(crate) fn runs<S>(stream: S, len_max: usize) -> impl Stream<Item = Vec<S::Item>>
 where

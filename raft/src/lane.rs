@@ -36,6 +36,8 @@ pub struct LaneStats {
     pub entries: u64,
     /// Payload bytes written.
     pub bytes: u64,
+    /// All bytes written to the file.
+    pub written_bytes: u64,
 }
 
 /// The queue's end that groups hold.
@@ -46,6 +48,7 @@ pub(crate) struct Lane {
     commits: AtomicU64,
     entries: AtomicU64,
     bytes: AtomicU64,
+    written_bytes: AtomicU64,
 }
 
 #[derive(Default)]
@@ -76,6 +79,7 @@ impl Lane {
             commits: AtomicU64::new(0),
             entries: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            written_bytes: AtomicU64::new(0),
         });
         let writer = lane.clone();
         let thread =
@@ -118,6 +122,7 @@ impl Lane {
             commits: self.commits.load(Ordering::Relaxed),
             entries: self.entries.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
+            written_bytes: self.written_bytes.load(Ordering::Relaxed),
         }
     }
 
@@ -139,6 +144,7 @@ impl Lane {
             match db.commit(&batch.ops, batch.purge) {
                 Ok(()) => {
                     self.commits.fetch_add(1, Ordering::Relaxed);
+                    self.written_bytes.store(db.written_bytes(), Ordering::Relaxed);
                     for op in batch.ops {
                         self.acknowledge(op);
                     }
@@ -181,7 +187,9 @@ impl Lane {
             ops.push(op);
         }
         queue.due = queue.ops.iter().any(|op| !matches!(op, Op::Committed { .. }));
-        let purge = queue.purges.pop_front();
+        // What empties a log comes first.
+        let purge =
+            queue.purges.pop_front_if(|slice| !ops.iter().any(|op| op.empties(slice.group)));
         (!ops.is_empty() || purge.is_some()).then_some(Batch { ops, purge })
     }
 

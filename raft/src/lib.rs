@@ -43,7 +43,6 @@ mod gather;
 mod group;
 mod health;
 mod incoming;
-mod indexes;
 mod keeper;
 mod lane;
 mod log;

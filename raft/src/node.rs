@@ -34,7 +34,7 @@ use crate::service::Service;
 use crate::tls::Tls;
 
 /// The version of what lies in the data directory.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// A longer command is refused.
 pub const COMMAND_BYTES_MAX: usize = 64 << 20;

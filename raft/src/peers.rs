@@ -26,7 +26,6 @@ use tonic::{Code, Status};
 
 use crate::beats::{self, Ask};
 use crate::error::ProposeError;
-use crate::indexes::Asks;
 use crate::node::{Identity, Options};
 use crate::tls::{Dial, Tls};
 use crate::wire::{MESSAGE_BYTES_MAX, WIRE_VERSION};
@@ -170,8 +169,6 @@ pub(crate) struct Peer {
     pub(crate) id: u64,
     /// Bytes of entries on their way to it.
     pub(crate) window: Arc<Semaphore>,
-    /// Reads of what it leads.
-    pub(crate) asks: Asks,
     /// It said with its last answer to a heartbeat that it has no room for more entries.
     pub(crate) full: AtomicBool,
     lines: Mutex<Lines>,
@@ -387,7 +384,6 @@ impl Peers {
             Arc::new(Peer {
                 id,
                 window: Arc::new(Semaphore::new(PEER_WINDOW_BYTES)),
-                asks: Asks::default(),
                 full: AtomicBool::new(false),
                 lines: Mutex::default(),
                 changes: watch::Sender::new(0),

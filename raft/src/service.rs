@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use drave_proto::raft as proto;
 use drave_proto::raft::raft_server::{Raft, RaftServer};
-use futures::stream::{self, BoxStream, FuturesUnordered};
+use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::sync::Semaphore;
 use tonic::metadata::MetadataValue;
@@ -39,12 +39,14 @@ const STRANGERS_MAX: usize = 64;
 /// What is asked over the stream of heartbeats.
 enum Asked {
     Beat(proto::Beat),
+    Index(proto::IndexAsk),
     Answered(Vec<proto::Voted>),
 }
 
 /// What is answered over it.
 enum Reply {
     Beat(proto::BeatReply),
+    Index(proto::IndexReply),
     Voted(Vec<proto::Voted>),
 }
 
@@ -217,7 +219,6 @@ impl Raft for Service {
     type AppendStream = Replies<proto::AppendReply>;
     type BeatStream = Replies<proto::BeatReplies>;
     type SnapshotStream = Replies<proto::SnapshotReply>;
-    type ReadIndexStream = Replies<proto::ReadIndexReplies>;
 
     async fn identify(
         &self,
@@ -275,6 +276,7 @@ impl Raft for Service {
             for reply in replies {
                 match reply? {
                     Reply::Beat(reply) => message.replies.push(reply),
+                    Reply::Index(reply) => message.indexes.push(reply),
                     Reply::Voted(voted) => message.votes.extend(voted),
                 }
             }
@@ -335,30 +337,16 @@ impl Raft for Service {
         };
         Ok(Response::new(proto::ProposeReply { result: Some(result) }))
     }
-
-    async fn read_index(
-        &self,
-        request: Request<proto::ReadIndexRequest>,
-    ) -> Result<Response<Self::ReadIndexStream>, Status> {
-        let caller = Caller::of(&request);
-        let request = request.into_inner();
-        let sender = self.admit(caller, request.header)?.sender;
-        let index = |ask| self.clone().index(sender, ask);
-        let indexes: FuturesUnordered<_> = request.asks.into_iter().map(index).collect();
-        let replies = gather::runs(indexes.fuse(), REPLIES_AT_ONCE);
-        let replies = replies.map(|replies| Ok(proto::ReadIndexReplies { replies }));
-        Ok(Response::new(replies.boxed()))
-    }
 }
 
 impl Service {
     /// A read index of one group, if this node leads it.
-    async fn index(self, sender: u64, ask: proto::IndexAsk) -> proto::ReadIndexReply {
-        use proto::read_index_reply::Result as Reply;
+    async fn index(self, sender: u64, ask: proto::IndexAsk) -> proto::IndexReply {
+        use proto::index_reply::Result as Reply;
         let not_done = |leader: Option<u64>, reason| {
             Reply::NotDone(proto::NotDone { leader: leader.unwrap_or(0), reason })
         };
-        let proto::IndexAsk { group, voted } = ask;
+        let proto::IndexAsk { number, group, voted } = ask;
         let result = match self.replicas.get(group) {
             None => {
                 let node_id = self.identity.node_id;
@@ -369,10 +357,10 @@ impl Service {
                 Err(error) => not_done(error.leader, error.reason),
             },
         };
-        proto::ReadIndexReply { group, result: Some(result) }
+        proto::IndexReply { number, result: Some(result) }
     }
 
-    /// What answers each heartbeat, after what answers all checks.
+    /// What answers each heartbeat, after what answers what reads wait for.
     fn beats(
         self,
         sender: u64,
@@ -381,15 +369,17 @@ impl Service {
         'static,
         Result<impl Future<Output = Result<Reply, Status>> + Send + 'static, Status>,
     > {
-        let proto::Beats { beats, checks, .. } = beats;
+        let proto::Beats { beats, checks, asks, .. } = beats;
         let voted: Vec<_> = checks.into_iter().map(|check| self.voted(check)).collect();
         let voted = (!voted.is_empty()).then_some(Asked::Answered(voted));
         let beats = beats.into_iter().map(Asked::Beat);
-        let answers = voted.into_iter().chain(beats).map(move |asked| {
+        let asks = asks.into_iter().map(Asked::Index);
+        let answers = voted.into_iter().chain(asks).chain(beats).map(move |asked| {
             let service = self.clone();
             Ok(async move {
                 Ok(match asked {
                     Asked::Answered(voted) => Reply::Voted(voted),
+                    Asked::Index(ask) => Reply::Index(service.index(sender, ask).await),
                     Asked::Beat(beat) => Reply::Beat(service.answer(sender, beat).await),
                 })
             })

@@ -16,7 +16,7 @@ use crate::disk::{decode_payload, encode_payload, payload_bytes};
 use crate::types::{Entry, LeaderId, LogId, Types, Vote};
 
 /// The version of the messages between nodes. A node talks only to nodes of its own version.
-pub const WIRE_VERSION: u32 = 4;
+pub const WIRE_VERSION: u32 = 5;
 
 /// The longest message: an entry of the largest size, and what surrounds it.
 pub(crate) const MESSAGE_BYTES_MAX: usize = crate::disk::PAYLOAD_BYTES_MAX + (1 << 20);

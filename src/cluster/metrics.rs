@@ -140,6 +140,7 @@ impl GroupMetrics {
             ("drave_raft_lane_commits", "Commits of log.redb, each one sync", lane.commits),
             ("drave_raft_lane_entries", "Entries written to it", lane.entries),
             ("drave_raft_lane_bytes", "Bytes of commands written to it", lane.bytes),
+            ("drave_raft_lane_written_bytes", "All bytes written to it", lane.written_bytes),
             ("drave_raft_heartbeats", "Heartbeats sent, one for each group", peers.beats),
             ("drave_raft_heartbeat_messages", "Messages that carried them", peers.beat_messages),
             ("drave_raft_snapshots_sent", "Snapshots that followers installed", peers.snapshots),

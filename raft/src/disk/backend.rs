@@ -1,4 +1,5 @@
-//! What lies under a database: a file, and the first thing that went wrong with it.
+//! What lies under a database: a file, the first thing that went wrong with it, and how much was
+//! written to it.
 //!
 //! In come redb's reads, writes and locks; they go to the file, or to what stands in for it.
 //!
@@ -7,6 +8,7 @@
 
 use std::io;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use redb::{BackendError, StorageBackend};
@@ -25,17 +27,28 @@ impl FirstError {
     }
 }
 
-/// A backend whose first error is kept.
+/// Bytes written to the medium since it was opened.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Written(Arc<AtomicU64>);
+
+impl Written {
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A backend whose first error is kept, and whose writes are counted.
 #[derive(Debug)]
 pub(super) struct Watched {
     inner: Box<dyn StorageBackend>,
     first: FirstError,
+    written: Written,
 }
 
 impl Watched {
-    /// `first` hears of the first error of `inner`.
-    pub(super) fn new(inner: Box<dyn StorageBackend>, first: FirstError) -> Self {
-        Self { inner, first }
+    /// `first` hears of the first error of `inner`, and `written` of its writes.
+    pub(super) fn new(inner: Box<dyn StorageBackend>, first: FirstError, written: Written) -> Self {
+        Self { inner, first, written }
     }
 
     fn watch<T>(&self, result: io::Result<T>) -> io::Result<T> {
@@ -64,6 +77,7 @@ impl StorageBackend for Watched {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.written.0.fetch_add(data.len() as u64, Ordering::Relaxed);
         self.watch(self.inner.write(offset, data))
     }
 

@@ -3,31 +3,34 @@
 //! In go batches of operations, one transaction and one fsync each; out come a group's whole log
 //! at start and ranges of entries later.
 //!
-//! Tables: `log` maps (group, index, 0) to the first row of each entry, `large` maps (group, index,
-//! part) to the others, which fill pages; see [`super::value`]. They are apart because redb puts
-//! neighbours of a table into one page: a small row beside one that fills a page makes it twice as
-//! large, and all of it is written. `meta` maps (group, what) to the vote, the committed and the
+//! Tables: `log` maps (0, group, index, 0) to the row of each small entry, `large` maps (era, group,
+//! index, part) to those of the others, which fill pages; see [`super::value`] and [`super::eras`].
+//! They are apart because redb puts neighbours of a table into one page: a small row beside one that
+//! fills a page makes it twice as large, and all of it is written. `meta` maps (group, what) to the vote, the committed and the
 //! purged log id, each under its own checksum.
 //!
 //! Invariants:
 //! - The operations of a batch take effect in order, and all or none of them.
 //! - A group's entries are contiguous from `purged + 1`, or the file is damaged.
 
-use std::ops::{Range, RangeInclusive};
+use std::iter::Peekable;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use openraft::EntryPayload;
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
 use tokio::sync::oneshot;
 
-use super::value::{self, Encoded, Head, Key};
+use super::eras::Eras;
+use super::value::{self, Encoded, Head};
 use super::{Medium, Place, decode_identity, encode_identity, failed, guarded, open};
 use crate::error::Error;
 use crate::node::Identity;
 use crate::types::{Entry, IoFlushed, LeaderId, LogId, Payload, Vote};
 
-const LOG: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("log");
-const LARGE: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("large");
+const LOG: TableDefinition<'_, RowKey, &[u8]> = TableDefinition::new("log");
+const LARGE: TableDefinition<'_, RowKey, &[u8]> = TableDefinition::new("large");
 const META: TableDefinition<'_, (u32, u8), &[u8]> = TableDefinition::new("meta");
 
 const VOTE: u8 = 1;
@@ -42,12 +45,16 @@ const IDENTITY: (u32, u8) = (u32::MAX, 0);
 /// Half of it may buffer writes: a full batch of 16 MiB is written at once, by the commit.
 const CACHE_BYTES: usize = 48 << 20;
 
+/// A row's place: its era, then its name.
+type RowKey = (u32, u32, u64, u16);
+type RowRange = Peekable<redb::Range<'static, RowKey, &'static [u8]>>;
 type Ack = oneshot::Sender<Result<(), std::io::Error>>;
 
 /// The rows of all entries, in a transaction.
 struct Rows<'txn> {
-    first: Table<'txn, Key, &'static [u8]>,
-    large: Table<'txn, Key, &'static [u8]>,
+    small: Table<'txn, RowKey, &'static [u8]>,
+    large: Table<'txn, RowKey, &'static [u8]>,
+    eras: MutexGuard<'txn, Eras>,
 }
 
 impl Rows<'_> {
@@ -55,23 +62,37 @@ impl Rows<'_> {
     /// stays in the CPU's cache: redb's own way to fill a value in place clears and copies it first.
     fn insert(&mut self, group: u32, entry: &Entry, row: &mut Vec<u8>) -> Result<(), redb::Error> {
         let encoded = Encoded::of(&entry.payload);
+        let (index, len) = (entry.log_id.index, encoded.len());
+        let (table, era) = match value::is_small(len) {
+            true => (&mut self.small, 0),
+            false => (&mut self.large, self.eras.place(group, index, len)),
+        };
         let mut offset = 0;
-        for (take, part) in value::split(encoded.len()).zip(0..) {
-            let key = (group, entry.log_id.index, part);
+        for (take, part) in value::split(len).zip(0..) {
+            let key = (group, index, part);
             row.resize(Encoded::row_bytes(part, take), 0);
             encoded.write(key, entry.log_id.leader_id, offset, row);
-            let table = if part == 0 { &mut self.first } else { &mut self.large };
-            table.insert(key, row.as_slice())?;
+            table.insert((era, group, index, part), row.as_slice())?;
             offset += take;
         }
         Ok(())
     }
 
-    /// Removes a group's entries from the first of these indexes to the last.
-    fn remove(&mut self, group: u32, indexes: RangeInclusive<u64>) -> Result<(), redb::Error> {
-        let keys = (group, *indexes.start(), 0)..=(group, *indexes.end(), u16::MAX);
-        self.first.retain_in(keys.clone(), |_, _| false)?;
-        self.large.retain_in(keys, |_, _| false)?;
+    /// Removes a group's entries of these indexes.
+    fn remove(&mut self, group: u32, indexes: &Range<u64>) -> Result<(), redb::Error> {
+        let keys = |era, run: &Range<u64>| (era, group, run.start, 0)..(era, group, run.end, 0);
+        self.small.retain_in(keys(0, indexes), |_, _| false)?;
+        for (era, run) in self.eras.of(group, indexes) {
+            self.large.retain_in(keys(era, &run), |_, _| false)?;
+        }
+        Ok(())
+    }
+
+    /// The same at the log's end, where others may take their places in the same commit.
+    fn remove_from(&mut self, group: u32, start: u64) -> Result<(), redb::Error> {
+        let indexes = start..u64::MAX;
+        self.remove(group, &indexes)?;
+        self.eras.removed(group, &indexes);
         Ok(())
     }
 }
@@ -99,6 +120,13 @@ pub(crate) enum Op {
     Erase { group: u32, at_last: bool, done: Ack },
     /// Nothing: acknowledged once everything before it is durable.
     Barrier { done: Ack },
+}
+
+impl Op {
+    /// Whether it removes all that the log of `of` holds.
+    pub(crate) fn empties(&self, of: u32) -> bool {
+        matches!(self, Op::Reset { group, .. } | Op::Erase { group, .. } if *group == of)
+    }
 }
 
 /// Removes a group's entries up to and with `upto`.
@@ -145,13 +173,21 @@ pub(crate) struct Marks {
 pub(crate) struct LogDb {
     db: Database,
     place: Place,
+    /// Ahead of what is durable while a commit is on its way: an era without rows harms nobody.
+    eras: Mutex<Eras>,
 }
 
 impl LogDb {
     /// Opens the file, and repairs it if the last process was killed.
     pub(crate) fn open(medium: Medium) -> Result<Self, Error> {
         let (db, place) = open(medium, CACHE_BYTES)?;
-        Ok(Self { db, place })
+        let eras = guarded(&place, || find_eras(&db).map_err(|error| failed(&place, error)))?;
+        Ok(Self { db, place, eras: Mutex::new(eras) })
+    }
+
+    fn eras(&self) -> MutexGuard<'_, Eras> {
+        // Whatever panics while it holds them is a bug, and the node stops for it.
+        self.eras.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whose file it is; nothing for a new file.
@@ -182,9 +218,9 @@ impl LogDb {
             let check = || -> Result<bool, redb::Error> {
                 let txn = self.db.begin_read()?;
                 let meta = txn.open_table(META)?;
-                let log = txn.open_table(LOG)?;
+                let (log, large) = (txn.open_table(LOG)?, txn.open_table(LARGE)?);
                 let other = meta.range(..IDENTITY)?.next().transpose()?.is_some();
-                Ok(!other && log.first()?.is_none())
+                Ok(!other && log.first()?.is_none() && large.first()?.is_none())
             };
             check().map_err(|error| failed(&self.place, error))
         })
@@ -203,7 +239,8 @@ impl LogDb {
                 // One-phase commits, without quick repair: one fsync each, and a repair after a
                 // crash reads the whole log and so checks it.
                 let txn = self.db.begin_write()?;
-                let mut rows = Rows { first: txn.open_table(LOG)?, large: txn.open_table(LARGE)? };
+                let (small, large) = (txn.open_table(LOG)?, txn.open_table(LARGE)?);
+                let mut rows = Rows { small, large, eras: self.eras() };
                 let mut meta = txn.open_table(META)?;
                 work(&mut rows, &mut meta)?;
                 drop((rows, meta));
@@ -214,23 +251,30 @@ impl LogDb {
         })
     }
 
-    /// Writes a batch durably, in order, or not at all.
+    /// Writes a batch durably, in order, or not at all. No operation empties the log that `purge`
+    /// is of.
     pub(crate) fn commit(&self, ops: &[Op], purge: Option<PurgeSlice>) -> Result<(), Error> {
         let mut row = Vec::new();
         self.write(|rows, meta| {
+            // Before anything is added: redb would write again what was.
+            if let Some(PurgeSlice { group, upto }) = purge {
+                rows.remove(group, &(0..upto.index + 1))?;
+                put(meta, (group, PURGED), &encode_log_id(&upto))?;
+            }
             for op in ops {
                 match op {
                     Op::Append { group, entries, .. } => {
                         for entry in entries {
                             rows.insert(*group, entry, &mut row)?;
+                            rows.eras.ends(*group, entry.log_id.index + 1);
                         }
                     }
                     Op::Vote { group, vote, .. } => put(meta, (*group, VOTE), &encode_vote(vote))?,
                     Op::Truncate { group, start, .. } => {
-                        rows.remove(*group, *start..=u64::MAX)?;
+                        rows.remove_from(*group, *start)?;
                     }
                     Op::Reset { group, purged, .. } => {
-                        rows.remove(*group, 0..=u64::MAX)?;
+                        rows.remove_from(*group, 0)?;
                         put(meta, (*group, PURGED), &encode_log_id(purged))?;
                     }
                     Op::Committed { group, committed } => {
@@ -243,12 +287,12 @@ impl LogDb {
                     Op::Barrier { .. } => {}
                 }
             }
-            if let Some(PurgeSlice { group, upto }) = purge {
-                rows.remove(group, 0..=upto.index)?;
-                put(meta, (group, PURGED), &encode_log_id(&upto))?;
-            }
             Ok(())
-        })
+        })?;
+        if let Some(PurgeSlice { group, upto }) = purge {
+            self.eras().removed(group, &(0..upto.index + 1));
+        }
+        Ok(())
     }
 
     /// What is known of a group's replica besides its log.
@@ -344,60 +388,128 @@ impl LogDb {
         range: Range<u64>,
         mut each: impl FnMut(Entry, usize) -> Result<bool, Error>,
     ) -> Result<(), Error> {
-        let broken = |error: redb::Error| failed(&self.place, error);
-        let read = || -> Result<_, redb::Error> {
-            let txn = self.db.begin_read()?;
-            Ok((txn.open_table(LOG)?, txn.open_table(LARGE)?))
+        // The eras come before the rows, and end where they know of no more: of what is written
+        // meanwhile nothing is seen, and what is purged meanwhile has its eras still.
+        let (range, eras) = {
+            let eras = self.eras();
+            let range = range.start..range.end.min(eras.end(group));
+            (range.clone(), eras.of(group, &range))
         };
-        let (log, large) = read().map_err(broken)?;
-        let keys = (group, range.start, 0)..(group, range.end, 0);
-        let rows = log.range(keys.clone()).map_err(|error| broken(error.into()))?;
-        let mut large = large.range(keys).map_err(|error| broken(error.into()))?;
-        for row in rows {
-            let (key, row) = row.map_err(|error| broken(error.into()))?;
-            let (_, index, part) = key.value();
-            let corrupt = |what: String| self.corrupt(group, index, what);
-            if part != 0 {
-                return Err(corrupt("its first row is missing".to_owned()));
-            }
-            let (head, first) = value::read_first(key.value(), row.value()).map_err(corrupt)?;
-            let mut bytes = BytesMut::with_capacity(head.len);
-            bytes.extend_from_slice(first);
-            for part in 1.. {
-                if bytes.len() >= head.len {
-                    break;
-                }
-                let row = large.next().transpose().map_err(|error| broken(error.into()))?;
-                match row {
-                    Some((key, row)) if key.value() == (group, index, part) => {
-                        let more = value::read_more(key.value(), row.value()).map_err(corrupt)?;
-                        bytes.extend_from_slice(more);
-                    }
-                    _ => return Err(corrupt(format!("its part {part} is missing"))),
-                }
-            }
-            let entry = finish(index, head, bytes).map_err(corrupt)?;
-            if !each(entry, head.len)? {
-                return Ok(());
+        let large_from = eras.first().map_or(range.end, |(_, run)| run.start);
+        let only_small = (None, range.start..large_from);
+        let runs = std::iter::once(only_small)
+            .chain(eras.into_iter().map(|(era, run)| (Some(era), run)))
+            .filter(|(_, run)| !run.is_empty());
+        let txn = self.db.begin_read().map_err(|error| failed(&self.place, error))?;
+        for (era, run) in runs {
+            let open = || -> Result<_, redb::Error> {
+                let keys = |era, end| (era, group, run.start, 0)..(era, group, end, 0);
+                let small = txn.open_table(LOG)?.range(keys(0, run.end))?;
+                let end = if era.is_some() { run.end } else { run.start };
+                let large = txn.open_table(LARGE)?.range(keys(era.unwrap_or_default(), end))?;
+                Ok((small.peekable(), large.peekable()))
+            };
+            let (small, large) = open().map_err(|error| failed(&self.place, error))?;
+            if !self.scan_run(group, small, large, &mut each)? {
+                break;
             }
         }
-        match large.next().transpose().map_err(|error| broken(error.into()))? {
-            None => Ok(()),
-            Some((key, _)) => {
-                let (_, index, _) = key.value();
-                Err(self.corrupt(group, index, "its first row is missing".to_owned()))
+        Ok(())
+    }
+
+    /// The same for the rows of one era; whether to go on.
+    fn scan_run(
+        &self,
+        group: u32,
+        mut small: RowRange,
+        mut large: RowRange,
+        each: &mut impl FnMut(Entry, usize) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        loop {
+            let rows = match (next_index(&mut small), next_index(&mut large)) {
+                (None, None) => return Ok(true),
+                (Some(index), Some(other)) if index == other => {
+                    return Err(self.corrupt(group, index, "it is there twice".to_owned()));
+                }
+                (Some(index), other) if other.is_none_or(|other| index < other) => &mut small,
+                _ => &mut large,
+            };
+            let (entry, bytes) = self.read_entry(group, rows)?;
+            if !each(entry, bytes)? {
+                return Ok(false);
             }
         }
+    }
+
+    /// Puts the next entry together, from all of its rows; and its payload's length.
+    fn read_entry(&self, group: u32, rows: &mut RowRange) -> Result<(Entry, usize), Error> {
+        let mut next = || {
+            let row = rows.next().transpose();
+            row.map_err(|error| failed(&self.place, redb::Error::from(error)))
+        };
+        let (key, row) = next()?.expect("whoever asks has seen one");
+        let (_, _, index, part) = key.value();
+        let corrupt = |what: String| self.corrupt(group, index, what);
+        if part != 0 {
+            return Err(corrupt("its first row is missing".to_owned()));
+        }
+        let (head, first) = value::read_first((group, index, 0), row.value()).map_err(corrupt)?;
+        let mut bytes = BytesMut::with_capacity(head.len);
+        bytes.extend_from_slice(first);
+        for part in 1.. {
+            if bytes.len() >= head.len {
+                break;
+            }
+            match next()? {
+                Some((key, row)) if (key.value().2, key.value().3) == (index, part) => {
+                    let name = (group, index, part);
+                    let more = value::read_more(name, row.value()).map_err(corrupt)?;
+                    bytes.extend_from_slice(more);
+                }
+                _ => return Err(corrupt(format!("its part {part} is missing"))),
+            }
+        }
+        Ok((finish(index, head, bytes).map_err(corrupt)?, head.len))
     }
 
     fn corrupt(&self, group: u32, index: u64, what: String) -> Error {
         Error::Corrupt { path: self.place.path.clone(), group, index, what }
     }
 
+    /// Bytes written to the file since it was opened.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        self.place.written.bytes()
+    }
+
     /// The file's path, for messages.
     pub(crate) fn path(&self) -> &std::path::Path {
         &self.place.path
     }
+}
+
+/// The index of the next row; nothing after the last one. One that cannot be read comes first.
+fn next_index(rows: &mut RowRange) -> Option<u64> {
+    rows.peek().map(|row| row.as_ref().map_or(0, |(key, _)| key.value().2))
+}
+
+/// Where everything lies: of each era the first entry of each group.
+fn find_eras(db: &Database) -> Result<Eras, redb::Error> {
+    let mut eras = Eras::default();
+    let large = match db.begin_read()?.open_table(LARGE) {
+        Ok(large) => large,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(eras),
+        Err(error) => return Err(error.into()),
+    };
+    let mut from: RowKey = (0, 0, 0, 0);
+    while let Some(row) = large.range(from..)?.next() {
+        let (era, group, index, _) = row?.0.value();
+        eras.found(era, group, index);
+        from = match group.checked_add(1) {
+            Some(next) => (era, next, 0, 0),
+            None => (era + 1, 0, 0, 0),
+        };
+    }
+    Ok(eras)
 }
 
 fn finish(index: u64, head: Head, bytes: BytesMut) -> Result<Entry, String> {
@@ -436,7 +548,7 @@ fn erase(
     meta: &mut Table<'_, (u32, u8), &'static [u8]>,
     group: u32,
 ) -> Result<(), redb::Error> {
-    rows.remove(group, 0..=u64::MAX)?;
+    rows.remove_from(group, 0)?;
     for mark in [VOTE, COMMITTED, PURGED, ERASING] {
         meta.remove((group, mark))?;
     }

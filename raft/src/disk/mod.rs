@@ -4,6 +4,7 @@
 //! here blocks, and is called from this crate's own threads only.
 
 mod backend;
+mod eras;
 mod lane;
 mod state;
 mod value;
@@ -19,7 +20,7 @@ use redb::{Database, StorageBackend};
 use crate::error::Error;
 use crate::node::{FORMAT_VERSION, Identity};
 
-use self::backend::{FirstError, Watched};
+use self::backend::{FirstError, Watched, Written};
 pub(crate) use lane::{LoadedLog, LogDb, Marks, Op, PurgeSlice, payload_bytes};
 pub(crate) use state::{GroupChange, GroupState, StateDb};
 pub(crate) use value::{MembershipRow, PAYLOAD_BYTES_MAX, decode_payload, encode_payload};
@@ -40,17 +41,18 @@ impl Medium {
     }
 }
 
-/// Where an open database lies, and what its disk refused first.
+/// Where an open database lies, what its disk refused first, and how much it took.
 #[derive(Debug)]
 struct Place {
     path: PathBuf,
     first: FirstError,
+    written: Written,
 }
 
 /// Opens or creates the database, repairing it after a crash.
 fn open(medium: Medium, cache_bytes: usize) -> Result<(Database, Place), Error> {
     let Medium { path, backend } = medium;
-    let place = Place { path, first: FirstError::default() };
+    let place = Place { path, first: FirstError::default(), written: Written::default() };
     let db = guarded(&place, || {
         let inner = match backend {
             Some(backend) => backend,
@@ -58,7 +60,7 @@ fn open(medium: Medium, cache_bytes: usize) -> Result<(Database, Place), Error> 
         };
         Database::builder()
             .set_cache_size(cache_bytes)
-            .create_with_backend(Watched::new(inner, place.first.clone()))
+            .create_with_backend(Watched::new(inner, place.first.clone(), place.written.clone()))
             .map_err(|error| failed(&place, error))
     })?;
     Ok((db, place))

@@ -10,9 +10,10 @@
 //! Invariants:
 //! - The checksum covers the row's key and all of the row behind it, so a value that turns up
 //!   under another key is as wrong as one with a flipped bit. redb does not check on reads.
-//! - A row is a little less than a power of two, or small: redb stores a large value in a page of
-//!   its own, rounded up to a power of two, and writes the whole page. A value of exactly 2^k
-//!   bytes would cost 2^(k+1).
+//! - An entry is one small row, or large ones only. redb stores a large value in a page of its own,
+//!   rounded up to a power of two, and writes the whole page, so a large row is a little less than
+//!   one; a value of exactly 2^k bytes would cost 2^(k+1). A small row would make its neighbours'
+//!   page be written again: see `docs/decisions/2026-11-28-large-entries-have-no-small-row.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,10 +29,8 @@ pub(crate) type Key = (u32, u64, u16);
 const CRC: usize = 4;
 const HEAD: usize = CRC + 4 + 8 + 8 + 1;
 
-/// Rows of about this size, and smaller ones, share leaf pages of 4 KiB; larger ones stand alone.
-const SMALL: usize = 4000;
-/// Payload bytes of an entry's first row.
-const FIRST_BYTES_MAX: usize = SMALL - CRC;
+/// Payload bytes of an entry that is one small row: such rows share leaf pages of 4 KiB.
+const SMALL_BYTES_MAX: usize = 4000 - CRC;
 /// What redb and the key need of a page.
 const SPARE: usize = 64;
 const ROW_BYTES_MAX: usize = (1 << 20) - SPARE;
@@ -42,21 +41,24 @@ const BLANK: u8 = 0;
 const NORMAL: u8 = 1;
 const MEMBERSHIP: u8 = 2;
 
-/// How many payload bytes each row takes, for a payload of `len` bytes: the first row takes what
-/// fills no page of its own, the others come after it.
+/// Whether an entry with a payload of `len` bytes is one small row.
+pub(crate) fn is_small(len: usize) -> bool {
+    len <= SMALL_BYTES_MAX
+}
+
+/// How many payload bytes each row takes, for a payload of `len` bytes.
 pub(crate) fn split(len: usize) -> impl Iterator<Item = usize> {
-    let large = move || {
-        let mut rest = len;
-        std::iter::from_fn(move || {
-            let take = row_bytes(rest + CRC) - CRC;
-            (rest > FIRST_BYTES_MAX).then(|| {
-                rest -= take;
-                take
-            })
-        })
-    };
-    let first = len - large().sum::<usize>();
-    std::iter::once(first).chain(large())
+    let (mut rest, mut part) = (len, 0);
+    std::iter::from_fn(move || {
+        if part > 0 && rest == 0 {
+            return None;
+        }
+        let around = Encoded::row_bytes(part, 0);
+        let take = if is_small(len) { len } else { row_bytes(rest + around) - around };
+        rest -= take;
+        part += 1;
+        Some(take)
+    })
 }
 
 /// The size of the next large row when `rest` bytes are left: all of it where the page it needs is used
@@ -336,19 +338,23 @@ mod tests {
         ]) {
             let rows: Vec<usize> = split(len).collect();
             assert_eq!(rows.iter().sum::<usize>(), len);
+            if is_small(len) {
+                assert_eq!(rows, [len]);
+                assert!(Encoded::row_bytes(0, len) + SPARE <= 4096 + HEAD, "{len}");
+                continue;
+            }
             let mut pages = 0;
             for (take, part) in rows.iter().zip(0..) {
                 let row = Encoded::row_bytes(part, *take);
                 assert!(row <= ROW_BYTES_MAX, "{row}");
-                let small = row <= SMALL + HEAD - CRC;
-                assert!(if part == 0 { small } else { row > SMALL }, "part {part}: {row} bytes");
-                pages += if part == 0 { row } else { (row + SPARE).next_power_of_two() };
+                pages += (row + SPARE).next_power_of_two().max(4096);
             }
             if len >= 16 << 10 {
-                assert!(pages * 7 <= (len + 8192) * 8 + len / 8, "{len} bytes took {pages}");
+                assert!(pages * 7 <= (len + 4096) * 8, "{len} bytes took {pages}");
             }
         }
-        assert_eq!(split(256 << 10).count(), 2, "256 KiB is a full page and a small row");
+        assert_eq!(split(0).count(), 1, "an entry without payload is a row, too");
+        assert_eq!(split(256 << 10).count(), 2, "256 KiB is a full page and a little");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod replaced;
 mod split;
 mod strangers;
 mod suite;
+mod written;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{FLUSH, Ledger, found, ledger, options, until};
-use crate::{COMMAND_BYTES_MAX, Error, Node, Options, ProposeError, Start};
+use crate::{COMMAND_BYTES_MAX, Error, Group, Node, Options, ProposeError, Start};
 
 fn command(n: u64, len: usize) -> Bytes {
     let mut bytes = vec![0; len.max(8)];
@@ -133,16 +133,22 @@ async fn a_busy_node_keeps_its_file_small() {
     node.shutdown().await.unwrap();
 }
 
+/// So many groups, each of which has a leader.
+async fn led(node: &Node, n: u32) -> Vec<Group<Ledger>> {
+    let mut groups = Vec::new();
+    for id in 0..n {
+        let group = ledger(node, id).await;
+        group.read_index().await.unwrap();
+        groups.push(group);
+    }
+    groups
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_proposals_share_commits() {
     let dir = tempfile::tempdir().unwrap();
     let node = Node::open(&options(dir.path()), found(8)).unwrap();
-    let mut groups = Vec::new();
-    for id in 0..8 {
-        let group = ledger(&node, id).await;
-        group.read_index().await.unwrap();
-        groups.push(group);
-    }
+    let groups = led(&node, 8).await;
     let before = node.lane_stats();
     let mut waiting = tokio::task::JoinSet::new();
     for n in 0..800 {
@@ -164,12 +170,7 @@ async fn waiting_proposals_share_commits() {
 async fn proposers_that_wait_for_their_answers_share_commits() {
     let dir = tempfile::tempdir().unwrap();
     let node = Node::open(&options(dir.path()), found(8)).unwrap();
-    let mut groups = Vec::new();
-    for id in 0..8 {
-        let group = ledger(&node, id).await;
-        group.read_index().await.unwrap();
-        groups.push(group);
-    }
+    let groups = led(&node, 8).await;
     let before = node.lane_stats().commits;
     let mut proposers = tokio::task::JoinSet::new();
     for group in groups.clone() {

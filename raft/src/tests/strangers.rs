@@ -47,7 +47,7 @@ async fn say_everything(cluster: &Cluster, header: proto::Header) -> Vec<(&'stat
     let mut replies = client.append(stream::iter([open, append])).await.unwrap().into_inner();
     add("append", replies.message().await.err());
     let beat = proto::Beat { number: 1, vote, incarnation: 0, ..Default::default() };
-    let beats = proto::Beats { header, beats: vec![beat], checks: Vec::new() };
+    let beats = proto::Beats { header, beats: vec![beat], ..Default::default() };
     let mut replies = client.beat(stream::iter([beats])).await.unwrap().into_inner();
     add("beat", replies.message().await.err());
     let part = proto::snapshot_part::Part::Head(proto::SnapshotHead {
@@ -63,9 +63,10 @@ async fn say_everything(cluster: &Cluster, header: proto::Header) -> Vec<(&'stat
     let parts = [head, proto::propose_part::Part::Command(command(1, 10))];
     let parts = parts.map(|part| proto::ProposePart { part: Some(part) });
     add("propose", client.propose(stream::iter(parts)).await.err());
-    let asks = vec![proto::IndexAsk { group: header.unwrap().group, voted: None }];
-    let asked = proto::ReadIndexRequest { header, asks };
-    add("read", client.read_index(asked).await.err());
+    let ask = proto::IndexAsk { number: 1, group: header.unwrap().group, voted: None };
+    let asked = proto::Beats { header, asks: vec![ask], ..Default::default() };
+    let mut replies = client.beat(stream::iter([asked])).await.unwrap().into_inner();
+    add("read", replies.message().await.err());
     answers
 }
 
