@@ -135,11 +135,13 @@ pub(crate) fn process(
         let all = wishes.iter().enumerate().map(|(at, wish)| (at, wish.path.as_slice()));
         search.inside(&mut cursor, &all.collect())
     };
+    // Where all were found, a label of such a name that was dropped does not come back.
+    let any_missing = search.n_missing > 0;
     if let Err(Stop::Broken(reason)) = result {
         target.fail(row, ERROR, reason);
     }
     for wish in wishes {
-        if row.get(wish.name).is_none() {
+        if any_missing && row.get(wish.name).is_none() {
             let empty = row.make("");
             row.set(Category::Parsed, wish.name, empty);
         }
