@@ -57,7 +57,6 @@ const UNUSED_BLOCKS: &[&str] = &[
 /// Keys of Loki's `limits_config` that this version does not act on. Accepted and named, like the
 /// blocks above: a limit that does nothing must not look as if it did.
 const UNUSED_LIMITS: &[&str] = &[
-    "discover_generic_fields",
     "deletion_mode",
     "engine_results_cache_time_bucket_interval",
     "ingestion_partitions_tenant_shard_size",
@@ -70,10 +69,6 @@ const UNUSED_LIMITS: &[&str] = &[
     "max_stats_cache_freshness",
     "metric_aggregation_enabled",
     "min_sharding_lookback",
-    "policy_enforced_labels",
-    "policy_override_limits",
-    "policy_stream_mapping",
-    "block_ingestion_policy_until",
     "query_ready_index_num_days",
     "recent_metadata_query_window",
     "retention_period",

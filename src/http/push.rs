@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures::future::join_all;
 use http_body_util::BodyExt;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -18,7 +19,7 @@ use super::error::Error;
 use super::quota::Held;
 use super::{Api, tenant};
 use crate::cluster::WriteError;
-use crate::ingest::{self, Accepted, Context, Refused};
+use crate::ingest::{self, Accepted, Context, Discarded, Refused};
 use crate::model::{Index, ShardId, Tenant};
 use crate::telemetry;
 
@@ -28,6 +29,15 @@ const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
 const MEMORY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Where each part of a push was committed: `shard:index,...`.
 const COMMIT_HEADER: &str = "x-drave-commit";
+/// Names the ingestion policy of all streams of a push.
+const POLICY_HEADER: &str = "x-loki-ingestion-policy";
+/// Names the part of old logs that a push belongs to.
+const BACKFILL_HEADER: &str = "x-loki-backfill-shard";
+/// Longest name of either (Loki's bound).
+const NAME_BYTES_MAX: usize = 128;
+
+/// `reason="..."`
+type ByReason = Family<[(&'static str, &'static str); 1], Counter>;
 
 /// What pushes moved.
 pub(super) struct PushMetrics {
@@ -35,10 +45,19 @@ pub(super) struct PushMetrics {
     line_bytes: Counter,
     body_bytes: Counter,
     refused_entries: Counter,
+    discarded_entries: ByReason,
+    discarded_bytes: ByReason,
 }
 
 impl PushMetrics {
     pub(super) fn register(registry: &mut Registry) -> PushMetrics {
+        let [discarded_entries, discarded_bytes] = [ByReason::default(), ByReason::default()];
+        let help = "Entries that were refused, by what is wrong with them or their stream";
+        registry.register("drave_push_discarded_entries", help, discarded_entries.clone());
+        registry.register("loki_discarded_samples", help, discarded_entries.clone());
+        let help = "Bytes of lines and metadata of those entries";
+        registry.register("drave_push_discarded_bytes", help, discarded_bytes.clone());
+        registry.register("loki_discarded_bytes", help, discarded_bytes.clone());
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -49,6 +68,16 @@ impl PushMetrics {
             line_bytes: counter("drave_push_line_bytes", "Bytes of acknowledged lines"),
             body_bytes: counter("drave_push_body_bytes", "Bytes of request bodies as sent"),
             refused_entries: counter("drave_push_refused_entries", "Entries that were refused"),
+            discarded_entries,
+            discarded_bytes,
+        }
+    }
+
+    fn discard(&self, discarded: &[Discarded]) {
+        for Discarded { reason, n_entries, bytes } in discarded {
+            let labels = [("reason", reason.as_str())];
+            self.discarded_entries.get_or_create(&labels).inc_by(*n_entries as u64);
+            self.discarded_bytes.get_or_create(&labels).inc_by(*bytes as u64);
         }
     }
 }
@@ -90,6 +119,9 @@ pub(super) async fn take(
     let content_encoding = text_of(header::CONTENT_ENCODING);
     let atomic = headers.get("x-drave-atomic").is_some_and(|value| value == "true");
 
+    let policy = name_in(headers, POLICY_HEADER)?;
+    let backfill = name_in(headers, BACKFILL_HEADER)?;
+
     let _memory = draw_memory(api, &tenant, headers).await?;
     let body = read_body(body, api.options.body_bytes_max).await?;
     api.push_metrics.body_bytes.inc_by(body.len() as u64);
@@ -101,6 +133,8 @@ pub(super) async fn take(
             now: telemetry::now(),
             n_shards: decoder.cluster.n_shards(),
             atomic,
+            policy: policy.as_deref(),
+            backfill: backfill.as_deref(),
             cache: &decoder.streams,
         };
         decode(body, content_type.as_deref(), content_encoding.as_deref(), &context)
@@ -110,6 +144,18 @@ pub(super) async fn take(
         Error::new(status, refused.message)
     })?;
     commit(api, accepted).await
+}
+
+/// A name that a header gives to all of a push; an empty one is none.
+fn name_in(headers: &HeaderMap, header: &'static str) -> Result<Option<String>, Error> {
+    let Some(value) = headers.get(header).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let name = std::str::from_utf8(value.as_bytes()).ok();
+    let name = name.filter(|name| name.len() <= NAME_BYTES_MAX);
+    let bad =
+        || Error::bad_request(format!("{header} is no text of at most {NAME_BYTES_MAX} bytes"));
+    name.map(|name| Some(name.to_owned())).ok_or_else(bad)
 }
 
 /// Takes memory for a body that is about to be read and decoded. A body of unknown length takes
@@ -170,7 +216,7 @@ fn too_large(length: usize, limit: usize) -> Error {
 }
 
 async fn commit(api: &Api, accepted: Accepted) -> Result<Response, Error> {
-    let Accepted { shards, refused, n_entries, line_bytes, .. } = accepted;
+    let Accepted { shards, refused, n_entries, line_bytes, discarded, .. } = accepted;
     let appends = shards
         .into_iter()
         .map(|(shard, batch)| async move { (shard, api.cluster.append(shard, batch).await) });
@@ -178,6 +224,7 @@ async fn commit(api: &Api, accepted: Accepted) -> Result<Response, Error> {
     let commits = all_committed(&results)?;
     api.push_metrics.entries.inc_by(n_entries as u64);
     api.push_metrics.line_bytes.inc_by(line_bytes as u64);
+    api.push_metrics.discard(&discarded);
     let mut response = match refused.answer() {
         None => StatusCode::NO_CONTENT.into_response(),
         Some((status, text)) => {

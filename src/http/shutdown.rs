@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Method, StatusCode};
-use axum::routing::get;
+use axum::routing::{any, get};
 use tokio::sync::watch;
 
 use super::error::Error;
@@ -52,6 +52,7 @@ pub(super) fn routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/ingester/prepare_shutdown", prepare)
         .route("/ingester/shutdown", get(shutdown).post(shutdown))
+        .route("/ingester/prepare-partition-downscale", any(no_partitions))
 }
 
 async fn prepared(State(api): State<Arc<Api>>) -> Result<&'static str, Error> {
@@ -90,6 +91,12 @@ async fn shutdown(
         api.shutdown.asked.send_replace(true);
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Partitions are of those who take in by way of Kafka: answered as Loki does without it.
+async fn no_partitions(State(api): State<Arc<Api>>) -> Result<StatusCode, Error> {
+    administrators_only(&api)?;
+    Ok(StatusCode::METHOD_NOT_ALLOWED)
 }
 
 fn switch(params: &Params, name: &str) -> Result<bool, Error> {

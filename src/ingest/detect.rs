@@ -66,7 +66,8 @@ pub(super) fn level_implied<'p>(
     declared.or_else(|| find(pairs, SEVERITY_NUMBER).map(|text| level_of_severity(text).as_str()))
 }
 
-fn find<'p>(pairs: &'p [Pair<'_>], name: &str) -> Option<&'p str> {
+/// The value of a pair by its name.
+pub(super) fn find<'p>(pairs: &'p [Pair<'_>], name: &str) -> Option<&'p str> {
     pairs.iter().find(|(own, _)| own == name).map(|(_, value)| &**value)
 }
 

@@ -6,23 +6,25 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::detect::{self, LevelFields};
+use super::generic::Wanted;
 use super::line_level::level_of;
 use super::pairs::{Pair, Pairs};
 use super::refusal::{Reason, Report};
-use super::streams::{Account, Scope, Stream, lock};
+use super::shares::{Part, Shares};
+use super::streams::{Scope, Stream};
 use super::validate::{self, Rules, Time, Violation};
 use super::{Accepted, Context, Refused};
 use crate::cluster::placement::shard_of;
 use crate::model::batch::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX};
 use crate::model::column::{LINE_BYTES_MAX, METADATA_BYTES_MAX};
 use crate::model::level::DETECTED_LEVEL;
-use crate::model::limits::{ByteSize, Limits};
+use crate::model::limits::Limits;
 use crate::model::{BatchBuilder, Labels, Level, Metadata, ShardId, Timestamp};
 
 /// Longest line that the limits can allow. Replacing what is not UTF-8 makes it three times as
@@ -48,8 +50,8 @@ pub(super) type LabelPairs = Vec<(String, String)>;
 pub(super) struct Intake<'a> {
     context: &'a Context<'a>,
     rules: Rules<'a>,
-    fields: LevelFields<'a>,
-    account: Option<Arc<Mutex<Account>>>,
+    detection: Detection<'a>,
+    shares: Shares<'a>,
     scope: Scope,
     /// By shard; `None` where no entry went yet.
     slots: Vec<Option<Slot>>,
@@ -64,6 +66,13 @@ pub(super) struct Intake<'a> {
     share_bytes: usize,
 }
 
+/// What is looked for in entries.
+struct Detection<'a> {
+    limits: &'a Limits,
+    fields: LevelFields<'a>,
+    wanted: Wanted<'a>,
+}
+
 /// The part of one shard.
 struct Slot {
     builder: BatchBuilder,
@@ -76,6 +85,7 @@ struct Slot {
 /// The stream object that is being read.
 struct Current {
     stream: Arc<Stream>,
+    part: Part,
     slot: usize,
     /// The builder's segment is started by the first good entry.
     started: bool,
@@ -113,14 +123,16 @@ impl<'a> Intake<'a> {
     /// Takes in a push that has `n_bytes` as text or message.
     pub(super) fn new(context: &'a Context<'a>, json: bool, n_bytes: usize) -> Intake<'a> {
         let limits = context.limits;
-        let accounted = limits.streams_max() > 0
-            || limits.ingestion_rate_mb > 0.0
-            || !limits.per_stream_rate_limit.is_empty();
+        let detection = Detection {
+            limits,
+            fields: LevelFields::new(&limits.log_level_fields),
+            wanted: Wanted::new(&limits.discover_generic_fields),
+        };
         Intake {
             context,
-            rules: Rules::new(limits, context.now),
-            fields: LevelFields::new(&limits.log_level_fields),
-            account: accounted.then(|| context.cache.account(context.tenant, context.now)),
+            rules: Rules::new(context),
+            detection,
+            shares: Shares::new(context),
             scope: Scope { tenant: context.tenant.clone(), rules: rules_hash(context), json },
             slots: (0..context.n_shards).map(|_| None).collect(),
             current: None,
@@ -156,17 +168,18 @@ impl<'a> Intake<'a> {
                 }
             },
         };
-        let n_max = self.context.limits.streams_max();
-        if n_max > 0
-            && let Some(account) = &self.account
-            && !lock(account).admit(stream.hash, n_max, self.context.now)
-        {
+        let policy = stream.policy.as_deref();
+        if let Some((status, message)) = validate::blocked(policy, self.context) {
+            self.report.block_stream(status, message);
+            return Ok(());
+        }
+        let Some(part) = self.shares.admit(&stream) else {
             let (reason, message) = validate::stream_limit(&stream.labels, self.context);
             self.report.refuse_stream(reason, message);
             return Ok(());
-        }
+        };
         let slot = stream.shard.0 as usize;
-        self.current = Some(Current { stream, slot, started: false, last: None });
+        self.current = Some(Current { stream, part, slot, started: false, last: None });
         Ok(())
     }
 
@@ -187,11 +200,15 @@ impl<'a> Intake<'a> {
         let labels = Labels::from_pairs(pairs.iter().cloned())
             .map_err(|duplicate| validate::duplicate_name(&written(&pairs), &duplicate.name))?;
         let labels = detect::with_service_name(labels, &limits.discover_service_name);
-        validate::stream(&labels, self.context)?;
+        let labels = validate::marked(labels, self.context)?;
+        let mapped = || limits.policy_stream_mapping.policy_of(&labels);
+        let policy = self.context.policy.or_else(mapped).map(Box::from);
+        validate::stream(&labels, policy.as_deref(), self.context)?;
         Ok(Stream {
+            policy,
             shard: shard_of(self.context.tenant, &labels, self.context.n_shards),
             hash: labels.hash64(),
-            level: detect::level_of_labels(&labels, &self.fields),
+            level: detect::level_of_labels(&labels, &self.detection.fields),
             labels,
         })
     }
@@ -228,12 +245,8 @@ impl<'a> Intake<'a> {
                 return Err(Violation::LineTooLong(line.len()));
             }
             let bytes = line.len() + pairs.bytes();
-            if !limits.per_stream_rate_limit.is_empty()
-                && let Some(account) = &self.account
-                && !in_rate(account, current.stream.hash, bytes, self.context)
-            {
-                return Err(Violation::TooFast(bytes));
-            }
+            let in_rate = self.shares.in_rate(current.part, current.stream.hash, bytes);
+            in_rate.map_err(|rate| Violation::TooFast { rate, bytes })?;
             Ok((at, too_long))
         });
         let (at, too_long) = match verdict {
@@ -259,8 +272,9 @@ impl<'a> Intake<'a> {
             current.started = true;
             slot.builder.segment(self.context.tenant, &current.stream.labels);
         }
-        let set = slot.set(&current.stream, &line, pairs.kept(), limits, &self.fields);
+        let set = slot.set(&current.stream, &line, pairs.kept(), &self.detection);
         slot.builder.push(at.nanos(), &line, set);
+        self.shares.count(current.part, line.len() + pairs.bytes());
         self.totals.n_entries += 1;
         self.totals.line_bytes += line.len();
         self.totals.metadata_bytes += pairs.bytes();
@@ -299,17 +313,7 @@ impl<'a> Intake<'a> {
             }
             accepted.shards.push((shard, builder));
         }
-        let limits = context.limits;
-        if limits.ingestion_rate_mb > 0.0
-            && let Some(account) = &self.account
-        {
-            let bytes = accepted.line_bytes + accepted.metadata_bytes;
-            let [rate, burst] = [limits.ingestion_rate_mb, limits.ingestion_burst_size_mb]
-                .map(|mebibytes| mebibytes * 1_048_576.0);
-            if !lock(account).bucket.take(bytes, rate, burst, context.now) {
-                return Err(Refused::too_fast(context.tenant, rate, accepted.n_entries, bytes));
-            }
-        }
+        self.shares.pay()?;
         Ok(accepted)
     }
 }
@@ -327,10 +331,13 @@ impl Slot {
         stream: &Stream,
         line: &str,
         pairs: &mut Vec<Pair<'_>>,
-        limits: &Limits,
-        fields: &LevelFields<'_>,
+        detection: &Detection<'_>,
     ) -> u32 {
-        let declared = match (limits.discover_log_levels, pairs.is_empty()) {
+        let Detection { limits, fields, wanted } = detection;
+        let bytes_max = limits.max_structured_metadata_size.len().min(METADATA_MAX);
+        let found = wanted.find(&stream.labels, pairs, line, bytes_max);
+        let is_bare = pairs.is_empty() && found.is_empty();
+        let declared = match (limits.discover_log_levels, is_bare) {
             (false, true) => return 0,
             (false, false) => None,
             (true, true) => {
@@ -351,7 +358,7 @@ impl Slot {
                 None => {
                     let depth = limits.log_level_from_json_max_depth;
                     let level = level_of(line.as_bytes(), depth, fields);
-                    if pairs.is_empty() {
+                    if is_bare {
                         return self.level_set(level);
                     }
                     Cow::Borrowed(level.as_str())
@@ -360,6 +367,8 @@ impl Slot {
             pairs.retain(|(name, _)| name != DETECTED_LEVEL);
             pairs.push((DETECTED_LEVEL.into(), Cow::Owned(level.into_owned())));
         }
+        // Of two pairs with one name the first is kept: what was pushed.
+        pairs.extend(found);
         self.pairs_set(pairs)
     }
 
@@ -403,14 +412,6 @@ impl Slot {
     }
 }
 
-/// Whether a stream may get so many bytes now.
-fn in_rate(account: &Mutex<Account>, stream: u64, bytes: usize, context: &Context<'_>) -> bool {
-    let limits = context.limits;
-    let [rate, burst] = [limits.per_stream_rate_limit, limits.per_stream_rate_limit_burst];
-    let [rate, burst] = [rate, burst.max(rate)].map(|ByteSize(bytes)| bytes as f64);
-    lock(account).bucket_of(stream, context.now).take(bytes, rate, burst, context.now)
-}
-
 /// A hash of everything but the text that decides what a stream becomes.
 fn rules_hash(context: &Context<'_>) -> u64 {
     let limits = context.limits;
@@ -424,12 +425,26 @@ fn rules_hash(context: &Context<'_>) -> u64 {
         hasher.update(&number.to_le_bytes());
     }
     let lists = [&limits.discover_service_name, &limits.enforced_labels, &limits.log_level_fields];
+    let mut text = |text: &str| {
+        hasher.update(text.as_bytes());
+        hasher.update(&[0xff]);
+    };
     for names in lists {
-        for name in names {
-            hasher.update(name.as_bytes());
-            hasher.update(&[0xff]);
-        }
-        hasher.update(&[0xfe]);
+        names.iter().for_each(|name| text(name));
+        text("\n");
+    }
+    for (policy, names) in &limits.policy_enforced_labels {
+        text(policy);
+        names.iter().for_each(|name| text(name));
+        text("\n");
+    }
+    for (policy, selector, priority) in limits.policy_stream_mapping.texts() {
+        text(policy);
+        text(selector);
+        text(&priority.to_string());
+    }
+    for given in [context.policy, context.backfill] {
+        text(given.map_or("\n", |given| given));
     }
     hasher.digest()
 }

@@ -116,6 +116,8 @@ mod tests {
             now: Timestamp::from_secs(1_795_132_800),
             n_shards: 1,
             atomic: false,
+            policy: None,
+            backfill: None,
             cache: &StreamCache::default(),
         };
         push_first(body.as_bytes().to_vec().into(), Some("application/json"), None, &context)

@@ -19,6 +19,7 @@
 //! - Each entry is either in a builder or counted in [`Accepted::refused`], never both or neither.
 
 mod detect;
+mod generic;
 mod inflate;
 mod intake;
 mod json;
@@ -30,6 +31,7 @@ mod pairs;
 mod protobuf;
 mod rate;
 mod refusal;
+mod shares;
 mod streams;
 mod validate;
 mod wire;
@@ -59,6 +61,11 @@ pub struct Context<'a> {
     pub n_shards: u32,
     /// Whether one refused entry refuses the push (`X-Drave-Atomic: true`).
     pub atomic: bool,
+    /// The ingestion policy of all its streams, whatever `policy_stream_mapping` says.
+    pub policy: Option<&'a str>,
+    /// A name that the client gives to a part of old logs that it brings: its streams are apart from
+    /// others, and of any age.
+    pub backfill: Option<&'a str>,
     /// What is remembered of streams and tenants between pushes.
     pub cache: &'a StreamCache,
 }

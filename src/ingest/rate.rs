@@ -25,6 +25,13 @@ impl Bucket {
         self.level = Some((left, now.max(since)));
         enough
     }
+
+    /// Puts back what was taken a moment ago.
+    pub(super) fn give_back(&mut self, bytes: usize, burst: f64) {
+        if let Some((left, _)) = &mut self.level {
+            *left = (*left + bytes as f64).min(burst);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -46,5 +53,8 @@ mod tests {
         check(2, 10, true); // and what passed twice counts once
         check(1000, 100, true);
         check(1000, 1, false);
+        bucket.give_back(40, 100.0);
+        assert!(!bucket.take(41, 10.0, 100.0, Timestamp::from_secs(1000)));
+        assert!(bucket.take(40, 10.0, 100.0, Timestamp::from_secs(1000)));
     }
 }

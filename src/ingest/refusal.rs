@@ -40,15 +40,35 @@ impl Refused {
         }
     }
 
-    /// The tenant is over its rate; the whole push may come again later.
-    pub(super) fn too_fast(tenant: &Tenant, rate: f64, n_lines: usize, bytes: usize) -> Refused {
+    /// The tenant is over its rate, or some of its policies are over theirs; the whole push may come
+    /// again later.
+    pub(super) fn too_fast(tenant: &Tenant, over: Vec<TooFast<'_>>) -> Refused {
+        let tried = |over: &TooFast<'_>| {
+            let TooFast { rate, n_lines, bytes, .. } = over;
+            format!(
+                "(limit: {rate:.0} bytes/sec) while attempting to ingest '{n_lines}' lines \
+                 totaling '{bytes}' bytes"
+            )
+        };
+        let name = |over: &TooFast<'_>| over.policy.map(|policy| format!("policy {policy}"));
+        let what = match &over[..] {
+            [one] => {
+                let policy = name(one).map_or_else(String::new, |name| format!(", {name}"));
+                format!("{policy} {}", tried(one))
+            }
+            several => {
+                let each = several.iter().map(|over| {
+                    let name = name(over).unwrap_or_else(|| "no policy".into());
+                    format!("{name} {}", tried(over))
+                });
+                format!(" across multiple buckets: {}", each.collect::<Vec<_>>().join("; "))
+            }
+        };
         Refused {
             status: 429,
             message: format!(
-                "ingestion rate limit exceeded for user {tenant} (limit: {rate:.0} bytes/sec) \
-                 while attempting to ingest '{n_lines}' lines totaling '{bytes}' bytes, reduce \
-                 log volume or contact your Loki administrator to see if the limit can be \
-                 increased"
+                "ingestion rate limit exceeded for user {tenant}{what}, reduce log volume or \
+                 contact your Loki administrator to see if the limit can be increased"
             ),
             reason: "rate_limited",
         }
@@ -85,6 +105,16 @@ impl Refused {
     }
 }
 
+/// A rate that a push is over.
+pub(super) struct TooFast<'a> {
+    /// Whose it is: a policy's, or the tenant's.
+    pub(super) policy: Option<&'a str>,
+    /// In bytes a second.
+    pub(super) rate: f64,
+    pub(super) n_lines: usize,
+    pub(super) bytes: usize,
+}
+
 /// Why an entry or a stream is refused, in the words of Loki's `reason` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -102,6 +132,8 @@ pub enum Reason {
     ReservedLabelName,
     /// A stream without a label that every stream must have.
     MissingEnforcedLabels,
+    /// A stream of a policy that nothing may be pushed under for a while.
+    BlockedIngestionPolicy,
     /// A new stream of a tenant that has all it may have.
     StreamLimit,
     /// An entry of a stream that is over its rate.
@@ -133,6 +165,7 @@ impl Reason {
             Reason::DuplicateLabelNames => "duplicate_label_names",
             Reason::ReservedLabelName => "reserved_label_name",
             Reason::MissingEnforcedLabels => "missing_enforced_labels",
+            Reason::BlockedIngestionPolicy => "blocked_ingestion_policy",
             Reason::StreamLimit => "stream_limit",
             Reason::PerStreamRateLimit => "per_stream_rate_limit",
             Reason::InvalidTimestamp => "invalid_timestamp",
@@ -203,6 +236,8 @@ struct Named {
 struct OfStream {
     /// Why the whole of it is refused.
     whole: Option<(Reason, String)>,
+    /// Whether nobody is told that it is refused.
+    silent: bool,
     named: Vec<Named>,
     n_refused: usize,
     n_entries: usize,
@@ -222,6 +257,8 @@ pub(super) struct Report {
     text_bytes: usize,
     first: Option<Reason>,
     status: u16,
+    /// That of streams which are blocked: it counts where nothing else is refused.
+    blocked_status: u16,
     n_entries: usize,
     n_refused: usize,
     n_unnamed_streams: usize,
@@ -242,6 +279,18 @@ impl Report {
     /// Refuses the current stream with all its entries.
     pub(super) fn refuse_stream(&mut self, reason: Reason, message: String) {
         self.note(reason);
+        self.current.whole = Some((reason, message));
+    }
+
+    /// Refuses the current stream because its policy is blocked, with the status that the tenant's
+    /// limits want. 200 says nothing of it.
+    pub(super) fn block_stream(&mut self, status: u16, message: String) {
+        let reason = Reason::BlockedIngestionPolicy;
+        self.current.silent = status == 200;
+        if !self.current.silent {
+            self.first.get_or_insert(reason);
+            self.blocked_status = status;
+        }
         self.current.whole = Some((reason, message));
     }
 
@@ -271,6 +320,9 @@ impl Report {
     pub(super) fn end_stream(&mut self, labels: impl FnOnce() -> String) {
         let of = std::mem::take(&mut self.current);
         self.n_entries += of.n_entries;
+        if of.silent {
+            return;
+        }
         self.n_refused += of.n_refused;
         if of.whole.is_none() && of.n_refused == 0 {
             return;
@@ -324,7 +376,8 @@ impl Report {
             );
             push_line(&mut text, &line);
         }
-        let Report { first, status, n_refused: n_entries, .. } = self;
+        let Report { first, n_refused: n_entries, .. } = self;
+        let status = if self.status > 0 { self.status } else { self.blocked_status };
         Refusals { first, status, text, n_entries }
     }
 }

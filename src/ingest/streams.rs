@@ -42,6 +42,8 @@ pub(super) struct Stream {
     pub(super) hash: u64,
     /// The level that the labels declare for every entry.
     pub(super) level: Option<Box<str>>,
+    /// The ingestion policy that it is under.
+    pub(super) policy: Option<Box<str>>,
 }
 
 /// How a text is to be read, and what it was judged by.
@@ -69,11 +71,15 @@ struct Generations {
     young_bytes: usize,
 }
 
+/// A tenant, or a policy of it.
+type Owner = (Tenant, Option<Box<str>>);
+
 /// Remembers streams and tenants from push to push.
 pub struct StreamCache {
     maps: [Mutex<Generations>; N_MAPS],
     map_bytes_max: usize,
-    accounts: Mutex<HashMap<Tenant, Arc<Mutex<Account>>>>,
+    /// By tenant, and by policy where one has limits of its own.
+    accounts: Mutex<HashMap<Owner, Arc<Mutex<Account>>>>,
 }
 
 impl Default for StreamCache {
@@ -115,10 +121,17 @@ impl StreamCache {
         self.map(hash).insert(hash, Arc::new(known), self.map_bytes_max);
     }
 
-    /// What is remembered of a tenant. Tenants idle for two windows are forgotten now and then.
-    pub(super) fn account(&self, tenant: &Tenant, now: Timestamp) -> Arc<Mutex<Account>> {
+    /// What is remembered of a tenant, or of a policy of it that has limits of its own. Those idle for
+    /// two windows are forgotten now and then.
+    pub(super) fn account(
+        &self,
+        tenant: &Tenant,
+        policy: Option<&str>,
+        now: Timestamp,
+    ) -> Arc<Mutex<Account>> {
         let mut accounts = lock(&self.accounts);
-        if let Some(known) = accounts.get(tenant) {
+        let key = (tenant.clone(), policy.map(Box::from));
+        if let Some(known) = accounts.get(&key) {
             return Arc::clone(known);
         }
         if accounts.len() >= TENANTS_IDLE_CHECK && accounts.len().is_power_of_two() {
@@ -128,7 +141,7 @@ impl StreamCache {
             });
         }
         let account = Arc::new(Mutex::new(Account::new(now)));
-        accounts.insert(tenant.clone(), Arc::clone(&account));
+        accounts.insert(key, Arc::clone(&account));
         account
     }
 
@@ -159,7 +172,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One tenant: its active streams on this node, by hash, and its rate.
+/// One tenant, or one policy of it: its active streams on this node, by hash, and its rate.
 pub(super) struct Account {
     current: HashSet<u64>,
     /// Of the window before, without those in `current`.
@@ -217,7 +230,13 @@ mod tests {
     use super::*;
 
     fn stream(n: u64) -> Arc<Stream> {
-        Arc::new(Stream { labels: Labels::empty(), shard: ShardId(0), hash: n, level: None })
+        Arc::new(Stream {
+            labels: Labels::empty(),
+            shard: ShardId(0),
+            hash: n,
+            level: None,
+            policy: None,
+        })
     }
 
     fn scope(tenant: &str, rules: u64) -> Scope {
@@ -282,9 +301,9 @@ mod tests {
         let cache = StreamCache::default();
         for i in 0..TENANTS_IDLE_CHECK {
             let tenant = Tenant::parse(&format!("t{i}")).expect("a good id");
-            cache.account(&tenant, Timestamp::from_secs(0));
+            cache.account(&tenant, None, Timestamp::from_secs(0));
         }
-        cache.account(&Tenant::single(), Timestamp::from_secs(10 * 3600));
+        cache.account(&Tenant::single(), None, Timestamp::from_secs(10 * 3600));
         assert_eq!(lock(&cache.accounts).len(), 1);
     }
 }

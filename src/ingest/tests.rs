@@ -1,5 +1,7 @@
 //! Whole pushes: bytes in, answer and entries out.
 
+mod policies;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -64,12 +66,23 @@ struct Push<'a> {
     atomic: bool,
     n_shards: u32,
     now: Timestamp,
+    policy: Option<&'a str>,
+    backfill: Option<&'a str>,
     cache: Option<&'a StreamCache>,
 }
 
 impl Default for Push<'_> {
     fn default() -> Self {
-        Push { limits: Limits::default(), atomic: false, n_shards: 4, now: NOW, cache: None }
+        let limits = Limits::default();
+        Push {
+            limits,
+            atomic: false,
+            n_shards: 4,
+            now: NOW,
+            policy: None,
+            backfill: None,
+            cache: None,
+        }
     }
 }
 
@@ -83,6 +96,8 @@ impl Push<'_> {
             now: self.now,
             n_shards: self.n_shards,
             atomic: self.atomic,
+            policy: self.policy,
+            backfill: self.backfill,
             cache: self.cache.unwrap_or(&fresh),
         };
         push(Bytes::copy_from_slice(body), Some(content_type), None, &context)
@@ -693,7 +708,7 @@ fn labels_that_every_stream_must_have() {
     let values = format!(r#"[["{}","x"]]"#, NOW.nanos());
     let body = one(r#"{"app":"a"}"#, &values);
     let (status, text, entries) = push.outcome(push.json(&body));
-    let expected = "missing required labels 'env' for user 'fake' for stream '{app=\"a\", service_name=\"a\"}'";
+    let expected = "missing required labels 'env' for user 'fake' for stream '{app=\"a\", service_name=\"a\"}' (policy: '')";
     assert_eq!((status, entries.len()), (400, 0));
     assert!(text.contains(expected), "{text}");
     let body = one(r#"{"app":"a","env":"b"}"#, &values);

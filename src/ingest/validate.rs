@@ -4,21 +4,43 @@
 use super::detect::SERVICE_NAME;
 use super::refusal::{Reason, rfc3339};
 use super::{Context, OLDEST};
-use crate::model::limits::{ByteSize, Limits};
+use crate::model::limits::{ByteSize, Limits, Moment};
 use crate::model::{Labels, Timestamp};
 
 /// Labels that begin so are set by the server alone.
 const RESERVED_PREFIX: &str = "__backfill";
+/// What streams are marked with that come with the header for old logs, and whose value is the
+/// header's.
+const BACKFILL: &str = "__backfill__";
+const BACKFILL_SHARD: &str = "__backfill_shard__";
 /// How texts on structured metadata end, after naming the limit.
 const ASK: &str = "or contact your Loki administrator to";
 
-/// Judges the labels of a stream, `service_name` included.
-pub(super) fn stream(labels: &Labels, context: &Context<'_>) -> Result<(), (Reason, String)> {
+/// Marks a stream as a part of old logs where its push says so; clients may not do so themselves.
+pub(super) fn marked(labels: Labels, context: &Context<'_>) -> Result<Labels, (Reason, String)> {
+    if let Some((name, _)) = labels.iter().find(|(name, _)| name.starts_with(RESERVED_PREFIX)) {
+        let text = format!("stream '{labels}' has reserved label name: '{name}'");
+        return Err((Reason::ReservedLabelName, text));
+    }
+    Ok(match context.backfill {
+        Some(shard) => labels.with(BACKFILL, "true").with(BACKFILL_SHARD, shard),
+        None => labels,
+    })
+}
+
+/// Judges the labels of a stream, with those that were added, under its policy.
+pub(super) fn stream(
+    labels: &Labels,
+    policy: Option<&str>,
+    context: &Context<'_>,
+) -> Result<(), (Reason, String)> {
     let limits = context.limits;
     if labels.is_empty() {
         return Err(missing_labels());
     }
-    let n_names = labels.len() - usize::from(labels.get(SERVICE_NAME).is_some());
+    let added = [SERVICE_NAME, BACKFILL, BACKFILL_SHARD];
+    let n_added = added.iter().filter(|name| labels.get(name).is_some()).count();
+    let n_names = labels.len() - n_added;
     let n_names_max = limits.max_label_names_per_series;
     if n_names > n_names_max {
         let text =
@@ -34,22 +56,33 @@ pub(super) fn stream(labels: &Labels, context: &Context<'_>) -> Result<(), (Reas
             let text = format!("stream '{labels}' has label value too long: '{value}'");
             return Err((Reason::LabelValueTooLong, text));
         }
-        if name.starts_with(RESERVED_PREFIX) {
-            let text = format!("stream '{labels}' has reserved label name: '{name}'");
-            return Err((Reason::ReservedLabelName, text));
-        }
     }
-    let enforced = limits.enforced_labels.iter().map(String::as_str);
+    let enforced = limits.enforced_labels_of(policy);
     let missing: Vec<&str> = enforced.filter(|name| labels.get(name).is_none()).collect();
     if !missing.is_empty() {
         let text = format!(
-            "missing required labels '{}' for user '{}' for stream '{labels}'",
+            "missing required labels '{}' for user '{}' for stream '{labels}' (policy: '{}')",
             missing.join(","),
-            context.tenant
+            context.tenant,
+            policy.unwrap_or("")
         );
         return Err((Reason::MissingEnforcedLabels, text));
     }
     Ok(())
+}
+
+/// The status and text for a stream whose policy is blocked now.
+pub(super) fn blocked(policy: Option<&str>, context: &Context<'_>) -> Option<(u16, String)> {
+    let Moment(until) =
+        context.limits.blocked_until(policy).filter(|until| context.now < until.0)?;
+    let status = context.limits.block_ingestion_status_code;
+    let text = format!(
+        "ingestion blocked for user '{}' (policy: '{}') until '{}' with status code '{status}'",
+        context.tenant,
+        policy.unwrap_or(""),
+        rfc3339(until)
+    );
+    Some((status, text))
 }
 
 /// The text for a stream without labels.
@@ -110,7 +143,10 @@ pub(super) enum Violation {
     MetadataTooLarge(usize),
     MetadataTooMany(usize),
     /// The stream is over its rate, and this is how many bytes the entry has.
-    TooFast(usize),
+    TooFast {
+        rate: ByteSize,
+        bytes: usize,
+    },
 }
 
 /// The rules for entries of one push.
@@ -121,8 +157,9 @@ pub(super) struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
-    pub(super) fn new(limits: &'a Limits, now: Timestamp) -> Rules<'a> {
-        let oldest = match limits.reject_old_samples {
+    pub(super) fn new(context: &Context<'a>) -> Rules<'a> {
+        let Context { limits, now, backfill, .. } = *context;
+        let oldest = match limits.reject_old_samples && backfill.is_none() {
             true => OLDEST.max(now.before(limits.reject_old_samples_max_age.0)),
             false => OLDEST,
         };
@@ -181,11 +218,10 @@ impl<'a> Rules<'a> {
                  with length '{bytes}' bytes",
                 limits.max_line_size.0
             ),
-            Violation::TooFast(bytes) => format!(
-                "Per stream rate limit exceeded (limit: {}/sec) while attempting to ingest for \
+            Violation::TooFast { rate, bytes } => format!(
+                "Per stream rate limit exceeded (limit: {rate}/sec) while attempting to ingest for \
                  stream '{labels}' totaling {}, consider splitting a stream via additional labels \
                  {ASK} see if the limit can be increased",
-                limits.per_stream_rate_limit,
                 ByteSize(bytes as u64)
             ),
             Violation::MetadataDisallowed => format!(
@@ -216,7 +252,7 @@ impl Violation {
             Violation::TooOld(_) => Reason::GreaterThanMaxSampleAge,
             Violation::TooNew(_) => Reason::TooFarInFuture,
             Violation::LineTooLong(_) => Reason::LineTooLong,
-            Violation::TooFast(_) => Reason::PerStreamRateLimit,
+            Violation::TooFast { .. } => Reason::PerStreamRateLimit,
             Violation::MetadataDisallowed => Reason::DisallowedStructuredMetadata,
             Violation::MetadataTooLarge(_) => Reason::StructuredMetadataTooLarge,
             Violation::MetadataTooMany(_) => Reason::StructuredMetadataTooMany,

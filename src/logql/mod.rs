@@ -15,6 +15,7 @@ pub mod duration;
 pub mod fields;
 mod given;
 mod lex;
+pub mod lookup;
 pub mod metric;
 #[cfg(test)]
 mod naive;

@@ -196,6 +196,39 @@ fn an_error_of_an_earlier_parser_does_not_silence_a_later_one() {
     );
 }
 
+/// `logfmt app="x"` and `json app="x"` brought a stream's label back, empty, that was dropped before,
+/// though they showed what they found as `app_extracted`.
+#[test]
+fn a_dropped_label_does_not_come_back_empty() {
+    let shown = &["app", "app_extracted", "none"];
+    check(
+        r#"{app="web"} |= "other" | drop app | logfmt app, none"#,
+        shown,
+        &["40 app_extracted=other none="],
+    );
+    check(
+        r#"{app="api"} |= "dup" | drop app | json app="app", ok="ok""#,
+        shown,
+        &["15 app_extracted=dup"],
+    );
+    // As in Loki: JSON that lacks one of them makes all empty that are not there.
+    check(
+        r#"{app="api"} |= "dup" | drop app | json app="app", none="none""#,
+        shown,
+        &["15 app= app_extracted=dup none="],
+    );
+}
+
+/// `logfmt level="none"` left what an earlier parser had found under the name.
+#[test]
+fn a_wished_key_that_is_missing_empties_its_label() {
+    check(
+        r#"{app="web"} |= "boom" | logfmt | logfmt level="none", status"#,
+        &["level", "status"],
+        &["20 level= status=500"],
+    );
+}
+
 #[test]
 fn formats() {
     check(

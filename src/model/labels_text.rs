@@ -2,7 +2,10 @@
 //!
 //! In: text from a client. Out: its pairs in the order written, or an error in Prometheus' words
 //! with line and column. Pairs may repeat a name and may have empty values: what that means is for
-//! [`Labels::from_pairs`](super::Labels::from_pairs) to say.
+//! [`Labels::from_pairs`](super::Labels::from_pairs) to say. The text of a selector, which compares in
+//! more ways, is read by the same rules.
+
+use super::{MatchOp, Matcher};
 
 /// A text that is not a label set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +53,34 @@ pub fn parse(text: &str, n_max: usize) -> Result<Vec<(String, String)>, Error> {
     reader.at += 1;
     reader.space();
     if reader.at < text.len() { Err(reader.unexpected("")) } else { Ok(pairs) }
+}
+
+/// Reads `{name="value", other=~"pattern", ...}`, with at most `n_max` matchers.
+pub fn matchers(text: &str, n_max: usize) -> Result<Vec<Matcher>, Error> {
+    let mut reader = Reader { text, at: 0 };
+    let mut matchers = Vec::new();
+    reader.space();
+    if reader.peek() != Some('{') {
+        return Err(reader.error("expected a selector like {app=\"web\"}".into()));
+    }
+    reader.at += 1;
+    reader.space();
+    while reader.peek() != Some('}') {
+        if matchers.len() == n_max {
+            return Err(reader.error(format!("more than {n_max} matchers")));
+        }
+        matchers.push(reader.matcher()?);
+        reader.space();
+        match reader.peek() {
+            Some(',') => reader.at += 1,
+            Some('}') => break,
+            _ => return Err(reader.unexpected(" in selector, expected \",\" or \"}\"")),
+        }
+        reader.space();
+    }
+    reader.at += 1;
+    reader.space();
+    if reader.at < text.len() { Err(reader.unexpected("")) } else { Ok(matchers) }
 }
 
 /// Whether a text is a label name as Prometheus and LogQL write it: `[a-zA-Z_][a-zA-Z0-9_]*`.
@@ -101,11 +132,33 @@ impl<'a> Reader<'a> {
             return Err(self.unexpected(" in label set, expected \"=\""));
         }
         self.at += 1;
+        Ok((name.to_owned(), self.string(" in label set, expected string")?))
+    }
+
+    fn matcher(&mut self) -> Result<Matcher, Error> {
+        let name = self.word(is_name);
+        if name.is_empty() {
+            return Err(self.unexpected(" in selector, expected identifier or \"}\""));
+        }
+        self.space();
+        let ops = [MatchOp::Matches, MatchOp::NotMatches, MatchOp::NotEqual, MatchOp::Equal];
+        let op = ops.into_iter().find(|op| self.rest().starts_with(&op.to_string()));
+        let op = op.ok_or_else(|| self.unexpected(" in selector, expected =, !=, =~ or !~"))?;
+        self.at += op.to_string().len();
+        let start = self.at;
+        let value = self.string(" in selector, expected string")?;
+        Matcher::new(name, op, &value).map_err(|error| {
+            self.at = start;
+            self.error(error.to_string())
+        })
+    }
+
+    fn string(&mut self, context: &str) -> Result<String, Error> {
         self.space();
         match self.peek() {
-            Some('`') => Ok((name.to_owned(), self.raw()?)),
-            Some(quote @ ('"' | '\'')) => Ok((name.to_owned(), self.quoted(quote)?)),
-            _ => Err(self.unexpected(" in label set, expected string")),
+            Some('`') => self.raw(),
+            Some(quote @ ('"' | '\'')) => self.quoted(quote),
+            _ => Err(self.unexpected(context)),
         }
     }
 

@@ -12,7 +12,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::blocked::BlockedQuery;
+use super::generic::GenericFields;
 use super::otlp::{INDEX_LABELS, OtlpConfig};
+use super::policy::{PolicyLimits, PolicyMapping};
 use super::{TimeRange, Timestamp};
 
 /// Limits on the pushes and queries of one tenant.
@@ -70,6 +72,15 @@ pub struct Limits {
     pub block_ingestion_until: Option<Moment>,
     /// What they are answered; 200 takes them in silence and stores nothing.
     pub block_ingestion_status_code: u16,
+    /// Until when pushes into the streams of a policy are refused, with that status, too; `*` is for
+    /// policies that are not named here, and for streams without one.
+    pub block_ingestion_policy_until: BTreeMap<String, Moment>,
+    /// Which streams are under which policy. A push says otherwise with `X-Loki-Ingestion-Policy`.
+    pub policy_stream_mapping: PolicyMapping,
+    /// Labels that streams of a policy must have beside `enforced_labels`; `*` is for all.
+    pub policy_enforced_labels: BTreeMap<String, Vec<String>>,
+    /// Limits that streams of a policy have instead of those of the tenant.
+    pub policy_override_limits: BTreeMap<String, PolicyLimits>,
     /// Labels whose value becomes `service_name` where that is missing, in order of preference.
     /// Empty turns the discovery off.
     pub discover_service_name: Vec<String>,
@@ -80,6 +91,8 @@ pub struct Limits {
     pub log_level_fields: Vec<String>,
     /// How deep in a JSON line a level is looked for; 0 is without bound.
     pub log_level_from_json_max_depth: usize,
+    /// Fields that are copied into the structured metadata of entries.
+    pub discover_generic_fields: GenericFields,
     /// Resource attributes of OpenTelemetry logs that name a stream by default. Loki has this key
     /// under `distributor.otlp_config`, where it is read from, too.
     pub default_resource_attributes_as_index_labels: Vec<String>,
@@ -164,10 +177,15 @@ impl Default for Limits {
             enforced_labels: Vec::new(),
             block_ingestion_until: None,
             block_ingestion_status_code: 260,
+            block_ingestion_policy_until: BTreeMap::new(),
+            policy_stream_mapping: PolicyMapping::default(),
+            policy_enforced_labels: BTreeMap::new(),
+            policy_override_limits: BTreeMap::new(),
             discover_service_name: SERVICE_NAMES.map(String::from).to_vec(),
             discover_log_levels: true,
             log_level_fields: LEVEL_FIELDS.map(String::from).to_vec(),
             log_level_from_json_max_depth: 2,
+            discover_generic_fields: GenericFields::default(),
             default_resource_attributes_as_index_labels: INDEX_LABELS.map(String::from).to_vec(),
             otlp_config: OtlpConfig::default(),
             max_entries_limit_per_query: 5000,
@@ -371,9 +389,11 @@ impl TryFrom<String> for Moment {
     type Error = Error;
 
     fn try_from(text: String) -> Result<Moment, Error> {
-        let time = chrono::DateTime::parse_from_rfc3339(&text).ok();
-        let nanos = time.and_then(|time| time.timestamp_nanos_opt());
-        nanos.map(|nanos| Moment(Timestamp(nanos))).ok_or(Error::Moment(text))
+        let time = chrono::DateTime::parse_from_rfc3339(&text);
+        let time = time.map_err(|_| Error::Moment(text))?;
+        // "For ever" is written as a year that nanoseconds do not reach.
+        let end = if time.timestamp() < 0 { i64::MIN } else { i64::MAX };
+        Ok(Moment(Timestamp(time.timestamp_nanos_opt().unwrap_or(end))))
     }
 }
 
@@ -586,6 +606,8 @@ mod tests {
         let moment = read("2026-11-20T01:00:00+01:00").expect("a time");
         assert_eq!(moment, Moment(Timestamp::from_secs(1_795_132_800)));
         assert_eq!(read(&String::from(moment)), Ok(moment));
+        assert_eq!(read("2999-01-01T00:00:00Z"), Ok(Moment(Timestamp::MAX)));
+        assert_eq!(read(&String::from(Moment(Timestamp::MAX))), Ok(Moment(Timestamp::MAX)));
         assert!(read("tomorrow").is_err());
     }
 

@@ -8,6 +8,7 @@
 pub mod batch;
 pub mod blocked;
 pub mod column;
+pub mod generic;
 pub mod labels;
 pub mod labels_text;
 pub mod level;
@@ -17,6 +18,7 @@ pub mod metadata;
 pub mod otlp;
 pub mod overrides;
 pub mod pattern;
+pub mod policy;
 pub mod rows;
 pub mod selector;
 pub mod sight;

@@ -1,11 +1,15 @@
 //! Which streams: matchers on a label set, all of which must hold.
 
 use std::fmt;
+use std::str::FromStr;
 
 use regex::bytes::Regex;
 
 use super::labels::Quoted;
-use super::{Labels, pattern};
+use super::{Labels, labels_text, pattern};
+
+/// Most matchers of a selector in a configuration.
+const MATCHERS_MAX: usize = 100;
 
 /// How a matcher compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +98,15 @@ impl Selector {
     }
 }
 
+/// A selector in a configuration; LogQL, which has more to say where one is wrong, reads its own.
+impl FromStr for Selector {
+    type Err = labels_text::Error;
+
+    fn from_str(text: &str) -> Result<Selector, labels_text::Error> {
+        Ok(Selector { matchers: labels_text::matchers(text, MATCHERS_MAX)? })
+    }
+}
+
 /// LogQL text: `{app="web", env=~"p.*"}`.
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,5 +135,22 @@ mod tests {
         check("none", MatchOp::Equal, "", true);
         check("none", MatchOp::NotEqual, "x", true);
         check("env", MatchOp::NotMatches, "p.*", false);
+    }
+
+    #[test]
+    fn read_from_text() {
+        let check = |text: &str, expected: &str| {
+            let found = text.parse::<Selector>();
+            assert_eq!(
+                found.map(|s| s.to_string()).map_err(|e| e.to_string()),
+                Ok(expected.into())
+            );
+        };
+        check("{a=\"b\"}", r#"{a="b"}"#);
+        check(" { a != `b` , c=~'d.*', e!~\"f\", } ", r#"{a!="b", c=~"d.*", e!~"f"}"#);
+        check("{}", "{}");
+        for bad in ["", "{", "{a}", "{a==\"b\"}", "{a!\"b\"}", "{a=~\"(\"}", "{a=\"b\"} x"] {
+            assert!(bad.parse::<Selector>().is_err(), "{bad}");
+        }
     }
 }

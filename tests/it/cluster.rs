@@ -338,8 +338,15 @@ pub(crate) fn refused(data: &Path, config: &str) -> String {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("drave.yaml");
     std::fs::write(&file, config).expect("a file");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_drave"));
-    command.arg("serve").arg("--data").arg(data).arg("--config").arg(&file);
+    // One that starts after all would never end.
+    let mut command = Command::new("timeout");
+    command
+        .args(["60", env!("CARGO_BIN_EXE_drave")])
+        .arg("serve")
+        .arg("--data")
+        .arg(data)
+        .arg("--config")
+        .arg(&file);
     for flag in ["--http-listen", "--pg-listen", "--peer-listen"] {
         command.args([flag, "127.0.0.1:0"]);
     }

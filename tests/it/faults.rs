@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use drave_raft::FORMAT_VERSION;
 use serde_json::json;
 
 use crate::node::Node;
@@ -141,6 +142,7 @@ async fn a_directory_that_may_not_be_written_is_refused() {
 async fn a_directory_of_another_format_is_refused() {
     let mut node = Node::start().await;
     node.terminate();
+    let other = r#""format_version":9"#.to_owned();
     for name in ["log.redb", "state.redb"] {
         let path = node.data().join(name);
         let mut file = std::fs::read(&path).expect("a file");
@@ -149,14 +151,16 @@ async fn a_directory_of_another_format_is_refused() {
         let start = file.windows(json.len()).position(|bytes| bytes == json).expect("an identity");
         let length = file[start..].iter().position(|byte| *byte == b'}').expect("its end") + 1;
         let row = String::from_utf8_lossy(&file[start..start + length]);
-        let row = row.replace(r#""format_version":3"#, r#""format_version":9"#);
+        let row = row.replace(&format!(r#""format_version":{FORMAT_VERSION}"#), &other);
+        assert!(row.contains(&other), "{row}");
         file[start..start + length].copy_from_slice(row.as_bytes());
         let checksum = crc32c::crc32c(format!("identity{row}").as_bytes());
         file[start - 4..start].copy_from_slice(&checksum.to_le_bytes());
         std::fs::write(&path, file).expect("a file");
     }
     let said = start_refused(node.data());
-    assert!(said.contains("has format version 9 and this program reads version 3"), "{said}");
+    let versions = format!("has format version 9 and this program reads version {FORMAT_VERSION}");
+    assert!(said.contains(&versions), "{said}");
     assert!(said.contains("run the version that wrote it"), "{said}");
 }
 

@@ -38,6 +38,8 @@ fn values(text: &str) -> BTreeMap<String, f64> {
 #[tokio::test]
 async fn every_metric_is_listed_and_every_listed_one_is_there() {
     let node = Node::start().await;
+    // Refusals are counted by reason, once there is one.
+    assert_eq!(node.push(&serde_json::json!({}), &[(1, "without labels")]).await.status, 400);
     let text = node.get("/metrics", &[]).await.text;
     let (said, listed) = (said(&text), listed());
     let missing: Vec<_> = said.difference(&listed).collect();

@@ -50,6 +50,47 @@ async fn good_entries_are_stored_and_bad_ones_named() {
 }
 
 #[tokio::test]
+async fn headers_say_under_which_policy_a_push_is_and_that_it_is_of_old_logs() {
+    let node = Node::with_config(
+        "limits_config:\n  policy_stream_mapping: {p: [{selector: '{app=~\"w.*\"}', priority: 1}]}\n  \
+         block_ingestion_policy_until: {p: '2999-01-01T00:00:00Z'}\n  \
+         discover_generic_fields: {fields: {trace: [trace_id, 'ctx.trace']}}\n",
+    )
+    .await;
+    let push = async |header: (&str, &str), line: &str| {
+        let body =
+            json!({"streams": [{"stream": {"app": "web"}, "values": [[T.to_string(), line]]}]});
+        let headers = [header, ("Content-Type", "application/json")];
+        node.send("POST", "/loki/api/v1/push", &headers, body.to_string()).await
+    };
+    let blocked = push(("X-Loki-Ingestion-Policy", ""), "no").await;
+    assert_eq!((blocked.status, blocked.text.contains("(policy: 'p')")), (260, true));
+    let policy = "X-Loki-Ingestion-Policy";
+    assert_eq!(push((policy, "q"), "with a policy that is named").await.status, 204);
+    assert_eq!(push((policy, &"q".repeat(129)), "no").await.status, 400);
+    assert_eq!(node.lines(r#"{app="web"}"#).await, ["with a policy that is named"]);
+
+    let other = json!({"app": "other"});
+    assert_eq!(node.push(&other, &[(T, r#"{"ctx":{"trace":"t1"}}"#), (T, "x")]).await.status, 204);
+    assert_eq!(node.lines(r#"{app="other"} | trace="t1""#).await, [r#"{"ctx":{"trace":"t1"}}"#]);
+
+    let body = json!({"streams": [{"stream": {"app": "old"}, "values": [[T.to_string(), "x"]]}]});
+    let headers = [("X-Loki-Backfill-Shard", "2023-11"), ("Content-Type", "application/json")];
+    let pushed = node.send("POST", "/loki/api/v1/push", &headers, body.to_string()).await;
+    assert_eq!(pushed.status, 204, "{}", pushed.text);
+    let selector = r#"{app="old", __backfill__="true", __backfill_shard__="2023-11"}"#;
+    assert_eq!(node.lines(selector).await, ["x"]);
+
+    let metrics = node.get("/metrics", &[]).await.text;
+    for name in ["drave_push_discarded_entries_total", "loki_discarded_samples_total"] {
+        let line = format!("{name}{{reason=\"blocked_ingestion_policy\"}} 1");
+        assert!(metrics.contains(&line), "{metrics}");
+    }
+    let path = "/ingester/prepare-partition-downscale";
+    assert_eq!(node.send("POST", path, &[], String::new()).await.status, 405);
+}
+
+#[tokio::test]
 async fn tenants_do_not_see_each_other() {
     let node = Node::with_config("auth_enabled: true").await;
     let client = reqwest::Client::new();

@@ -18,7 +18,8 @@ const QUERIES: usize = 40;
 /// Seconds from one step of a question to the next.
 const STEP: i64 = 60;
 
-fn from_env<T: std::str::FromStr>(name: &str) -> Option<T> {
+/// What a run is told by its environment.
+pub(crate) fn from_env<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok()?.parse().ok()
 }
 

@@ -138,7 +138,10 @@ async fn a_node_ends_when_it_is_asked_to_over_http() {
 
 /// Runs a server that is expected not to start; its words and that it failed.
 pub(crate) fn refused(args: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_drave")).args(args).output().expect("runs");
+    // One that starts after all would never end.
+    let mut command = Command::new("timeout");
+    let output = command.args(["60", env!("CARGO_BIN_EXE_drave")]).args(args).output();
+    let output = output.expect("it runs");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "{text}");
     let own = text.lines().filter(|line| line.starts_with("drave: ")).collect::<Vec<_>>();

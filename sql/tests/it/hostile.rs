@@ -299,7 +299,8 @@ async fn aggregates_that_keep_all_values_end_within_memory() {
         let got = answer(&client, &sql).await;
         assert_eq!(got, ["53200"], "{aggregate}");
     }
-    assert_eq!(answer(&client, "select json_agg(x) from generate_series(1, 3) x").await, [
-        "[1, 2, 3]"
-    ]);
+    assert_eq!(
+        answer(&client, "select json_agg(x) from generate_series(1, 3) x").await,
+        ["[1, 2, 3]"]
+    );
 }

@@ -67,6 +67,8 @@ fn export_with(limits: &Limits, body: &[u8], kind: &str) -> Result<Accepted, Ref
         now: NOW,
         n_shards: 4,
         atomic: false,
+        policy: None,
+        backfill: None,
         cache: &StreamCache::default(),
     };
     otlp(body.to_vec().into(), Some(kind), None, &context)

@@ -206,37 +206,38 @@ fn json_paths(entry: &mut Entry, list: &[Extract]) {
     if entry.line.is_empty() {
         return;
     }
-    let Ok(line) = serde_json::from_str::<serde_json::Value>(&entry.line) else {
+    // Its very first byte must begin a value, though spaces may stand before others.
+    let begins = entry.line.starts_with(['{', '[', '"']);
+    let line = serde_json::from_str::<serde_json::Value>(&entry.line).ok().filter(|_| begins);
+    let Some(line) = line else {
         fail(&mut entry.labels, "JSONParserErr");
         return;
     };
+    let mut any_missing = false;
     for Extract { label, expression } in list {
         let mut steps = expression.split(['.', '[']).map(|step| step.trim_end_matches(']'));
         let found = steps.try_fold(&line, |value, step| match step.parse::<usize>() {
             Ok(index) => value.get(index),
             Err(_) => value.get(step),
         });
-        let text = match found {
-            None | Some(serde_json::Value::Null) => None,
-            Some(serde_json::Value::String(text)) => Some(text.clone()),
-            Some(other) => Some(other.to_string()),
-        };
-        asked(entry, label, text);
+        match found {
+            None => any_missing = true,
+            Some(serde_json::Value::Null) => asked(entry, label, ""),
+            Some(serde_json::Value::String(text)) => asked(entry, label, text),
+            Some(other) => asked(entry, label, &other.to_string()),
+        }
+    }
+    // Where one is missing, all that are not there are empty: those that were dropped, too.
+    for Extract { label, .. } in list.iter().filter(|_| any_missing) {
+        entry.labels.entry(label.clone()).or_default();
     }
 }
 
 /// Sets a label that was asked for by its name.
-fn asked(entry: &mut Entry, label: &str, text: Option<String>) {
-    match text {
-        Some(text) => {
-            let clash = entry.taken.contains(label);
-            let name = if clash { format!("{label}_extracted") } else { label.to_string() };
-            entry.labels.insert(name, text);
-        }
-        None => {
-            entry.labels.entry(label.into()).or_default();
-        }
-    }
+fn asked(entry: &mut Entry, label: &str, text: &str) {
+    let clash = entry.taken.contains(label);
+    let name = if clash { format!("{label}_extracted") } else { label.to_string() };
+    entry.labels.insert(name, text.to_owned());
 }
 
 fn unpack(entry: &mut Entry, behind: &[&LabelFilter]) -> Option<()> {
@@ -245,7 +246,7 @@ fn unpack(entry: &mut Entry, behind: &[&LabelFilter]) -> Option<()> {
     }
     let parsed: Result<serde_json::Map<String, serde_json::Value>, _> =
         serde_json::from_str(&entry.line);
-    let Ok(members) = parsed else {
+    let Some(members) = parsed.ok().filter(|_| entry.line.starts_with('{')) else {
         fail(&mut entry.labels, "JSONParserErr");
         return Some(());
     };
@@ -319,11 +320,18 @@ fn logfmt(
 }
 
 fn logfmt_keys(entry: &mut Entry, list: &[Extract]) {
+    for Extract { label, .. } in list {
+        if !entry.taken.contains(label) {
+            entry.labels.insert(label.clone(), String::new());
+        }
+    }
     let pairs = pairs(&entry.line.clone());
     for Extract { label, expression } in list {
         // Of a key that is asked for, the last one counts.
         let mut found = pairs.iter().flatten().filter(|(name, _)| name == expression);
-        asked(entry, label, found.next_back().map(|(_, value)| value.clone()));
+        if let Some((_, value)) = found.next_back() {
+            asked(entry, label, value);
+        }
     }
 }
 

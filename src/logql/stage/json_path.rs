@@ -21,7 +21,7 @@ pub(crate) struct Wish {
 
 /// One step into a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
+pub(crate) enum Segment {
     Key(String),
     Index(usize),
 }
@@ -34,7 +34,8 @@ pub(crate) fn compile(names: &mut Names, label: &str, expression: &str) -> Resul
     Ok(Wish { name: names.intern(label), path })
 }
 
-fn parse(text: &str) -> Result<Vec<Segment>, String> {
+/// Reads a path.
+pub(crate) fn parse(text: &str) -> Result<Vec<Segment>, String> {
     let mut path = Vec::new();
     let mut rest = text.trim_start();
     loop {
@@ -134,11 +135,13 @@ pub(crate) fn process(
         let all = wishes.iter().enumerate().map(|(at, wish)| (at, wish.path.as_slice()));
         search.inside(&mut cursor, &all.collect())
     };
+    // Where all were found, a label of such a name that was dropped does not come back.
+    let any_missing = search.n_missing > 0;
     if let Err(Stop::Broken(reason)) = result {
         target.fail(row, ERROR, reason);
     }
     for wish in wishes {
-        if row.get(wish.name).is_none() {
+        if any_missing && row.get(wish.name).is_none() {
             let empty = row.make("");
             row.set(Category::Parsed, wish.name, empty);
         }

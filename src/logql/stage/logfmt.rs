@@ -144,17 +144,22 @@ pub(crate) fn process_wishes(
         return;
     }
     let line = row.line_span();
-    let failed = with_text(row, |row, text| {
+    // What is not found is empty; what the stream or the metadata have under that name, dropped or
+    // not, is left alone.
+    for wish in wishes {
+        if !row.is_given(wish.name) {
+            let empty = row.make("");
+            row.set(Category::Parsed, wish.name, empty);
+        }
+    }
+    with_text(row, |row, text| {
         let mut cursor = Cursor::new(text);
         let mut place = 0;
         while let Some(pair) = cursor.next() {
             let pair = match pair {
                 Ok(pair) => pair,
                 Err(_) if !flags.strict => continue,
-                Err(error) => {
-                    target.fail(row, ERROR, &error.to_string());
-                    return true;
-                }
+                Err(error) => return target.fail(row, ERROR, &error.to_string()),
             };
             let key = keys.find(&mut row.names, place, &text[pair.key.clone()]);
             place += 1;
@@ -164,18 +169,7 @@ pub(crate) fn process_wishes(
                 row.set(Category::Parsed, name, span);
             }
         }
-        false
     });
-    // Only where this very stage failed: an earlier one may have left the same error.
-    if failed {
-        return;
-    }
-    for wish in wishes {
-        if row.get(wish.name).is_none() {
-            let empty = row.make("");
-            row.set(Category::Parsed, wish.name, empty);
-        }
-    }
 }
 
 /// Calls with the current line; one that was made lies in the row and is copied.

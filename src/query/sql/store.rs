@@ -64,6 +64,8 @@ pub(super) async fn append(
             now,
             n_shards,
             atomic: true,
+            policy: None,
+            backfill: None,
             cache: &streams,
         };
         let accepted = ingest::push(body.into(), Some("application/json"), None, &context);
