@@ -30,7 +30,7 @@ use crate::peers::{ASK_TIME_MAX, CallError, FORWARD_TIME_MAX, Line, Peer, Peers}
 use crate::types::Types;
 use crate::wire;
 
-/// Heartbeats that wait to be sent. Each belongs to a task that awaits it.
+/// Heartbeats and questions that wait to be sent. Each belongs to a task that awaits it.
 const QUEUE_BEATS_MAX: usize = 4096;
 /// Messages that wait for a peer that takes none.
 const MESSAGES_MAX: usize = 8;

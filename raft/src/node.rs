@@ -204,6 +204,13 @@ impl Parts {
         self.reader.marks(group).await
     }
 
+    /// Waits until all that was asked of the logs is done.
+    async fn settle(&self) -> std::io::Result<()> {
+        let (done, ack) = tokio::sync::oneshot::channel();
+        self.lane.push(Op::Barrier { done })?;
+        ack.await.map_err(|_| std::io::Error::other("the node is stopped"))?
+    }
+
     /// One of the two steps in the log.
     pub(crate) async fn erase_log(&self, group: u32, at_last: bool) -> std::io::Result<()> {
         let (done, ack) = tokio::sync::oneshot::channel();
@@ -399,6 +406,8 @@ impl Node {
             running.end().await;
             let stopped = |error: std::io::Error| Error::Stopped(error.to_string());
             running.pending.flush().await.map_err(stopped)?;
+            // What is still on its way to the log would meet whoever opens the group again.
+            self.parts.settle().await.map_err(stopped)?;
             self.parts.keeper.forget(&running.pending);
         }
         if erase {

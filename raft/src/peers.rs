@@ -68,13 +68,13 @@ pub fn peer_server() -> tonic::transport::Server {
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// Heartbeats, votes and small questions.
+    /// Heartbeats, votes, read indexes and small questions.
     Control,
     /// Entries.
     Append,
     /// Snapshots.
     Snapshot,
-    /// Proposals and reads that somebody else leads.
+    /// Proposals to groups that somebody else leads.
     Forward,
     /// What other services on the peer port are asked.
     Other,

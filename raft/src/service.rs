@@ -29,7 +29,7 @@ use crate::replica::{Doubtful, Replica, Replicas};
 use crate::tls::Caller;
 use crate::wire::{MESSAGE_BYTES_MAX, WIRE_VERSION};
 
-/// Heartbeats of one peer that are worked on at once.
+/// Heartbeats and questions of one peer that are worked on at once.
 const BEATS_AT_ONCE: usize = 4096;
 /// Answers that leave together.
 const REPLIES_AT_ONCE: usize = 1024;

@@ -533,6 +533,7 @@ impl Forming<'_> {
                         warn!(reason, "the cluster does not know where this node is");
                         return;
                     }
+                    Err(ChangeError::Unavailable(_)) if meta.status().failed.is_some() => return,
                     // Until it is known, nobody reaches what this node leads. Found by a test: after
                     // an outcome that nobody knew, it rested longer than its readers waited.
                     Err(ChangeError::Unavailable(_)) => tokio::time::sleep(RETRY_AFTER).await,

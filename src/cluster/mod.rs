@@ -264,6 +264,8 @@ impl Cluster {
         let mut elsewhere = Vec::new();
         for (shard, view) in futures::future::join_all(own).await {
             match view {
+                // Others were asked before, and may know better again.
+                Some(Err(_)) if views.contains_key(&shard) => elsewhere.push(shard),
                 Some(view) => drop(views.insert(shard, view.map(here))),
                 None => elsewhere.push(shard),
             }

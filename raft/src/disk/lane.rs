@@ -3,10 +3,10 @@
 //! In go batches of operations, one transaction and one fsync each; out come a group's whole log
 //! at start and ranges of entries later.
 //!
-//! Tables: `log` maps (0, group, index, 0) to the row of each small entry, `large` maps (era, group,
-//! index, part) to those of the others, which fill pages; see [`super::value`] and [`super::eras`].
-//! They are apart because redb puts neighbours of a table into one page: a small row beside one that
-//! fills a page makes it twice as large, and all of it is written. `meta` maps (group, what) to the vote, the committed and the
+//! Tables: `log` maps (0, group, index, 0) to the row of each small entry, `large` maps (era,
+//! group, index, part) to those of the others, which fill pages; see [`super::value`] and
+//! [`super::eras`]. They are apart because redb puts neighbours of a table into one page: a small
+//! row beside one that fills a page makes it twice as large, and all of it is written. `meta` maps (group, what) to the vote, the committed and the
 //! purged log id, each under its own checksum.
 //!
 //! Invariants:
@@ -54,18 +54,23 @@ type Ack = oneshot::Sender<Result<(), std::io::Error>>;
 struct Rows<'txn> {
     small: Table<'txn, RowKey, &'static [u8]>,
     large: Table<'txn, RowKey, &'static [u8]>,
-    eras: MutexGuard<'txn, Eras>,
+    eras: &'txn Mutex<Eras>,
 }
 
 impl Rows<'_> {
+    fn eras(&self) -> MutexGuard<'_, Eras> {
+        lock(self.eras)
+    }
+
     /// Writes an entry's rows. Each is put together in `row`, which is used again and again and so
     /// stays in the CPU's cache: redb's own way to fill a value in place clears and copies it first.
     fn insert(&mut self, group: u32, entry: &Entry, row: &mut Vec<u8>) -> Result<(), redb::Error> {
         let encoded = Encoded::of(&entry.payload);
         let (index, len) = (entry.log_id.index, encoded.len());
-        let (table, era) = match value::is_small(len) {
-            true => (&mut self.small, 0),
-            false => (&mut self.large, self.eras.place(group, index, len)),
+        let era = self.eras().place(group, index, (!value::is_small(len)).then_some(len));
+        let (table, era) = match era {
+            None => (&mut self.small, 0),
+            Some(era) => (&mut self.large, era),
         };
         let mut offset = 0;
         for (take, part) in value::split(len).zip(0..) {
@@ -82,7 +87,8 @@ impl Rows<'_> {
     fn remove(&mut self, group: u32, indexes: &Range<u64>) -> Result<(), redb::Error> {
         let keys = |era, run: &Range<u64>| (era, group, run.start, 0)..(era, group, run.end, 0);
         self.small.retain_in(keys(0, indexes), |_, _| false)?;
-        for (era, run) in self.eras.of(group, indexes) {
+        let runs = self.eras().of(group, indexes);
+        for (era, run) in runs {
             self.large.retain_in(keys(era, &run), |_, _| false)?;
         }
         Ok(())
@@ -92,7 +98,7 @@ impl Rows<'_> {
     fn remove_from(&mut self, group: u32, start: u64) -> Result<(), redb::Error> {
         let indexes = start..u64::MAX;
         self.remove(group, &indexes)?;
-        self.eras.removed(group, &indexes);
+        self.eras().cut(group, start);
         Ok(())
     }
 }
@@ -123,7 +129,7 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    /// Whether it removes all that the log of `of` holds.
+    /// Whether it may remove all that the log of `of` holds.
     pub(crate) fn empties(&self, of: u32) -> bool {
         matches!(self, Op::Reset { group, .. } | Op::Erase { group, .. } if *group == of)
     }
@@ -173,7 +179,7 @@ pub(crate) struct Marks {
 pub(crate) struct LogDb {
     db: Database,
     place: Place,
-    /// Ahead of what is durable while a commit is on its way: an era without rows harms nobody.
+    /// Ahead of what is durable while a commit is on its way; of what that purges, behind.
     eras: Mutex<Eras>,
 }
 
@@ -181,13 +187,16 @@ impl LogDb {
     /// Opens the file, and repairs it if the last process was killed.
     pub(crate) fn open(medium: Medium) -> Result<Self, Error> {
         let (db, place) = open(medium, CACHE_BYTES)?;
-        let eras = guarded(&place, || find_eras(&db).map_err(|error| failed(&place, error)))?;
-        Ok(Self { db, place, eras: Mutex::new(eras) })
+        let db = Self { db, place, eras: Mutex::default() };
+        // The version comes first: in another one the tables may have other keys.
+        db.identity()?;
+        let found = || find_eras(&db.db).map_err(|error| failed(&db.place, error));
+        *db.eras() = guarded(&db.place, found)?;
+        Ok(db)
     }
 
     fn eras(&self) -> MutexGuard<'_, Eras> {
-        // Whatever panics while it holds them is a bug, and the node stops for it.
-        self.eras.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.eras)
     }
 
     /// Whose file it is; nothing for a new file.
@@ -240,7 +249,7 @@ impl LogDb {
                 // crash reads the whole log and so checks it.
                 let txn = self.db.begin_write()?;
                 let (small, large) = (txn.open_table(LOG)?, txn.open_table(LARGE)?);
-                let mut rows = Rows { small, large, eras: self.eras() };
+                let mut rows = Rows { small, large, eras: &self.eras };
                 let mut meta = txn.open_table(META)?;
                 work(&mut rows, &mut meta)?;
                 drop((rows, meta));
@@ -266,7 +275,6 @@ impl LogDb {
                     Op::Append { group, entries, .. } => {
                         for entry in entries {
                             rows.insert(*group, entry, &mut row)?;
-                            rows.eras.ends(*group, entry.log_id.index + 1);
                         }
                     }
                     Op::Vote { group, vote, .. } => put(meta, (*group, VOTE), &encode_vote(vote))?,
@@ -289,9 +297,11 @@ impl LogDb {
             }
             Ok(())
         })?;
+        let mut eras = self.eras();
         if let Some(PurgeSlice { group, upto }) = purge {
-            self.eras().removed(group, &(0..upto.index + 1));
+            eras.purged(group, upto.index + 1);
         }
+        eras.committed();
         Ok(())
     }
 
@@ -337,8 +347,21 @@ impl LogDb {
         })
     }
 
-    /// Reads entries of `range`, at least one and about `bytes_max`, as far as there are any.
+    /// Reads entries of `range`, at least one and about `bytes_max`, as far as there are any; none
+    /// while the group's log is cut, when eras and rows are of two moments.
     pub(crate) fn entries(
+        &self,
+        group: u32,
+        range: Range<u64>,
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        let cuts = self.eras().cuts(group);
+        let entries = self.read_entries(group, range, bytes_max);
+        let is_whole = cuts.is_some() && self.eras().cuts(group) == cuts;
+        if is_whole { entries } else { Ok(Vec::new()) }
+    }
+
+    fn read_entries(
         &self,
         group: u32,
         range: Range<u64>,
@@ -400,17 +423,19 @@ impl LogDb {
         let runs = std::iter::once(only_small)
             .chain(eras.into_iter().map(|(era, run)| (Some(era), run)))
             .filter(|(_, run)| !run.is_empty());
-        let txn = self.db.begin_read().map_err(|error| failed(&self.place, error))?;
+        let broken = |error: redb::Error| failed(&self.place, error);
+        let open = || -> Result<_, redb::Error> {
+            let txn = self.db.begin_read()?;
+            Ok((txn.open_table(LOG)?, txn.open_table(LARGE)?))
+        };
+        let (small, large) = open().map_err(broken)?;
         for (era, run) in runs {
-            let open = || -> Result<_, redb::Error> {
-                let keys = |era, end| (era, group, run.start, 0)..(era, group, end, 0);
-                let small = txn.open_table(LOG)?.range(keys(0, run.end))?;
-                let end = if era.is_some() { run.end } else { run.start };
-                let large = txn.open_table(LARGE)?.range(keys(era.unwrap_or_default(), end))?;
-                Ok((small.peekable(), large.peekable()))
-            };
-            let (small, large) = open().map_err(|error| failed(&self.place, error))?;
-            if !self.scan_run(group, small, large, &mut each)? {
+            let keys = |era, end| (era, group, run.start, 0)..(era, group, end, 0);
+            let small = small.range(keys(0, run.end)).map_err(|error| broken(error.into()))?;
+            let end = if era.is_some() { run.end } else { run.start };
+            let large = large.range(keys(era.unwrap_or_default(), end));
+            let large = large.map_err(|error| broken(error.into()))?;
+            if !self.scan_run(group, small.peekable(), large.peekable(), &mut each)? {
                 break;
             }
         }
@@ -490,6 +515,11 @@ impl LogDb {
 /// The index of the next row; nothing after the last one. One that cannot be read comes first.
 fn next_index(rows: &mut RowRange) -> Option<u64> {
     rows.peek().map(|row| row.as_ref().map_or(0, |(key, _)| key.value().2))
+}
+
+fn lock(eras: &Mutex<Eras>) -> MutexGuard<'_, Eras> {
+    // Whatever panics while it holds them is a bug, and the node stops for it.
+    eras.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where everything lies: of each era the first entry of each group.

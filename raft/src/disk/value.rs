@@ -8,8 +8,9 @@
 //! Numbers are little-endian. `length` counts the payload of all parts together.
 //!
 //! Invariants:
-//! - The checksum covers the row's key and all of the row behind it, so a value that turns up
-//!   under another key is as wrong as one with a flipped bit. redb does not check on reads.
+//! - The checksum covers the entry's group and index, the part and all of the row behind it, so a
+//!   value that turns up under another name is as wrong as one with a flipped bit. redb does not
+//!   check on reads.
 //! - An entry is one small row, or large ones only. redb stores a large value in a page of its own,
 //!   rounded up to a power of two, and writes the whole page, so a large row is a little less than
 //!   one; a value of exactly 2^k bytes would cost 2^(k+1). A small row would make its neighbours'

@@ -22,7 +22,7 @@ const SECTOR: usize = 512;
 
 /// A small generator: tests must not depend on luck.
 #[derive(Debug, Clone)]
-struct Rng(u64);
+pub(super) struct Rng(pub(super) u64);
 
 impl Rng {
     fn next(&mut self) -> u64 {
@@ -33,7 +33,7 @@ impl Rng {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         self.next() % n
     }
 }
@@ -171,7 +171,7 @@ impl StorageBackend for Disk {
     }
 }
 
-fn entry(index: u64, term: u64, len: usize) -> Entry {
+pub(super) fn entry(index: u64, term: u64, len: usize) -> Entry {
     let leader_id = LeaderId { term, node_id: 1 };
     let bytes = vec![index as u8 ^ term as u8; len];
     Entry {

@@ -4,6 +4,7 @@
 //! number tells whether every command was applied once and in order, across any restart.
 
 mod cluster;
+mod eras;
 mod fault;
 mod founded;
 mod members;
