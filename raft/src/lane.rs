@@ -9,23 +9,28 @@
 //!   held entries of several proposals, gathers for a moment more; whoever is alone never waits.
 //! - After a failed commit every later operation fails with the same words.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::disk::{LogDb, Op, PurgeSlice};
 use crate::error::Error;
 use crate::health::Health;
+use crate::types::LogId;
 
 /// One commit holds about this much, so that an fsync is never far away.
 const BATCH_BYTES_MAX: usize = 16 << 20;
 
+/// What is committed is noted so often, along with something else: it only spares a replica that
+/// starts again the wait for its leader's word, and is a page of the tree each time.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
+
 /// How long a busy lane gathers. A commit costs about a millisecond of processor time, however much
 /// is in it: see `docs/decisions/2026-11-28-a-busy-lane-gathers.md`.
-const GATHER_TIME: Duration = Duration::from_millis(3);
+const GATHER_TIME: Duration = Duration::from_millis(4);
 
 /// What the lane has done since the node started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,9 +61,26 @@ struct Queue {
     ops: VecDeque<Op>,
     /// Purges wait apart and ride along, one slice per commit, so that they never delay a push.
     purges: VecDeque<PurgeSlice>,
-    /// Whether anything in `ops` is worth a commit of its own.
-    due: bool,
+    /// What each group committed since that was noted last, and when that was.
+    committed: BTreeMap<u32, LogId>,
+    noted: Option<Instant>,
     closing: bool,
+}
+
+impl Queue {
+    /// What was committed, if it is time to note it: once everything before it was taken.
+    fn take_committed(&mut self) -> impl Iterator<Item = Op> + use<> {
+        let is_time = self.noted.is_none_or(|noted| noted.elapsed() >= NOTE_EVERY) || self.closing;
+        let committed = match is_time && self.ops.is_empty() {
+            true => std::mem::take(&mut self.committed),
+            false => BTreeMap::new(),
+        };
+        if !committed.is_empty() {
+            self.noted = Some(Instant::now());
+        }
+        let op = |(group, committed)| Op::Committed { group, committed };
+        committed.into_iter().map(op)
+    }
 }
 
 struct Batch {
@@ -97,13 +119,20 @@ impl Lane {
         if let Op::Reset { group, .. } | Op::Erase { group, .. } = &op {
             // It removes more than they would, and they must not move the mark back.
             queue.purges.retain(|slice| slice.group != *group);
+            queue.committed.remove(group);
         }
-        let due = !matches!(op, Op::Committed { .. });
         queue.ops.push_back(op);
-        if due && !queue.due {
-            queue.due = true;
+        if queue.ops.len() == 1 {
             self.wake.notify_one();
         }
+        Ok(())
+    }
+
+    /// Takes in what a group has committed, of which everything was pushed before.
+    pub(crate) fn committed(&self, group: u32, committed: LogId) -> io::Result<()> {
+        let mut queue = self.lock();
+        self.health.check()?;
+        queue.committed.insert(group, committed);
         Ok(())
     }
 
@@ -162,7 +191,7 @@ impl Lane {
         let mut queue = self
             .wake
             .wait_while(self.lock(), |queue| {
-                !queue.due && queue.purges.is_empty() && !queue.closing
+                queue.ops.is_empty() && queue.purges.is_empty() && !queue.closing
             })
             .unwrap_or_else(PoisonError::into_inner);
         if is_busy && !queue.closing {
@@ -186,7 +215,7 @@ impl Lane {
             }
             ops.push(op);
         }
-        queue.due = queue.ops.iter().any(|op| !matches!(op, Op::Committed { .. }));
+        ops.extend(queue.take_committed());
         // What empties a log comes first.
         let purge =
             queue.purges.pop_front_if(|slice| !ops.iter().any(|op| op.empties(slice.group)));

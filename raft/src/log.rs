@@ -344,7 +344,7 @@ impl RaftLogStorage<Types> for GroupLog {
         self.lock().committed = committed;
         match committed {
             None => Ok(()),
-            Some(committed) => self.0.lane.push(Op::Committed { group: self.0.group, committed }),
+            Some(committed) => self.0.lane.committed(self.0.group, committed),
         }
     }
 

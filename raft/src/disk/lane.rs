@@ -119,7 +119,7 @@ pub(crate) enum Op {
     Truncate { group: u32, start: u64, done: Ack },
     /// Removes every entry: a snapshot covers more than the log holds.
     Reset { group: u32, purged: LogId, done: Ack },
-    /// The last committed entry. Written along with the next batch; never the reason for one.
+    /// The last committed entry: never the reason for a commit.
     Committed { group: u32, committed: LogId },
     /// Says that the replica is being erased; or, at last, removes all of it but the count of
     /// erased ones.
