@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use drave_proto::raft as proto;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::ClientWriteError;
 use openraft::raft::ClientWriteResult;
@@ -34,6 +36,11 @@ const LEADER_WAIT: Duration = Duration::from_secs(5);
 /// A leader that lost its majority does not know it: after this, whoever waits for it is told that
 /// nobody knows.
 pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+/// A replica that hears of no leader for so long asks others who leads: a leader that cannot reach it
+/// is not known to it, and an election has no reason to come.
+const ASK_AFTER: Duration = Duration::from_millis(200);
+/// A voter that does not say who leads for so long does not know.
+const ASK_LEADER_TIME_MAX: Duration = Duration::from_secs(1);
 /// Between two attempts to find the leader.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// Once another node leads, the one that was asked gets so much time to still answer.
@@ -86,7 +93,7 @@ impl<M: Machine> Group<M> {
         let deadline = Instant::now() + LEADER_WAIT;
         loop {
             let share = self.share(&command).await?;
-            let leader = self.await_leader(deadline).await;
+            let leader = self.find_leader(deadline).await;
             let leader = leader.map_err(|reason| self.not_done(None, reason))?;
             let result = if leader == self.parts.node_id {
                 self.propose_with(command.clone(), share).await
@@ -311,6 +318,40 @@ impl<M: Machine> Group<M> {
                     }
                 }
             }
+        }
+    }
+
+    /// The leader, as soon as this replica or another voter knows one.
+    async fn find_leader(&self, deadline: Instant) -> Result<u64, String> {
+        loop {
+            let ask_at = deadline.min(Instant::now() + ASK_AFTER);
+            match self.await_leader(ask_at).await {
+                Err(_) if Instant::now() < deadline && self.failed().is_none() => {}
+                found => return found,
+            }
+            let mut answers: FuturesUnordered<_> =
+                self.other_voters().into_iter().map(|voter| self.ask_who_leads(voter)).collect();
+            while let Some(answer) = answers.next().await {
+                if let Some(leader) = answer.filter(|leader| *leader != self.parts.node_id) {
+                    return Ok(leader);
+                }
+            }
+        }
+    }
+
+    fn other_voters(&self) -> BTreeSet<u64> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let voters = metrics.membership_config.membership().voter_ids();
+        voters.filter(|id| *id != self.parts.node_id).collect()
+    }
+
+    /// Who leads, as far as another voter knows. A read index is what only a leader gives.
+    async fn ask_who_leads(&self, voter: u64) -> Option<u64> {
+        let asked = self.parts.peers.read_index(voter, self.id, None);
+        match timeout(ASK_LEADER_TIME_MAX, asked).await.ok()? {
+            Ok(_) => Some(voter),
+            Err(error) => error.leader,
         }
     }
 

@@ -264,10 +264,12 @@ impl Cluster {
         let mut elsewhere = Vec::new();
         for (shard, view) in futures::future::join_all(own).await {
             match view {
-                // Others were asked before, and may know better again.
-                Some(Err(_)) if views.contains_key(&shard) => elsewhere.push(shard),
-                Some(view) => drop(views.insert(shard, view.map(here))),
-                None => elsewhere.push(shard),
+                Some(Ok(seen)) => drop(views.insert(shard, Ok(here(seen)))),
+                // Nobody else could know better.
+                Some(Err(error)) if self.0.shard(shard).route.others().is_empty() => {
+                    views.insert(shard, Err(error));
+                }
+                Some(Err(_)) | None => elsewhere.push(shard),
             }
         }
         if elsewhere.is_empty() {

@@ -25,6 +25,9 @@ use crate::shard::{Reply, ShardView};
 const PROPOSE_TIME_MAX: Duration = Duration::from_secs(20);
 /// How often a shard of others is looked at by whoever follows it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Where others have the shard, they are asked when the own replica has no answer after this: longer
+/// than an election.
+const OWN_VIEW_TIME_MAX: Duration = Duration::from_secs(3);
 /// Between two tries where nobody leads.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
@@ -152,19 +155,28 @@ impl Route {
         }
     }
 
-    /// A view of the own replica that is as recent as the reader wants it; nothing where others
-    /// should be asked.
+    /// A view of the own replica that is as recent as the reader wants it; nothing where only others
+    /// may have one. Where it fails they may have one all the same: a replica that its leader does
+    /// not reach waits for what is committed.
     pub(super) async fn own_view(
         &self,
         consistency: &Consistency,
     ) -> Option<Result<Seen<ShardView>, ReadError>> {
         let replica = self.replica()?;
+        if self.others().is_empty() {
+            return Some(replica.view(consistency).await);
+        }
         let is_latest = matches!(consistency, Consistency::Linearizable);
         // A replica that just came, or was cut off, may know no leader where others do.
-        if is_latest && !replica.knows_leader() && !self.others().is_empty() {
+        if is_latest && !replica.knows_leader() {
             return None;
         }
-        let view = replica.view(consistency).await;
+        let view = tokio::time::timeout(OWN_VIEW_TIME_MAX, replica.view(consistency)).await;
+        let view = view.unwrap_or_else(|_| {
+            let seconds = OWN_VIEW_TIME_MAX.as_secs();
+            let reason = format!("the replica here did not come that far in {seconds} s");
+            Err(ReadError { shard: self.shard, reason })
+        });
         // Without a replica it moved away while it was read.
         if view.is_err() && self.replica().is_none() { None } else { Some(view) }
     }
@@ -172,9 +184,11 @@ impl Route {
     /// A view that holds everything acknowledged before this call: of the own replica, else of a
     /// copy of somebody else's.
     pub(super) async fn view(&self) -> Result<ShardView, ReadError> {
+        let others = self.others();
         match self.own_view(&Consistency::Linearizable).await {
-            Some(view) => view.map(|seen| seen.view),
-            None => self.mirror.view(&self.peers, self.cluster_id, &self.others()).await,
+            Some(Ok(seen)) => Ok(seen.view),
+            Some(Err(error)) if others.is_empty() => Err(error),
+            _ => self.mirror.view(&self.peers, self.cluster_id, &others).await,
         }
     }
 

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use openraft::storage::RaftLogStorage;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use super::cluster::{Cluster, command, fast, insist};
+use super::cluster::{Cluster, Passage, command, fast, insist};
 use super::until;
+use crate::types::Vote;
 use crate::{Options, PeerStream, Start, peer_incoming};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,6 +47,32 @@ async fn what_is_committed_survives_the_loss_of_any_one() {
             assert_eq!(head.get(index), Some(command), "index {index}");
         }
     }
+}
+
+/// A node that was killed while the vote of an election was on its way comes back at another address:
+/// it knows no leader, and nobody can reach it to say who that is. Found by the test of a growing
+/// cluster on a slow machine, which then told nobody for ever where it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_knows_no_leader_and_is_not_reached_asks_who_leads() {
+    let mut cluster = Cluster::three().await;
+    let leader = cluster.leader_among(&[1, 2, 3]).await;
+    let lost = if leader == 3 { 2 } else { 3 };
+    let group = cluster.group(lost, 0);
+    let vote = group.shared.log.vote().unwrap();
+    let asked = Vote { committed: false, ..vote };
+    group.shared.log.clone().save_vote(&asked).await.unwrap();
+    drop(group);
+    cluster.kill(lost);
+    cluster.start(lost).await;
+    for other in (1..=3).filter(|other| *other != lost) {
+        cluster.ways[&(other, lost)].set(Passage::Cut);
+    }
+    cluster.open(lost, 0, Start::Join).await;
+    let group = cluster.group(lost, 0);
+    insist(&group, command(1, 100)).await;
+    assert_eq!((group.status().leader, group.shared.log.vote()), (None, Some(asked)));
+    cluster.connect(lost, Passage::Open);
+    assert_eq!(cluster.agree().await.commands, 1);
 }
 
 /// How long calls take, but for nine in ten that somebody else on the machine may have delayed.
