@@ -141,6 +141,8 @@ pub struct Config {
     pub seal: Seal,
     /// How chunks are written.
     pub chunk: Chunk,
+    /// When small chunks become larger ones.
+    pub compaction: Compaction,
     /// Where chunks go.
     pub storage: Storage,
     /// Memory that queries and caches may use together.
@@ -301,6 +303,16 @@ pub struct Chunk {
     pub codec: String,
 }
 
+/// `compaction:`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Compaction {
+    /// How often the leader of a shard looks for small chunks to merge. 0 is never.
+    pub every: Span,
+    /// The largest chunk that a merge makes: what is larger is left alone.
+    pub target: ByteSize,
+}
+
 /// `storage:`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -317,6 +329,12 @@ pub struct Storage {
     /// Entries are refused while the WAL of the node holds so much: object storage takes nothing,
     /// and what it does not have is in memory, too. 0 is no end.
     pub wal_max: ByteSize,
+    /// How long the object of a chunk that others replaced stays, for the queries that still read
+    /// it: longer than any query.
+    pub erase_after: Span,
+    /// How often objects are looked for that a compaction left half-done a day ago or longer. 0 is
+    /// never.
+    pub sweep_every: Span,
 }
 
 /// `storage.disk:` as parts of the whole: 0.95 is 95 %.
@@ -358,6 +376,7 @@ impl Default for Config {
             shard: Shard::default(),
             seal: Seal::default(),
             chunk: Chunk::default(),
+            compaction: Compaction::default(),
             storage: Storage::default(),
             memory: Memory::default(),
             limits_config: Limits::default(),
@@ -429,6 +448,12 @@ impl Default for Seal {
     }
 }
 
+impl Default for Compaction {
+    fn default() -> Compaction {
+        Compaction { every: Span(Duration::from_secs(60)), target: ByteSize(64 * MIB) }
+    }
+}
+
 impl Default for Chunk {
     fn default() -> Chunk {
         Chunk { codec: "zstd".into() }
@@ -437,8 +462,15 @@ impl Default for Chunk {
 
 impl Default for Storage {
     fn default() -> Storage {
-        let disk = DiskMarks::default();
-        Storage { bucket: None, endpoint: None, region: None, disk, wal_max: ByteSize(1024 * MIB) }
+        Storage {
+            bucket: None,
+            endpoint: None,
+            region: None,
+            disk: DiskMarks::default(),
+            wal_max: ByteSize(1024 * MIB),
+            erase_after: Span(Duration::from_secs(2 * 60 * 60)),
+            sweep_every: Span(Duration::from_secs(6 * 60 * 60)),
+        }
     }
 }
 

@@ -30,6 +30,7 @@ use crate::query::remote::Answers;
 use crate::query::sql::LogsSource;
 use crate::scan::{Indexes, Scanner};
 use crate::shard::Policy;
+use crate::shard::compaction::Sizes;
 use crate::telemetry::{self, Metrics, Stopwatch};
 
 /// How long all parts together may take to stop; what is left then is cut off.
@@ -426,11 +427,15 @@ fn lifecycle_options(config: &Config) -> Result<lifecycle::Options, Error> {
         seal_raw_bytes: config.seal.raw_bytes.0,
         seal_memory_bytes: config.seal.memory.0 / 2,
         seal_age: config.seal.age.0,
+        erase_grace: config.storage.erase_after.0,
         ..Policy::default()
     };
     Ok(lifecycle::Options {
         policy,
         memory_bytes_max: config.seal.memory.0,
+        compact_every: config.compaction.every.0,
+        compaction: Sizes { target_bytes: config.compaction.target.0, ..Sizes::default() },
+        sweep_every: config.storage.sweep_every.0,
         chunk: WriteOptions { codec, ..WriteOptions::default() },
     })
 }

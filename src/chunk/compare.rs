@@ -3,18 +3,17 @@
 //! Another version of drave, or other options, give other bytes for the same rows: where one of two
 //! writers was here first, its chunk is as good as one's own.
 
-use super::footer::{Opened, open};
 use super::read::verify;
+use super::whole::Whole;
 use super::write::summary_of;
-use super::{BlockMeta, ChunkIndex, ChunkSummary, Columns, Error, read_block};
-use crate::model::column::Malformed;
+use super::{ChunkSummary, Error};
 use crate::model::{Metadata, Rows};
 
 /// What the chunk `found` holds, if it is whole and its entries are those of `own`. Decodes both.
 pub fn same_entries(found: &[u8], own: &[u8]) -> Result<Option<ChunkSummary>, Error> {
     let content = verify(found)?;
     let (found, own) = (Whole::open(found)?, Whole::open(own)?);
-    let streams = |whole: &Whole<'_>| whole.index.streams.len();
+    let streams = |whole: &Whole<&[u8]>| whole.index.streams.len();
     if found.index.tenant != own.index.tenant || streams(&found) != streams(&own) {
         return Ok(None);
     }
@@ -22,39 +21,15 @@ pub fn same_entries(found: &[u8], own: &[u8]) -> Result<Option<ChunkSummary>, Er
         if found.index.streams[stream].0 != own.index.streams[stream].0 {
             return Ok(None);
         }
-        let (a, b) = (found.blocks(stream)?, own.blocks(stream)?);
+        let blocks = |whole: &Whole<&[u8]>| {
+            whole.blocks_of(stream).map(|block| whole.read(block)).collect::<Result<Vec<_>, _>>()
+        };
+        let (a, b) = (blocks(&found)?, blocks(&own)?);
         if !entries_of(&a).eq(entries_of(&b)) {
             return Ok(None);
         }
     }
     Ok(Some(summary_of(&found.index, content)))
-}
-
-/// A chunk of which all bytes are there.
-struct Whole<'a> {
-    object: &'a [u8],
-    index: ChunkIndex,
-}
-
-impl<'a> Whole<'a> {
-    fn open(object: &'a [u8]) -> Result<Whole<'a>, Error> {
-        match open(object, object.len() as u64)? {
-            Opened::Index(index) => Ok(Whole { object, index }),
-            Opened::NeedsMore { .. } => {
-                Err(Malformed { what: "length of a chunk", offset: 0 }.into())
-            }
-        }
-    }
-
-    fn blocks(&self, stream: usize) -> Result<Vec<Rows>, Error> {
-        let all = Columns { lines: true, metadata: true };
-        let bytes =
-            |range: std::ops::Range<u64>| &self.object[range.start as usize..range.end as usize];
-        let block = |meta: &BlockMeta| {
-            read_block(meta, bytes(meta.small_range(all)), Some(bytes(meta.lines_range())), all)
-        };
-        self.index.blocks[self.index.streams[stream].1.clone()].iter().map(block).collect()
-    }
 }
 
 /// The entries of some blocks, one after another.

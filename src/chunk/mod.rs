@@ -17,8 +17,10 @@ mod compare;
 mod filter;
 mod footer;
 mod index;
+mod merge;
 mod read;
 mod values;
+mod whole;
 mod write;
 
 #[cfg(test)]
@@ -31,6 +33,7 @@ pub use compare::same_entries;
 pub use filter::{Filters, Needles};
 pub use footer::{Opened, open};
 pub use index::{BlockMeta, ChunkIndex, Columns};
+pub use merge::Merge;
 pub use read::{read_block, read_line_bytes, verify};
 pub use values::ValueFilters;
 pub use write::{ChunkSummary, ChunkWriter, WriteOptions};

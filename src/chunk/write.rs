@@ -1,7 +1,7 @@
 //! Writes a chunk.
 //!
-//! Invariants: streams come in the order of their labels, each once; the rows of each are sorted,
-//! a set, and have all columns. Nothing but rows and options decides the bytes.
+//! Invariants: streams come in the order of their labels; the rows of each are sorted, a set, and
+//! have all columns. Nothing but rows and options decides the bytes.
 
 use bytes::Bytes;
 
@@ -90,23 +90,29 @@ impl ChunkWriter {
         }
     }
 
-    /// Adds a stream. Streams without rows are left out.
+    /// Adds rows of a stream: all of them, or piece by piece in the order of time. Streams without
+    /// rows are left out.
     pub fn stream(&mut self, labels: &Labels, rows: &Rows) {
-        let in_order = self.index.streams.last().is_none_or(|(before, _)| before < labels);
-        assert!(in_order, "streams come in the order of their labels, each once");
         debug_assert!(rows.timestamps.is_sorted(), "rows were merged");
-        if rows.is_empty() {
-            return;
+        let Some(from) = rows.timestamps.first() else { return };
+        let before = self.index.streams.last().map(|(before, _)| before);
+        assert!(before.is_none_or(|before| before <= labels), "streams come by their labels");
+        if before == Some(labels) {
+            let last = self.index.blocks.last().expect("a stream has a block");
+            assert!(last.max_timestamp < *from, "a piece comes after the one before");
+        } else {
+            let first = self.index.blocks.len();
+            self.index.streams.push((labels.clone(), first..first));
         }
         let facts = block::facts_of(rows);
-        let first = self.index.blocks.len();
         for range in block::cut(rows, &facts, self.options.block_bytes) {
             self.filter_sizes.push(filter::put(block::text_of(rows, &range), &mut self.filters));
             let regions = (&mut self.small, &mut self.object);
             let values = &mut self.values;
             self.index.blocks.push(block::put(rows, &facts, range, &self.options, regions, values));
         }
-        self.index.streams.push((labels.clone(), first..self.index.blocks.len()));
+        let (_, blocks) = self.index.streams.last_mut().expect("it is there by now");
+        blocks.end = self.index.blocks.len();
     }
 
     /// Bytes that the object has so far, without its index.

@@ -1,12 +1,17 @@
-//! Taking care: heads become chunks in object storage, retired chunks go away.
+//! Taking care: heads become chunks in object storage, small chunks larger ones, retired chunks go
+//! away.
 //!
 //! One task per shard wakes on its own tick, takes a view, asks `shard::plan` what to do, does it,
 //! and forgets everything. It may be killed between any two lines: what was planned is planned
-//! again, what was uploaded is found again, and a command whose time has passed is stale.
+//! again, what was uploaded is found again, and a command whose time has passed is stale. Another
+//! one merges chunks, which takes longer than a head may wait; one per node sweeps.
 
+mod compact;
 mod pressure;
+mod sweep;
 mod upload;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,9 +25,11 @@ use crate::cluster::{Cluster, WriteError};
 use crate::model::{Index, ShardId};
 use crate::objects::Objects;
 use crate::pool::Pool;
-use crate::shard::{Command, HeadAge, Policy, Reply, Step, plan};
+use crate::shard::compaction::{Sizes, compactable};
+use crate::shard::{ChunkKey, Command, HeadAge, Policy, Reply, Step, plan};
 use crate::telemetry;
 
+pub use compact::Error as CompactError;
 use pressure::Pressure;
 pub use upload::Error as UploadError;
 
@@ -32,6 +39,10 @@ const TICK: Duration = Duration::from_millis(250);
 const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// Heads that are decoded, sorted and compressed at once. Each takes the memory of a whole head.
 const UPLOADS_AT_ONCE: usize = 1;
+/// Merges at once. Each takes the memory of what goes in and what comes out.
+const MERGES_AT_ONCE: usize = 1;
+/// A chunk that could not be merged is left alone for so long.
+const LEAVE_TIME: Duration = Duration::from_secs(60 * 60);
 /// How often a flush that is waited for is looked at, here and on another node.
 const LOCAL_TICK: Duration = Duration::from_millis(10);
 const REMOTE_TICK: Duration = Duration::from_millis(250);
@@ -47,6 +58,12 @@ pub struct Options {
     pub memory_bytes_max: u64,
     /// How chunks are written.
     pub chunk: crate::chunk::WriteOptions,
+    /// How often a shard's chunks are looked at for some to merge; zero is never.
+    pub compact_every: Duration,
+    /// Which are merged.
+    pub compaction: Sizes,
+    /// How often objects that no row names are looked for; zero is never.
+    pub sweep_every: Duration,
 }
 
 /// Why a step was not done.
@@ -58,6 +75,9 @@ pub enum Error {
     /// A chunk did not get into object storage.
     #[error(transparent)]
     Upload(#[from] UploadError),
+    /// Chunks were not merged.
+    #[error(transparent)]
+    Compact(#[from] CompactError),
     /// An object could not be deleted.
     #[error(transparent)]
     Object(#[from] crate::objects::Error),
@@ -74,7 +94,11 @@ struct LifecycleMetrics {
     seals: Counter,
     chunks: Counter,
     chunk_bytes: Counter,
+    merges: Counter,
+    merged_chunks: Counter,
+    merged_bytes: Counter,
     erased: Counter,
+    swept: Counter,
 }
 
 impl LifecycleMetrics {
@@ -88,6 +112,10 @@ impl LifecycleMetrics {
             seals: counter("drave_shard_seals", "Heads that were sealed"),
             chunks: counter("drave_chunk_flushes", "Chunks that reached object storage"),
             chunk_bytes: counter("drave_chunk_flushed_bytes", "Bytes of those chunks"),
+            merges: counter("drave_chunk_compactions", "Chunks that took the place of several"),
+            merged_chunks: counter("drave_chunk_compacted", "Chunks whose place they took"),
+            merged_bytes: counter("drave_chunk_compacted_bytes", "Bytes that were written for it"),
+            swept: counter("drave_chunk_swept", "Objects that no chunk named and were deleted"),
             erased: counter("drave_chunk_erased", "Objects of retired chunks that were deleted"),
         }
     }
@@ -104,6 +132,7 @@ struct Inner {
     options: Options,
     pressure: Pressure,
     uploads: Semaphore,
+    merges: Semaphore,
     wake: Vec<Notify>,
     metrics: LifecycleMetrics,
 }
@@ -122,6 +151,7 @@ impl Lifecycle {
         let inner = Inner {
             pressure: Pressure::new(shards.len(), options.memory_bytes_max),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
+            merges: Semaphore::new(MERGES_AT_ONCE),
             wake: shards.iter().map(|_| Notify::new()).collect(),
             metrics: metrics.register(LifecycleMetrics::register),
             cluster,
@@ -130,10 +160,13 @@ impl Lifecycle {
             options,
         };
         let lifecycle = Lifecycle(Arc::new(inner));
-        let tasks = shards
-            .into_iter()
-            .map(|shard| tokio::spawn(Arc::clone(&lifecycle.0).look_after(shard, stop.clone())));
-        let tasks = tasks.collect();
+        let mut tasks = Vec::new();
+        for shard in shards {
+            let inner = || Arc::clone(&lifecycle.0);
+            tasks.push(tokio::spawn(inner().look_after(shard, stop.clone())));
+            tasks.push(tokio::spawn(inner().merge_chunks(shard, stop.clone())));
+        }
+        tasks.push(tokio::spawn(Arc::clone(&lifecycle.0).sweep(stop.clone())));
         (lifecycle, tasks)
     }
 
@@ -229,6 +262,90 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    /// Merges chunks of one shard, as long as it is led here.
+    async fn merge_chunks(self: Arc<Self>, shard: ShardId, mut stop: watch::Receiver<bool>) {
+        let every = self.options.compact_every;
+        let mut left_alone = HashSet::new();
+        let mut left_since = telemetry::now();
+        while !every.is_zero() {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                () = tokio::time::sleep(every) => {}
+            }
+            if telemetry::now().since(left_since) >= LEAVE_TIME {
+                left_alone.clear();
+                left_since = telemetry::now();
+            }
+            let merging = async {
+                while self.merge_some(shard, &mut left_alone).await? {}
+                Ok::<_, Error>(())
+            };
+            let done = tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                done = merging => done,
+            };
+            if let Err(error) = done {
+                warn!(%shard, %error, "chunks stay as they are for now");
+            }
+        }
+    }
+
+    /// Merges some chunks, where some are worth it; whether others may be, too.
+    async fn merge_some(
+        &self,
+        shard: ShardId,
+        left_alone: &mut HashSet<ChunkKey>,
+    ) -> Result<bool, Error> {
+        let _place = self.merges.acquire().await.expect("places are never closed");
+        if !self.cluster.leads(shard) {
+            return Ok(false);
+        }
+        let Some(view) = self.cluster.local_view(shard) else { return Ok(false) };
+        let Some(inputs) = compactable(&view, self.options.compaction, left_alone) else {
+            return Ok(false);
+        };
+        let (objects, pool, at) = (&self.objects, &self.pool, telemetry::now());
+        let made = compact::compact(objects, pool, self.options.chunk, shard, &inputs, at).await;
+        if let Err(CompactError::Damaged { chunks, .. }) = &made {
+            left_alone.extend(chunks.iter().cloned());
+        }
+        let replace = made?;
+        let Command::Replace { object, .. } = &replace else { unreachable!("it replaces") };
+        let bytes = object.bytes;
+        let (index, reply) = self.cluster.propose(shard, &replace).await?;
+        // Otherwise somebody else was faster, and the object is swept.
+        if matches!(reply, Reply::Done { .. }) {
+            self.metrics.merges.inc();
+            self.metrics.merged_chunks.inc_by(inputs.len() as u64);
+            self.metrics.merged_bytes.inc_by(bytes);
+            info!(%shard, chunk = index, n_inputs = inputs.len(), bytes, "merged chunks");
+        }
+        Ok(true)
+    }
+
+    /// Deletes what no row names, now and then.
+    async fn sweep(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let every = self.options.sweep_every;
+        while !every.is_zero() {
+            let sweeping = async {
+                tokio::time::sleep(every).await;
+                sweep::sweep(&self.cluster, &self.objects, telemetry::now()).await
+            };
+            let swept = tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                swept = sweeping => swept,
+            };
+            match swept {
+                Ok(0) => {}
+                Ok(n) => {
+                    self.metrics.swept.inc_by(n);
+                    info!(n, "swept objects that no chunk named");
+                }
+                Err(error) => warn!(%error, "nothing was swept"),
+            }
+        }
     }
 
     /// Seals what is open, if anything is; where that stands in the WAL.

@@ -69,6 +69,23 @@ impl Rows {
     }
 }
 
+impl Rows {
+    /// The rows of a range, in their order. No line is copied.
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Rows {
+        Rows {
+            timestamps: self.timestamps[range.clone()].to_vec(),
+            lines: self.lines.as_ref().map(|lines| Lines {
+                bytes: lines.bytes.clone(),
+                offsets: lines.offsets[range.start..=range.end].to_vec(),
+            }),
+            metadata: self.metadata.as_ref().map(|metadata| MetadataColumn {
+                sets: metadata.sets.clone(),
+                ids: metadata.ids[range.clone()].to_vec(),
+            }),
+        }
+    }
+}
+
 impl Lines {
     fn select(&self, keep: &[usize]) -> Lines {
         let side_by_side = keep.windows(2).all(|pair| pair[0] + 1 == pair[1]);

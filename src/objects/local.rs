@@ -13,8 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt};
 
-use super::{Error, Put};
+use super::{Error, Listed, Put};
+use crate::model::Timestamp;
 
 pub(super) struct Directory {
     root: Arc<PathBuf>,
@@ -70,6 +72,26 @@ impl Directory {
         self.with_file(name, |path| fs::remove_file(path).or_else(ignore_missing)).await
     }
 
+    pub(super) fn list(&self) -> BoxStream<'static, Result<Listed, Error>> {
+        let root = Arc::clone(&self.root);
+        let walk = async move {
+            #[expect(clippy::disallowed_methods, reason = "files block, and this is where they do")]
+            let walked = tokio::task::spawn_blocking(move || {
+                let mut found = Vec::new();
+                let walked = walk(&root, &root, &mut found);
+                walked.map_err(|error| storage(&root.display().to_string(), &error))?;
+                Ok(found)
+            });
+            let found = walked.await;
+            let found = found.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            match found {
+                Ok(found) => stream::iter(found.into_iter().map(Ok)).left_stream(),
+                Err(error) => stream::iter([Err(error)]).right_stream(),
+            }
+        };
+        stream::once(walk).flatten().boxed()
+    }
+
     /// Runs file work away from the sockets' threads.
     async fn with_file<T: Send + 'static>(
         &self,
@@ -91,6 +113,31 @@ impl Directory {
 
 /// Below the root, so that a link never crosses file systems.
 const TEMPORARY: &str = ".temporary";
+
+/// Finds the objects below a directory. What is deleted meanwhile is none.
+fn walk(root: &Path, directory: &Path, found: &mut Vec<Listed>) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = entry.path();
+        let metadata = match entry.metadata() {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        if metadata.is_dir() {
+            if path != root.join(TEMPORARY) {
+                walk(root, &path, found)?;
+            }
+            continue;
+        }
+        let name = path.strip_prefix(root).expect("it lies below the root");
+        let Some(name) = name.to_str() else { continue };
+        let since = metadata.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let written = Timestamp::from_secs(0).after(since);
+        found.push(Listed { name: name.into(), written });
+    }
+    Ok(())
+}
 
 fn write_new(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<Put> {
     let parent = path.parent().expect("an object lies below the root");
@@ -152,6 +199,25 @@ mod tests {
         objects.delete("t/0/a").await.expect("a second time, too");
         let missing = objects.read("t/0/a", vec![0..1]).await;
         assert!(matches!(missing, Err(Error::Missing { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_is_there_is_listed() {
+        let root = tempfile::tempdir().expect("a directory");
+        let objects = Directory::open(root.path(), 7).expect("opens");
+        let before = std::time::SystemTime::now() - std::time::Duration::from_secs(9);
+        for name in ["t/0/a", "t/1/b", "mark"] {
+            objects.put_new(name, Bytes::from_static(b"bytes")).await.expect("writes");
+        }
+        File::open(root.path().join("mark")).and_then(|f| f.set_modified(before)).expect("sets");
+        fs::write(objects.temporary.join("9"), b"half").expect("writes");
+        let listed: Vec<Result<Listed, Error>> = objects.list().collect().await;
+        let mut listed: Vec<Listed> = listed.into_iter().map(|one| one.expect("lists")).collect();
+        listed.sort_by(|a, b| a.name.cmp(&b.name));
+        let names: Vec<&str> = listed.iter().map(|one| &*one.name).collect();
+        assert_eq!(names, ["mark", "t/0/a", "t/1/b"]);
+        let older = listed[1].written.since(listed[0].written);
+        assert!(older.as_secs() >= 8, "{older:?}");
     }
 
     #[tokio::test]

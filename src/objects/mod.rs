@@ -14,6 +14,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::stream::BoxStream;
+
+use crate::model::Timestamp;
 
 /// The object that says whose storage it is.
 const MARK: &str = "cluster";
@@ -63,6 +66,15 @@ pub enum Put {
     Created,
     /// An object of this name was there and was left as it was.
     Existed,
+}
+
+/// An object, as [`Objects::list`] finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// When it was written, by the storage's clock.
+    pub written: Timestamp,
 }
 
 /// A handle on the storage. Cheap to clone.
@@ -136,6 +148,14 @@ impl Objects {
         match &*self.0 {
             Storage::Local(directory) => directory.length(name).await,
             Storage::Remote(bucket) => bucket.length(name).await,
+        }
+    }
+
+    /// Every object, in no order. One that is written or deleted meanwhile may be there or not.
+    pub fn list(&self) -> BoxStream<'static, Result<Listed, Error>> {
+        match &*self.0 {
+            Storage::Local(directory) => directory.list(),
+            Storage::Remote(bucket) => bucket.list(),
         }
     }
 

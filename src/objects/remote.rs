@@ -3,11 +3,13 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use futures::stream::{BoxStream, StreamExt};
 use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
-use super::{Error, Put};
+use super::{Error, Listed, Put};
+use crate::model::Timestamp;
 
 pub(super) struct Bucket {
     store: Box<dyn ObjectStore>,
@@ -68,9 +70,32 @@ impl Bucket {
         }
     }
 
+    pub(super) fn list(&self) -> BoxStream<'static, Result<Listed, Error>> {
+        let prefix = Path::from(self.prefix.as_str());
+        let below = prefix.clone();
+        let found = self.store.list(Some(&prefix)).filter_map(move |found| {
+            let listed = match found {
+                Ok(meta) => named_below(&below, &meta.location).map(|name| {
+                    let written = meta.last_modified.timestamp_nanos_opt().unwrap_or(i64::MAX);
+                    Ok(Listed { name, written: Timestamp(written) })
+                }),
+                Err(error) => Some(Err(explain("list", &error))),
+            };
+            std::future::ready(listed)
+        });
+        found.boxed()
+    }
+
     fn path(&self, name: &str) -> Path {
         Path::from(format!("{}/{name}", self.prefix))
     }
+}
+
+/// The name of an object, less the prefix of the bucket.
+fn named_below(prefix: &Path, location: &Path) -> Option<String> {
+    let parts: Vec<String> =
+        location.prefix_match(prefix)?.map(|part| part.as_ref().to_owned()).collect();
+    Some(parts.join("/"))
 }
 
 fn explain(name: &str, error: &object_store::Error) -> Error {

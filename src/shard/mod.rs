@@ -12,7 +12,7 @@
 //!
 //! Reading order: [`command`] (the life of a chunk), this file (what each step does), [`manifest`],
 //! [`head`], [`streams`] (what there is), [`view`] (what readers see), [`plan`] (what to do next),
-//! [`object`] (names), [`rows`] (what is persisted), [`invariants`].
+//! [`compaction`] (what to merge), [`object`] (names), [`rows`] (what is persisted), [`invariants`].
 //!
 //! Invariants:
 //! * `flushed <= sealed <= applied`, and none of them ever decreases.
@@ -28,6 +28,7 @@
 //! entries (*replay*), above it they apply. A snapshot is the same thing sent to another node.
 
 pub mod command;
+pub mod compaction;
 pub mod head;
 pub mod invariants;
 pub mod manifest;

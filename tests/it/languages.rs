@@ -1,5 +1,6 @@
 //! Two languages, one answer: what LogQL and SQL say of random data is the same, whether it lies in
-//! heads, in chunks or in both with overlaps and duplicates, before and after a restart.
+//! heads, in chunks or in both with overlaps and duplicates, before and after a restart, and once
+//! its chunks were merged.
 //!
 //! `DRAVE_SEED` repeats a run.
 
@@ -406,8 +407,22 @@ async fn logql_and_sql_give_the_same_answers() {
     let seed: u64 = seed.unwrap_or(u64::from(clock) + 1);
     println!("DRAVE_SEED={seed}");
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let mut node = Node::with_config("shard:\n  count: 3\n").await;
+    let root = tempfile::tempdir().expect("a directory");
+    let file = root.path().join("drave.yaml");
+    let write = |every: &str| {
+        let yaml = format!("shard: {{count: 3}}\ncompaction: {{every: {every}}}\n");
+        std::fs::write(&file, yaml).expect("a file");
+    };
+    write("0s");
+    let mut node = Node::on(&root.path().join("data"), Some(&file)).await;
     let mut known = BTreeSet::new();
+    // Enough chunks of a size that they are merged in the end.
+    for _ in 0..4 {
+        let entries: Vec<Entry> = (0..90).map(|_| entry(&mut random, T, T + SPAN)).collect();
+        push(&node, &entries).await;
+        known.extend(entries);
+        assert_eq!(node.post("/flush", "text/plain", "").await.status, 204);
+    }
     let mut before: Option<(u64, Vec<(String, Rows)>)> = None;
 
     // Chunks that lie apart, chunks that overlap, and a head over all of them.
@@ -437,21 +452,41 @@ async fn logql_and_sql_give_the_same_answers() {
     assert_eq!(agree(&node, seed).await, expected, "after a restart");
     assert_eq!(node.post("/flush", "text/plain", "").await.status, 204);
     assert_eq!(agree(&node, seed).await, expected, "after the last flush");
-
     // Entries are a set, in both languages; the model is the third.
     let client = node.sql().await;
     let count = sql(&client, "select count(*), count(distinct pod) from logs").await;
     assert_eq!(count, [[known.len().to_string(), "9".to_owned()]]);
     // Blocks that overlap may hold an entry twice: they were read, not believed. Their lines were,
     // too, where timestamps met.
+    assert!(blocks_of_a_count(&node, "blocks_read").await > 0);
+    let n_chunks = async |node: &Node| -> i64 {
+        let rows = node.sql().await.query("select count(*) from drave.chunks", &[]).await;
+        rows.expect("rows")[0].get(0)
+    };
+    assert_eq!(n_chunks(&node).await, 3 * 8);
+    write("50ms");
+    node.kill_and_restart().await;
+    let start = std::time::Instant::now();
+    while n_chunks(&node).await > 3 * 2 {
+        assert!(start.elapsed().as_secs() < 60, "{} chunks are left", n_chunks(&node).await);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(agree(&node, seed).await, expected, "after compaction");
+    // Nothing overlaps any more: what is known of blocks is enough.
+    assert_eq!(blocks_of_a_count(&node, "blocks_read").await, 0);
+    assert!(blocks_of_a_count(&node, "blocks_from_metadata").await > 0);
+    node.kill_and_restart().await;
+    assert_eq!(agree(&node, seed).await, expected, "after compaction and a restart");
+}
+
+/// So many blocks were treated in this way by a count of all there is.
+async fn blocks_of_a_count(node: &Node, what: &str) -> u64 {
+    let client = node.sql().await;
     let plan = client.simple_query("explain analyze select level, count(*) from logs group by 1");
     let plan = format!("{:?}", plan.await.expect("a plan"));
-    let number = |name: &str| -> u64 {
-        let after = plan.split(&format!("{name}=")).nth(1).unwrap_or_else(|| panic!("{plan}"));
-        let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().expect("a number")
-    };
-    assert!(number("blocks_read") > 0, "{plan}");
+    let after = plan.split(&format!("{what}=")).nth(1).unwrap_or_else(|| panic!("{plan}"));
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().expect("a number")
 }
 
 /// Entries of one push before and behind what is asked for, and none in it: the query for numbers was

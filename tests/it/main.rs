@@ -8,6 +8,7 @@ mod access;
 mod bad_inputs;
 mod clients;
 mod cluster;
+mod compaction;
 mod cursors;
 mod detected;
 mod dev;
