@@ -133,6 +133,14 @@ impl Gate {
         self.room.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether so many bytes more leave the disk below the mark where entries are taken again: what
+    /// can wait does not take the room of entries.
+    pub(super) fn has_room_to_spare(&self, bytes: u64) -> bool {
+        let Disk { bytes: all, free_bytes } = self.room().disk;
+        let used = all.saturating_sub(free_bytes).saturating_add(bytes);
+        all == 0 || used as f64 <= all as f64 * self.options.disk_low
+    }
+
     pub(super) fn queue_bytes_max(&self) -> usize {
         self.options.queue_bytes_max
     }
@@ -246,6 +254,16 @@ mod tests {
             wal_bytes_max: 1000,
             queue_bytes_max: 1,
         }
+    }
+
+    #[test]
+    fn what_is_no_hurry_leaves_room() {
+        let gate = Gate::new(options(), 1);
+        assert!(gate.has_room_to_spare(1 << 40), "nobody has looked yet");
+        let disk = Disk { bytes: 1000, free_bytes: 300 };
+        *gate.room.write().expect("no panic before") = Room { disk, ..Room::default() };
+        assert!(gate.has_room_to_spare(100));
+        assert!(!gate.has_room_to_spare(101));
     }
 
     #[test]

@@ -336,6 +336,11 @@ impl Cluster {
         shards.map(|status| status.wal_bytes).sum::<u64>() + self.0.meta.status().wal_bytes
     }
 
+    /// Whether this node's disk has room for so much that is no hurry.
+    pub fn has_room_to_spare(&self, bytes: u64) -> bool {
+        self.0.gate.has_room_to_spare(bytes)
+    }
+
     /// What object storage said when it took nothing; nothing once it takes chunks.
     pub fn storage_said(&self, reason: Option<String>) {
         self.0.gate.storage_said(reason);

@@ -306,6 +306,12 @@ impl Inner {
         let Some(inputs) = compactable(&view, self.options.compaction, left_alone) else {
             return Ok(false);
         };
+        // What is replaced stays for a while beside what replaces it.
+        let sizes = inputs.iter().filter_map(|input| Some(input.object()?.bytes));
+        if !self.cluster.has_room_to_spare(sizes.sum()) {
+            debug!(%shard, "chunks stay as they are: the disk is full");
+            return Ok(false);
+        }
         let (objects, pool, at) = (&self.objects, &self.pool, telemetry::now());
         let made = compact::compact(objects, pool, self.options.chunk, shard, &inputs, at).await;
         if let Err(CompactError::Damaged { chunks, .. }) = &made {

@@ -100,7 +100,7 @@ fn worth_it(bytes: &[u64], sizes: Sizes) -> Option<Range<usize>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::model::{BatchBuilder, Labels, ShardId, Timestamp};
     use crate::shard::{Command, Flushed, ObjectInfo, Reply, Shard};
@@ -154,7 +154,7 @@ mod tests {
     }
 
     /// A shard with a flushed chunk for each of these tenants, which ends on a day.
-    fn shard(chunks: &[(&str, i64)]) -> Shard {
+    pub(crate) fn shard(chunks: &[(&str, i64)]) -> Shard {
         let mut shard = Shard::new(ShardId(0));
         let mut index = 0;
         let mut apply = |shard: &mut Shard, command: Command| {
@@ -177,6 +177,19 @@ mod tests {
             apply(&mut shard, Command::Flush { chunk, tenants });
         }
         shard
+    }
+
+    /// Puts one chunk in the place of others.
+    pub(crate) fn replace(shard: &mut Shard, chunks: &[Chunk]) {
+        let replace = Command::Replace {
+            at: Timestamp::from_secs(1),
+            tenant: chunks[0].key.tenant.clone(),
+            retire: chunks.iter().map(|chunk| chunk.key.id).collect(),
+            object: ObjectInfo { bytes: 5, n_entries: 4, raw_bytes: 4, n_streams: 1, hash: 9 },
+        };
+        let index = shard.view().expect("a view").applied() + 1;
+        let (reply, _) = shard.apply(index, &replace.encode()).expect("no divergence");
+        assert_eq!(reply, Reply::Done { index });
     }
 
     fn ids(view: &ShardView, leave: &[Chunk]) -> Option<Vec<u64>> {
@@ -207,15 +220,7 @@ mod tests {
         assert_eq!(all.len(), 5);
         assert_eq!(ids(&view, &all[4..]), Some(vec![2, 5, 8, 11]));
         assert_eq!(ids(&view, &all[2..3]), None);
-        let replace = Command::Replace {
-            at: Timestamp::from_secs(1),
-            tenant: all[0].key.tenant.clone(),
-            retire: all[..4].iter().map(|chunk| chunk.key.id).collect(),
-            object: ObjectInfo { bytes: 5, n_entries: 4, raw_bytes: 4, n_streams: 1, hash: 9 },
-        };
-        let index = view.applied() + 1;
-        let (reply, _) = shard.apply(index, &replace.encode()).expect("no divergence");
-        assert_eq!(reply, Reply::Done { index });
+        replace(&mut shard, &all[..4]);
         let view = shard.view().expect("a view");
         assert_eq!(ids(&view, &[]), None, "two chunks are left");
         assert_eq!(view.chunks(&all[0].key.tenant, &(Timestamp::MIN..Timestamp::MAX)).len(), 2);

@@ -227,15 +227,18 @@ async fn load_and_break(
     finish::finish(cluster, again, pairs_end).await
 }
 
-/// Small heads and one store for all, so that seals, uploads and purges are always under way.
+/// Small heads and one store for all, so that seals, uploads, purges and merges are always under way.
 fn configuration(n_nodes: u64, directory: &Path) -> String {
     let mut text = String::from(
         "seal:\n  raw_bytes: 1MB\n  age: 2s\n\
+         compaction:\n  every: 500ms\n\
          limits_config:\n  max_entries_limit_per_query: 10000000\n",
     );
+    // Longer than a query takes here, and short enough that objects are erased under way.
+    text.push_str("storage:\n  erase_after: 20s\n");
     if n_nodes > 1 {
         let objects = directory.join("objects");
-        text.push_str(&format!("storage:\n  bucket: file://{}\n", objects.display()));
+        text.push_str(&format!("  bucket: file://{}\n", objects.display()));
         text.push_str(&format!("cluster:\n  replicas: {}\n", odd(n_nodes)));
     }
     text

@@ -51,10 +51,11 @@ async fn judge(args: Args) -> anyhow::Result<Verdict> {
     let temporary = tempfile::tempdir()?;
     let data = args.data.clone().unwrap_or_else(|| temporary.path().join("data"));
     let config = temporary.path().join("drave.yaml");
-    // Small heads, so that seals, uploads and purges are always under way when the kill comes.
+    // Small heads, so that seals, uploads, purges and merges are always under way when the kill comes.
     std::fs::write(
         &config,
-        "seal:\n  raw_bytes: 1MB\n  age: 1s\nlimits_config:\n  max_entries_limit_per_query: 10000000\n",
+        "seal:\n  raw_bytes: 1MB\n  age: 1s\ncompaction:\n  every: 200ms\nstorage:\n  erase_after: 5s\n\
+         limits_config:\n  max_entries_limit_per_query: 10000000\n",
     )?;
     let mut random = Random::new(args.seed);
     let history = History::default();
