@@ -205,11 +205,12 @@ mod tests {
     async fn what_is_there_is_listed() {
         let root = tempfile::tempdir().expect("a directory");
         let objects = Directory::open(root.path(), 7).expect("opens");
-        let before = std::time::SystemTime::now() - std::time::Duration::from_secs(9);
         for name in ["t/0/a", "t/1/b", "mark"] {
             objects.put_new(name, Bytes::from_static(b"bytes")).await.expect("writes");
         }
-        File::open(root.path().join("mark")).and_then(|f| f.set_modified(before)).expect("sets");
+        let mark = File::open(root.path().join("mark")).expect("opens");
+        let written = mark.metadata().and_then(|metadata| metadata.modified()).expect("a time");
+        mark.set_modified(written - std::time::Duration::from_secs(9)).expect("sets");
         fs::write(objects.temporary.join("9"), b"half").expect("writes");
         let listed: Vec<Result<Listed, Error>> = objects.list().collect().await;
         let mut listed: Vec<Listed> = listed.into_iter().map(|one| one.expect("lists")).collect();

@@ -67,7 +67,7 @@ fn compactable_of(
     for run in runs {
         let bytes: Vec<u64> = run.iter().filter_map(|chunk| Some(chunk.object()?.bytes)).collect();
         if let Some(range) = worth_it(&bytes, sizes) {
-            return Some(run[range].iter().map(|chunk| Chunk::clone(chunk)).collect());
+            return Some(run[range].iter().copied().cloned().collect());
         }
     }
     None
