@@ -3,8 +3,9 @@
 //! In: whole chunks, in the order of the seals that they hold. Out: a chunk with the same entries,
 //! in the same order, as a set. Invariants:
 //!
-//! - memory is the chunks', the outcome's and a few blocks of each: streams are merged one after the
-//!   other, and each in windows of time that no input has more rows for;
+//! - memory is the chunks', the outcome's and a few blocks of each, or what one stream has at one
+//!   time: streams are merged one after the other, and each in windows of time that no input has
+//!   more rows for;
 //! - rows at one timestamp are in one window, so that equal ones meet and order among them stays.
 
 use std::collections::BTreeMap;
@@ -104,7 +105,7 @@ fn next_block(
 /// The next rows of a stream: all of its sources up to a time for which none has more.
 fn next_window(inputs: &[Whole<Bytes>], sources: &mut [Source]) -> Result<Option<Rows>, Error> {
     for source in sources.iter_mut().filter(|source| source.rows.is_empty()) {
-        source.read(inputs)?;
+        source.read_past(i64::MIN, inputs)?;
     }
     loop {
         let unfinished = sources.iter().filter(|source| !source.blocks.is_empty());
@@ -121,21 +122,28 @@ fn next_window(inputs: &[Whole<Bytes>], sources: &mut [Source]) -> Result<Option
         }
         // All that was read of these is at one timestamp, which may go on in the next block.
         for source in sources.iter_mut().filter(|source| source.last() == Some(end)) {
-            source.read(inputs)?;
+            source.read_past(end, inputs)?;
         }
     }
 }
 
 impl Source {
-    /// Reads one more block, if there is one.
-    fn read(&mut self, inputs: &[Whole<Bytes>]) -> Result<(), Error> {
-        if let Some(block) = self.blocks.next() {
-            let more = inputs[self.input].read(block)?;
-            self.rows = match self.rows.is_empty() {
-                true => more,
-                false => merge::merge(&[std::mem::take(&mut self.rows), more]),
-            };
+    /// Reads blocks until one ends after a time, or there are no more.
+    fn read_past(&mut self, time: i64, inputs: &[Whole<Bytes>]) -> Result<(), Error> {
+        // Put together once: a million entries may be at one time, in many blocks.
+        let mut pieces = vec![std::mem::take(&mut self.rows)];
+        while pieces
+            .last()
+            .is_none_or(|rows| rows.timestamps.last().is_none_or(|last| *last <= time))
+            && let Some(block) = self.blocks.next()
+        {
+            pieces.push(inputs[self.input].read(block)?);
         }
+        pieces.retain(|rows| !rows.is_empty());
+        self.rows = match pieces.len() {
+            1 => pieces.remove(0),
+            _ => merge::merge(&pieces),
+        };
         Ok(())
     }
 

@@ -54,7 +54,7 @@ const META: u32 = 0;
 /// After this the meta group has not answered.
 const META_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long a shard may be without a leader before a read of it fails.
-const ELECTION_TIME_MAX: Duration = Duration::from_secs(3);
+const ELECTION_TIME_MAX: Duration = Duration::from_secs(6);
 /// How long a read waits before it asks again.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 

@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use super::command::ChunkKey;
 use super::manifest::{Chunk, rows_of};
+use super::object::ObjectInfo;
 use super::view::ShardView;
 use crate::model::Tenant;
 
@@ -22,13 +23,16 @@ use crate::model::Tenant;
 pub struct Sizes {
     /// The largest chunk that a merge makes.
     pub target_bytes: u64,
+    /// Bytes of lines and metadata that one merge takes, at most: where a stream has all of its
+    /// entries at one time, they are in memory at once.
+    pub raw_bytes_max: u64,
     /// Chunks that one merge takes, at most: each is a row of the manifest, and an object to read.
     pub inputs_max: usize,
 }
 
 impl Default for Sizes {
     fn default() -> Sizes {
-        Sizes { target_bytes: 64 << 20, inputs_max: 64 }
+        Sizes { target_bytes: 64 << 20, raw_bytes_max: 512 << 20, inputs_max: 64 }
     }
 }
 
@@ -65,8 +69,9 @@ fn compactable_of(
     let stays = |chunk: &Chunk| leave.contains(&chunk.key);
     let runs = chunks.chunk_by(|a, b| day_of(a) == day_of(b) && !stays(a) && !stays(b));
     for run in runs {
-        let bytes: Vec<u64> = run.iter().filter_map(|chunk| Some(chunk.object()?.bytes)).collect();
-        if let Some(range) = worth_it(&bytes, sizes) {
+        let objects: Vec<ObjectInfo> =
+            run.iter().filter_map(|chunk| chunk.object().copied()).collect();
+        if let Some(range) = worth_it(&objects, sizes) {
             return Some(run[range].iter().copied().cloned().collect());
         }
     }
@@ -79,15 +84,16 @@ fn day_of(chunk: &Chunk) -> i64 {
     chunk.max_ts.nanos().div_euclid(DAY)
 }
 
-/// Which of some neighbours to merge, given their sizes: as many as possible from the first on from
-/// which it is worth it.
-fn worth_it(bytes: &[u64], sizes: Sizes) -> Option<Range<usize>> {
+/// Which of some neighbours to merge: as many as possible from the first on from which it is worth
+/// it.
+fn worth_it(objects: &[ObjectInfo], sizes: Sizes) -> Option<Range<usize>> {
     let from = |start: usize| {
-        let (mut sum, mut largest, mut end) = (0_u64, 0, None);
-        for (n, bytes) in bytes[start..].iter().take(sizes.inputs_max).enumerate() {
-            sum = sum.saturating_add(*bytes);
-            largest = largest.max(*bytes);
-            if sum > sizes.target_bytes {
+        let (mut sum, mut raw, mut largest, mut end) = (0_u64, 0_u64, 0, None);
+        for (n, object) in objects[start..].iter().take(sizes.inputs_max).enumerate() {
+            sum = sum.saturating_add(object.bytes);
+            raw = raw.saturating_add(object.raw_bytes);
+            largest = largest.max(object.bytes);
+            if sum > sizes.target_bytes || raw > sizes.raw_bytes_max {
                 break;
             }
             if n > 0 && largest.saturating_mul(GROWTH) <= sum {
@@ -96,21 +102,33 @@ fn worth_it(bytes: &[u64], sizes: Sizes) -> Option<Range<usize>> {
         }
         end.map(|end| start..end)
     };
-    (0..bytes.len()).find_map(from)
+    (0..objects.len()).find_map(from)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::model::{BatchBuilder, Labels, ShardId, Timestamp};
-    use crate::shard::{Command, Flushed, ObjectInfo, Reply, Shard};
+    use crate::shard::{Command, Flushed, Reply, Shard};
 
-    const SIZES: Sizes = Sizes { target_bytes: 100, inputs_max: 6 };
+    const SIZES: Sizes = Sizes { target_bytes: 100, raw_bytes_max: 1000, inputs_max: 6 };
+
+    /// Objects of these sizes, with ten times as much in them.
+    fn objects(bytes: &[u64]) -> Vec<ObjectInfo> {
+        let object = |bytes: &u64| ObjectInfo {
+            bytes: *bytes,
+            n_entries: 1,
+            raw_bytes: 10 * bytes,
+            n_streams: 1,
+            hash: 0,
+        };
+        bytes.iter().map(object).collect()
+    }
 
     #[test]
     fn neighbours_of_a_size_merge() {
         let check = |bytes: &[u64], expected: Option<Range<usize>>| {
-            assert_eq!(worth_it(bytes, SIZES), expected, "{bytes:?}");
+            assert_eq!(worth_it(&objects(bytes), SIZES), expected, "{bytes:?}");
         };
         check(&[], None);
         check(&[5], None);
@@ -129,16 +147,19 @@ pub(crate) mod tests {
         check(&[20, 20, 20, 5, 15], Some(0..5));
         check(&[5, 5, 5, 30, 5, 5], None);
         check(&[0, 0], Some(0..2));
+        let raw = Sizes { raw_bytes_max: 250, ..SIZES };
+        assert_eq!(worth_it(&objects(&[5; 9]), raw), Some(0..5));
+        assert_eq!(worth_it(&objects(&[7; 9]), raw), None);
     }
 
     /// An entry is rewritten a few times and not with every seal, and few chunks are left.
     #[test]
     fn work_is_bounded_and_so_are_chunks() {
-        let sizes = Sizes { target_bytes: 4096, inputs_max: 64 };
+        let sizes = Sizes { target_bytes: 4096, raw_bytes_max: u64::MAX, inputs_max: 64 };
         let (mut chunks, mut written, n) = (Vec::new(), 0, 20_000_u64);
         for i in 0..n {
             chunks.push(1 + i % 3);
-            while let Some(range) = worth_it(&chunks, sizes) {
+            while let Some(range) = worth_it(&objects(&chunks), sizes) {
                 let sum = chunks[range.clone()].iter().sum();
                 written += sum;
                 chunks.splice(range, [sum]);
