@@ -326,7 +326,8 @@ impl<M: Machine> Group<M> {
         loop {
             let ask_at = deadline.min(Instant::now() + ASK_AFTER);
             match self.await_leader(ask_at).await {
-                Err(_) if Instant::now() < deadline && self.failed().is_none() => {}
+                Err(_) if ask_at <= Instant::now() && ask_at < deadline => {}
+                // A leader; or an end of waiting, or of the group.
                 found => return found,
             }
             let mut answers: FuturesUnordered<_> =
