@@ -113,7 +113,10 @@ impl Node {
             if let Ok(Some(status)) = self.process.try_wait() {
                 panic!("the server ended: {status}");
             }
-            assert!(start.elapsed() < Duration::from_secs(30), "the server is not ready in 30 s");
+            assert!(
+                start.elapsed() < Duration::from_secs(120),
+                "the server is not ready in two minutes"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
