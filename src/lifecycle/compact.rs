@@ -9,11 +9,12 @@ use std::fmt::Display;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
+use super::object_info;
 use crate::chunk::{self, ChunkSummary, Merge, WriteOptions};
 use crate::model::{ShardId, Timestamp};
 use crate::objects::Objects;
 use crate::pool::Pool;
-use crate::shard::{Chunk, ChunkKey, Command, ObjectInfo};
+use crate::shard::{Chunk, ChunkKey, Command};
 
 /// Objects that are read at once.
 const READS_AT_ONCE: usize = 8;
@@ -54,13 +55,7 @@ pub(super) async fn compact(
         futures::stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
     let merged = merge(pool, read, options).await;
     let (bytes, summary) = merged.map_err(|error| damaged(shard, inputs, error))?;
-    let object = ObjectInfo {
-        bytes: bytes.len() as u64,
-        n_entries: summary.n_entries,
-        raw_bytes: summary.raw_bytes,
-        n_streams: u32::try_from(summary.n_streams).expect("a chunk has fewer than 2^32"),
-        hash: summary.content,
-    };
+    let object = object_info(bytes.len() as u64, &summary);
     let mut by_id: Vec<&Chunk> = inputs.iter().collect();
     by_id.sort_unstable_by_key(|input| input.key.id);
     let path = Chunk::merged(0, &by_id, object, at).path(shard);

@@ -21,12 +21,13 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
+use crate::chunk::ChunkSummary;
 use crate::cluster::{Cluster, WriteError};
 use crate::model::{Index, ShardId};
 use crate::objects::Objects;
 use crate::pool::Pool;
 use crate::shard::compaction::{Sizes, compactable};
-use crate::shard::{ChunkKey, Command, HeadAge, Policy, Reply, Step, plan};
+use crate::shard::{ChunkKey, Command, HeadAge, ObjectInfo, Policy, Reply, Step, plan};
 use crate::telemetry;
 
 pub use compact::Error as CompactError;
@@ -118,6 +119,17 @@ impl LifecycleMetrics {
             swept: counter("drave_chunk_swept", "Objects that no chunk named and were deleted"),
             erased: counter("drave_chunk_erased", "Objects of retired chunks that were deleted"),
         }
+    }
+}
+
+/// What a shard is told of a chunk that was written.
+fn object_info(bytes: u64, summary: &ChunkSummary) -> ObjectInfo {
+    ObjectInfo {
+        bytes,
+        n_entries: summary.n_entries,
+        raw_bytes: summary.raw_bytes,
+        n_streams: u32::try_from(summary.n_streams).expect("a chunk has fewer than 2^32"),
+        hash: summary.content,
     }
 }
 

@@ -9,13 +9,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
+use super::object_info;
 use crate::chunk::{self, ChunkSummary, ChunkWriter, WriteOptions};
 use crate::model::{Batch, Rows, merge};
 use crate::objects::{Objects, Put};
 use crate::pool::Pool;
-use crate::shard::{
-    ChunkInput, ChunkKey, Flushed, ObjectInfo, SealedHead, ShardView, chunk_inputs,
-};
+use crate::shard::{ChunkInput, ChunkKey, Flushed, SealedHead, ShardView, chunk_inputs};
 
 /// Why a head's chunks are not in object storage.
 #[derive(Debug, thiserror::Error)]
@@ -52,13 +51,7 @@ pub(super) async fn upload(
         let row = view.manifest().get(&key).expect("a seal makes a row per tenant");
         let (n_bytes, summary) =
             put(objects, pool, &row.path(view.shard()), bytes, summary).await?;
-        let object = ObjectInfo {
-            bytes: n_bytes,
-            n_entries: summary.n_entries,
-            raw_bytes: summary.raw_bytes,
-            n_streams: u32::try_from(summary.n_streams).expect("a chunk has fewer than 2^32"),
-            hash: summary.content,
-        };
+        let object = object_info(n_bytes, &summary);
         flushed.push(Flushed { tenant, content: row.content, object });
     }
     Ok(flushed)

@@ -33,54 +33,20 @@ pub fn parse(text: &str, n_max: usize) -> Result<Vec<(String, String)>, Error> {
     }
     match reader.peek() {
         None => return Ok(pairs),
-        Some('{') => reader.at += 1,
+        Some('{') => {}
         Some(_) => return Err(reader.unexpected("")),
     }
-    reader.space();
-    while reader.peek() != Some('}') {
-        if pairs.len() == n_max {
-            return Err(reader.error(format!("more than {n_max} labels")));
-        }
-        pairs.push(reader.pair()?);
-        reader.space();
-        match reader.peek() {
-            Some(',') => reader.at += 1,
-            Some('}') => break,
-            _ => return Err(reader.unexpected(" in label set, expected \",\" or \"}\"")),
-        }
-        reader.space();
-    }
-    reader.at += 1;
-    reader.space();
-    if reader.at < text.len() { Err(reader.unexpected("")) } else { Ok(pairs) }
+    reader.list(pairs, n_max, ("labels", "label set"), Reader::pair)
 }
 
 /// Reads `{name="value", other=~"pattern", ...}`, with at most `n_max` matchers.
 pub fn matchers(text: &str, n_max: usize) -> Result<Vec<Matcher>, Error> {
     let mut reader = Reader { text, at: 0 };
-    let mut matchers = Vec::new();
     reader.space();
     if reader.peek() != Some('{') {
         return Err(reader.error("expected a selector like {app=\"web\"}".into()));
     }
-    reader.at += 1;
-    reader.space();
-    while reader.peek() != Some('}') {
-        if matchers.len() == n_max {
-            return Err(reader.error(format!("more than {n_max} matchers")));
-        }
-        matchers.push(reader.matcher()?);
-        reader.space();
-        match reader.peek() {
-            Some(',') => reader.at += 1,
-            Some('}') => break,
-            _ => return Err(reader.unexpected(" in selector, expected \",\" or \"}\"")),
-        }
-        reader.space();
-    }
-    reader.at += 1;
-    reader.space();
-    if reader.at < text.len() { Err(reader.unexpected("")) } else { Ok(matchers) }
+    reader.list(Vec::new(), n_max, ("matchers", "selector"), Reader::matcher)
 }
 
 /// Whether a text is a label name as Prometheus and LogQL write it: `[a-zA-Z_][a-zA-Z0-9_]*`.
@@ -120,6 +86,38 @@ impl<'a> Reader<'a> {
         let end = rest.bytes().position(|byte| !belongs(byte)).unwrap_or(rest.len());
         self.at += end;
         &rest[..end]
+    }
+
+    /// Appends the items of a list in braces, which begins here and after which nothing comes.
+    /// `(what, place)` is what errors call the items and the list.
+    fn list<T>(
+        &mut self,
+        mut items: Vec<T>,
+        n_max: usize,
+        (what, place): (&str, &str),
+        item: impl Fn(&mut Self) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        self.at += "{".len();
+        self.space();
+        while self.peek() != Some('}') {
+            if items.len() == n_max {
+                return Err(self.error(format!("more than {n_max} {what}")));
+            }
+            items.push(item(self)?);
+            self.space();
+            match self.peek() {
+                Some(',') => self.at += 1,
+                Some('}') => break,
+                _ => {
+                    let context = format!(" in {place}, expected \",\" or \"}}\"");
+                    return Err(self.unexpected(&context));
+                }
+            }
+            self.space();
+        }
+        self.at += 1;
+        self.space();
+        if self.at < self.text.len() { Err(self.unexpected("")) } else { Ok(items) }
     }
 
     fn pair(&mut self) -> Result<(String, String), Error> {

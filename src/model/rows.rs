@@ -74,10 +74,7 @@ impl Rows {
     pub fn slice(&self, range: std::ops::Range<usize>) -> Rows {
         Rows {
             timestamps: self.timestamps[range.clone()].to_vec(),
-            lines: self.lines.as_ref().map(|lines| Lines {
-                bytes: lines.bytes.clone(),
-                offsets: lines.offsets[range.start..=range.end].to_vec(),
-            }),
+            lines: self.lines.as_ref().map(|lines| lines.slice(range.clone())),
             metadata: self.metadata.as_ref().map(|metadata| MetadataColumn {
                 sets: metadata.sets.clone(),
                 ids: metadata.ids[range.clone()].to_vec(),
@@ -90,8 +87,7 @@ impl Lines {
     fn select(&self, keep: &[usize]) -> Lines {
         let side_by_side = keep.windows(2).all(|pair| pair[0] + 1 == pair[1]);
         if let (true, Some(first)) = (side_by_side, keep.first()) {
-            let offsets = self.offsets[*first..=first + keep.len()].to_vec();
-            return Lines { bytes: self.bytes.clone(), offsets };
+            return self.slice(*first..first + keep.len());
         }
         let mut bytes = Vec::with_capacity(keep.iter().map(|row| self.get(*row).len()).sum());
         let mut offsets = Vec::with_capacity(keep.len() + 1);
@@ -101,6 +97,11 @@ impl Lines {
             offsets.push(u32::try_from(bytes.len()).expect("a part is no longer than the whole"));
         }
         Lines { bytes: bytes.into(), offsets }
+    }
+
+    /// The lines of a range. None is copied.
+    fn slice(&self, range: std::ops::Range<usize>) -> Lines {
+        Lines { bytes: self.bytes.clone(), offsets: self.offsets[range.start..=range.end].to_vec() }
     }
 
     /// No line at all.

@@ -1,7 +1,7 @@
 //! Small chunks become few larger ones, and nobody who reads can tell.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
@@ -135,17 +135,24 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-#[tokio::test]
-async fn chunks_become_few_and_answers_stay() {
-    let root = tempfile::tempdir().expect("a directory");
-    let (data, file) = (root.path().join("data"), root.path().join("drave.yaml"));
-    let write = |yaml: String| std::fs::write(&file, yaml).expect("a file");
-    write(config("0s", "sweep_every: 0s"));
-    let mut node = Node::on(&data, Some(&file)).await;
+/// A node that has a chunk per shard and round and merges none of them, its data and its
+/// configuration.
+async fn unmerged(root: &Path) -> (Node, PathBuf, PathBuf) {
+    let (data, file) = (root.join("data"), root.join("drave.yaml"));
+    std::fs::write(&file, config("0s", "sweep_every: 0s")).expect("a file");
+    let node = Node::on(&data, Some(&file)).await;
     for round in 0..ROUNDS {
         push(&node, round).await;
         assert_eq!(node.post("/flush", "text/plain", "").await.status, 204);
     }
+    (node, data, file)
+}
+
+#[tokio::test]
+async fn chunks_become_few_and_answers_stay() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (mut node, data, file) = unmerged(root.path()).await;
+    let write = |yaml: String| std::fs::write(&file, yaml).expect("a file");
     // One more stays in the head.
     push(&node, ROUNDS).await;
     let expected = answers(&node).await;
@@ -184,13 +191,7 @@ async fn chunks_become_few_and_answers_stay() {
 #[tokio::test]
 async fn a_merge_may_be_killed_and_meets_damage() {
     let root = tempfile::tempdir().expect("a directory");
-    let (data, file) = (root.path().join("data"), root.path().join("drave.yaml"));
-    std::fs::write(&file, config("0s", "sweep_every: 0s")).expect("a file");
-    let mut node = Node::on(&data, Some(&file)).await;
-    for round in 0..ROUNDS {
-        push(&node, round).await;
-        assert_eq!(node.post("/flush", "text/plain", "").await.status, 204);
-    }
+    let (mut node, data, file) = unmerged(root.path()).await;
     let expected = answers(&node).await;
     // Nobody can read it any more, and nobody should try each time.
     let damaged = objects(&data).into_iter().next().expect("an object");

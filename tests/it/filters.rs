@@ -147,14 +147,8 @@ async fn check_sql(node: &Node, condition: &str, filters: bool, n_lines: i64) {
     let rows = format!("from logs where {condition}");
     let counted = client.query_one(&format!("select count(*) {rows}"), &[]).await.expect("a count");
     assert_eq!(counted.get::<_, i64>(0), n_lines, "{condition}");
-    let plan = client.query(&format!("explain analyze select line {rows}"), &[]).await;
-    let plan: Vec<String> = plan.expect("a plan").iter().map(|row| row.get(0)).collect();
-    let plan = plan.join("\n");
-    let counted = |name: &str| -> u64 {
-        let behind = plan.split(&format!("{name}=")).nth(1).unwrap_or("0");
-        behind.split(|c: char| !c.is_ascii_digit()).next().and_then(|n| n.parse().ok()).unwrap_or(0)
-    };
-    assert_eq!(counted("blocks_filtered") >= 8, filters, "{condition}\n{plan}");
+    let n_filtered = node.measured(&format!("select line {rows}"), "blocks_filtered").await;
+    assert_eq!(n_filtered >= 8, filters, "{condition}: {n_filtered}");
 }
 
 /// Lines of other users than the first whose id ends with a 7.

@@ -249,6 +249,16 @@ impl Node {
         tokio::spawn(connection);
         client
     }
+
+    /// Runs a statement, and what the node says of it under a name, or 0.
+    pub(crate) async fn measured(&self, statement: &str, name: &str) -> u64 {
+        let explain = format!("explain analyze {statement}");
+        let plan = self.sql().await.query(&explain, &[]).await.expect("a plan");
+        let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+        let plan = plan.join("\n");
+        let behind = plan.split(&format!("{name}=")).nth(1).unwrap_or("0");
+        behind.split(|c: char| !c.is_ascii_digit()).next().and_then(|n| n.parse().ok()).unwrap_or(0)
+    }
 }
 
 impl Drop for Node {

@@ -11,6 +11,7 @@
 mod ask;
 pub(super) mod cells;
 mod describe;
+mod members;
 mod ordered;
 pub(super) mod remote;
 mod rows;
@@ -39,6 +40,7 @@ use crate::model::limits::Limits;
 use crate::model::{Labels, Selector, Tenant, Timestamp};
 use crate::scan::{self, Order, Request, Scanner, Selection, Snapshot, Stats, Visit};
 use cells::Counter;
+use members::Members;
 use ordered::First;
 use rows::{Reader, ReaderError, labels_json, stream_id};
 
@@ -309,7 +311,7 @@ impl Table for LogsTable {
             let to_batches = move |found: cells::Found| Ok(vec![found.batch(&schema)?]);
             return Ok(Scan { batches: self.stream(wanted, counter, stats, to_batches), counts });
         }
-        let reader = Reader::new(columns, schema, request.text, request.members)?;
+        let reader = Reader::new(columns, schema, request.text, Members(request.members))?;
         let batches = match (request.newest_first, request.limit) {
             (Some(newest_first), Some(limit)) => {
                 let order = if newest_first { Order::Backward } else { Order::Forward };

@@ -13,6 +13,7 @@ use drave_sql::TextFilter;
 use prost::Message;
 use tokio::sync::mpsc;
 
+use super::members::Members;
 use super::text::{filter, from_needles, line_filters, to_needles};
 use crate::logql::pipeline::LineFilters;
 use crate::model::{Batch, BatchBuilder, Labels, Lines, Rows, Tenant, Timestamp};
@@ -32,6 +33,7 @@ pub(super) fn asked(
     detail: proto::Detail,
     want: Columns,
     text: &[TextFilter],
+    members: &Members,
     first: Option<usize>,
 ) -> proto::Rows {
     proto::Rows {
@@ -40,6 +42,7 @@ pub(super) fn asked(
         metadata: want.metadata,
         needles: to_needles(text),
         first: first.map(|limit| limit as u64),
+        members: members.to_wire(),
     }
 }
 
@@ -97,6 +100,7 @@ pub(in crate::query) async fn answer(job: &Job, asked: proto::Rows) -> Result<()
         detail: proto::Detail::try_from(asked.detail).map_err(|_| bad("rows of no detail"))?,
         want: Columns { lines: asked.lines, metadata: asked.metadata },
         filters: line_filters(&from_needles(asked.needles)).map_err(Error::BadQuery)?,
+        members: Members::from_wire(asked.members).ok_or_else(|| bad("a name without a value"))?,
         first,
     };
     let (out, mut found) = mpsc::channel(PARTIALS_MAX);
@@ -116,6 +120,7 @@ struct Shipper {
     detail: proto::Detail,
     want: Columns,
     filters: LineFilters,
+    members: Members,
     first: Option<First>,
 }
 
@@ -253,7 +258,7 @@ impl Visit for Shipper {
     }
 
     fn needles(&self) -> Needles {
-        needles(&self.filters)
+        self.members.add_to(needles(&self.filters))
     }
 
     fn matches(&self, lines: &Lines) -> bool {
@@ -327,7 +332,8 @@ mod tests {
 
     fn shipper(detail: proto::Detail, first: Option<First>) -> Shipper {
         let want = Columns { lines: detail == proto::Detail::Each, metadata: false };
-        Shipper { detail, want, filters: LineFilters::default(), first }
+        let members = Members::default();
+        Shipper { detail, want, filters: LineFilters::default(), members, first }
     }
 
     /// Stream, time and line of each row that arrives, in order.

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use drave_proto::scan::Detail;
 use drave_sql::{SourceError, TextFilter};
 
+use super::members::Members;
 use super::remote::{self, Found};
 use super::text::{filter, line_filters};
 use super::{Column, explain};
@@ -30,8 +31,7 @@ pub(super) struct Reader {
     pub(super) schema: SchemaRef,
     pub(super) text: Vec<TextFilter>,
     pub(super) filters: LineFilters,
-    /// Of each group, an entry that matters has one in its metadata.
-    members: Vec<Vec<(String, String)>>,
+    members: Members,
 }
 
 /// Why there are no more batches.
@@ -54,7 +54,7 @@ impl Reader {
         columns: Vec<Column>,
         schema: SchemaRef,
         text: Vec<TextFilter>,
-        members: Vec<Vec<(String, String)>>,
+        members: Members,
     ) -> Result<Reader, SourceError> {
         let filters = line_filters(&text).map_err(SourceError::Invalid)?;
         Ok(Reader { columns, schema, text, filters, members })
@@ -79,7 +79,7 @@ impl Reader {
         } else {
             Detail::PerStream
         };
-        Work::Rows(remote::asked(detail, want, &self.text, first))
+        Work::Rows(remote::asked(detail, want, &self.text, &self.members, first))
     }
 
     /// So many rows of columns that are the same for all rows of a stream.
@@ -118,11 +118,7 @@ impl Visit for Reader {
     }
 
     fn needles(&self) -> Needles {
-        let mut needles = needles(&self.filters);
-        for group in &self.members {
-            needles.add_values(group.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        }
-        needles
+        self.members.add_to(needles(&self.filters))
     }
 
     fn matches(&self, lines: &Lines) -> bool {
