@@ -16,9 +16,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::disk::{LogDb, Op, PurgeSlice};
+use crate::disk::{Ack, LogDb, Op, PurgeSlice};
 use crate::error::Error;
 use crate::health::Health;
 use crate::types::LogId;
@@ -128,6 +129,13 @@ impl Lane {
             self.wake.notify_one();
         }
         Ok(())
+    }
+
+    /// Queues an operation and waits until it is durable.
+    pub(crate) async fn wait(&self, op: impl FnOnce(Ack) -> Op) -> io::Result<()> {
+        let (done, ack) = oneshot::channel();
+        self.push(op(done))?;
+        ack.await.map_err(|_| closed())?
     }
 
     /// Takes in what a group has committed, of which everything was pushed before.

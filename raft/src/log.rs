@@ -18,7 +18,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::{Stream, stream};
 use openraft::storage::RaftLogStorage;
 use openraft::{OptionalSend, RaftLogReader};
-use tokio::sync::oneshot;
 
 use crate::disk::{LoadedLog, Op, PurgeSlice, payload_bytes};
 use crate::lane::Lane;
@@ -219,13 +218,6 @@ impl GroupLog {
         self.clone().save_vote(&Vote::new(0, 0)).await
     }
 
-    /// Queues an operation and waits until it is durable.
-    async fn wait(&self, op: impl FnOnce(oneshot::Sender<io::Result<()>>) -> Op) -> io::Result<()> {
-        let (done, ack) = oneshot::channel();
-        self.0.lane.push(op(done))?;
-        ack.await.map_err(|_| io::Error::other("the node is stopped"))?
-    }
-
     /// Entries of `range` from its start on, about `bytes_max` of them; none if there are none.
     pub(crate) async fn read(&self, range: Range<u64>, bytes_max: usize) -> io::Result<Vec<Entry>> {
         let (start, old_end, tail) = {
@@ -335,7 +327,7 @@ impl RaftLogStorage<Types> for GroupLog {
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         let vote = *vote;
-        self.wait(|done| Op::Vote { group: self.0.group, vote, done }).await?;
+        self.0.lane.wait(|done| Op::Vote { group: self.0.group, vote, done }).await?;
         self.lock().vote = Some(vote);
         Ok(())
     }
@@ -376,7 +368,7 @@ impl RaftLogStorage<Types> for GroupLog {
     async fn truncate_after(&mut self, last: Option<LogId>) -> Result<(), io::Error> {
         let start = last.map_or(0, |last| last.index + 1);
         self.lock().truncate(start);
-        self.wait(|done| Op::Truncate { group: self.0.group, start, done }).await?;
+        self.0.lane.wait(|done| Op::Truncate { group: self.0.group, start, done }).await?;
         // All earlier appends have been acknowledged by now: the lane is first in, first out.
         self.0.flushed.fetch_min(start, Ordering::AcqRel);
         Ok(())
@@ -405,7 +397,7 @@ impl RaftLogStorage<Types> for GroupLog {
             upto
         };
         // A snapshot went past the log: what is appended next leaves a gap to what is there.
-        self.wait(|done| Op::Reset { group: self.0.group, purged: beyond, done }).await?;
+        self.0.lane.wait(|done| Op::Reset { group: self.0.group, purged: beyond, done }).await?;
         self.0.flushed.fetch_max(beyond.index + 1, Ordering::AcqRel);
         Ok(())
     }

@@ -206,16 +206,12 @@ impl Parts {
 
     /// Waits until all that was asked of the logs is done.
     async fn settle(&self) -> std::io::Result<()> {
-        let (done, ack) = tokio::sync::oneshot::channel();
-        self.lane.push(Op::Barrier { done })?;
-        ack.await.map_err(|_| std::io::Error::other("the node is stopped"))?
+        self.lane.wait(|done| Op::Barrier { done }).await
     }
 
     /// One of the two steps in the log.
     pub(crate) async fn erase_log(&self, group: u32, at_last: bool) -> std::io::Result<()> {
-        let (done, ack) = tokio::sync::oneshot::channel();
-        self.lane.push(Op::Erase { group, at_last, done })?;
-        ack.await.map_err(|_| std::io::Error::other("the node is stopped"))?
+        self.lane.wait(|done| Op::Erase { group, at_last, done }).await
     }
 }
 

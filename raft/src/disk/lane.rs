@@ -48,7 +48,8 @@ const CACHE_BYTES: usize = 48 << 20;
 /// A row's place: its era, then its name.
 type RowKey = (u32, u32, u64, u16);
 type RowRange = Peekable<redb::Range<'static, RowKey, &'static [u8]>>;
-type Ack = oneshot::Sender<Result<(), std::io::Error>>;
+/// Who waits until an operation is durable.
+pub(crate) type Ack = oneshot::Sender<Result<(), std::io::Error>>;
 
 /// The rows of all entries, in a transaction.
 struct Rows<'txn> {

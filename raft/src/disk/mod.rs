@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::node::{FORMAT_VERSION, Identity};
 
 use self::backend::{FirstError, Watched, Written};
-pub(crate) use lane::{LoadedLog, LogDb, Marks, Op, PurgeSlice, payload_bytes};
+pub(crate) use lane::{Ack, LoadedLog, LogDb, Marks, Op, PurgeSlice, payload_bytes};
 pub(crate) use state::{GroupChange, GroupState, StateDb};
 pub(crate) use value::{MembershipRow, PAYLOAD_BYTES_MAX, decode_payload, encode_payload};
 
