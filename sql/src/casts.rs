@@ -4,6 +4,7 @@
 //! In goes an analysed plan; out comes one in which
 //!
 //! - numbers and times as text read as a client sees them (`2026-01-02 03:04:05`, not `...T...`),
+//! - text as a span of time reads as Postgres writes spans (`1 day 02:03:04`),
 //! - a time as a date is no step on the way to an order: DataFusion took `timestamp::date = '...'`
 //!   for a proof that all rows have one timestamp, and dropped `ORDER BY timestamp`,
 //! - a float rounds to the even one of two whole numbers, and what rounds a decimal returns no
@@ -12,9 +13,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
@@ -30,7 +31,9 @@ use sqlparser::ast::BinaryOperator;
 use crate::arithmetic::whole;
 use crate::by_rows::by_rows;
 use crate::encode;
+use crate::error::SqlError;
 use crate::expressions::rewrite_all;
+use crate::interval;
 
 /// The name of the cast of a time to a date.
 pub(crate) const TO_DAY: &str = "to_day";
@@ -63,6 +66,7 @@ fn rewrite_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 DataType::Date32 if matches!(from, DataType::Timestamp(..)) => Kind::Day,
                 to if lossy_time => Kind::Coarser(to.clone()),
                 to if to.is_string() && is_shown_otherwise(&from) => Kind::Text,
+                DataType::Interval(_) if from.is_string() => Kind::Span,
                 _ => return Ok(Transformed::no(Expr::Cast(Cast { expr: inner, field }))),
             };
             let call = kind.clone().function().call(vec![*inner]);
@@ -141,6 +145,8 @@ enum Kind {
     Day,
     /// From a time to a type with less of it.
     Coarser(DataType),
+    /// From text to a span of time.
+    Span,
 }
 
 impl Kind {
@@ -163,6 +169,7 @@ impl ScalarUDFImpl for CastFunction {
             Kind::Text => "to_text",
             Kind::Day => TO_DAY,
             Kind::Coarser(_) => "to_coarser",
+            Kind::Span => "to_span",
         }
     }
 
@@ -175,6 +182,7 @@ impl ScalarUDFImpl for CastFunction {
             Kind::Text => DataType::Utf8,
             Kind::Day => DataType::Date32,
             Kind::Coarser(kind) => kind.clone(),
+            Kind::Span => DataType::Interval(IntervalUnit::MonthDayNano),
         })
     }
 
@@ -182,8 +190,17 @@ impl ScalarUDFImpl for CastFunction {
         by_rows(&args, |arrays, _| match self.kind {
             Kind::Text => text_of(&arrays[0]),
             Kind::Day | Kind::Coarser(_) => Ok(cast(&arrays[0], &self.return_type(&[])?)?),
+            Kind::Span => spans_of(&arrays[0]),
         })
     }
+}
+
+/// Texts as spans of time.
+fn spans_of(array: &ArrayRef) -> Result<ArrayRef> {
+    let texts = cast(array, &DataType::Utf8)?;
+    let spans = texts.as_string::<i32>().iter();
+    let spans = spans.map(|text| text.map(interval::parse).transpose());
+    Ok(Arc::new(spans.collect::<Result<IntervalMonthDayNanoArray, SqlError>>()?))
 }
 
 /// Values as texts, as a client sees them.

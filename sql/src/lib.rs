@@ -47,6 +47,7 @@ mod functions;
 mod fuzz;
 mod gapfill;
 mod infer;
+mod interval;
 mod json;
 mod json_build;
 mod json_sets;

@@ -13,6 +13,7 @@ use datafusion::common::ScalarValue;
 use pgwire::api::Type;
 
 use crate::error::SqlError;
+use crate::interval;
 
 /// From 1970 to 2000, where Postgres' binary dates begin, in days.
 const EPOCH_2000_DAYS: i32 = 10_957;
@@ -166,6 +167,10 @@ fn text_value(arrow: &DataType, text: &str) -> Result<ScalarValue, SqlError> {
             Some(bytes) => Ok(ScalarValue::Binary(Some(bytes))),
             None => Err(invalid("bytea", text)),
         },
+        DataType::Interval(_) => {
+            let span = interval::parse(text)?;
+            Ok(ScalarValue::IntervalMonthDayNano(Some(span)))
+        }
         DataType::List(item) => {
             let items = array_items(text).ok_or_else(|| invalid("array", text))?;
             let items = items.into_iter().map(|value| match value {

@@ -17,6 +17,7 @@ use crate::catalog;
 use crate::collected;
 use crate::error::SqlError;
 use crate::from_functions;
+use crate::interval;
 use crate::json_build;
 use crate::time::chrono_pattern;
 use crate::type_of;
@@ -126,6 +127,13 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
         | Expr::ILike { pattern, escape_char: escape @ Some(_), .. } => {
             escaped_pattern(pattern, escape)?;
         }
+        // DataFusion writes a sign in front of the span's text, where it counts for the first unit.
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner }
+            if matches!(inner.as_ref(), Expr::Interval(_)) =>
+        {
+            let span = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
+            **inner = Expr::Nested(Box::new(span));
+        }
         // A sign binds more tightly than a power.
         Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => {
             if let Expr::BinaryOp { left, op: BinaryOperator::PGExp, .. } = inner.as_mut() {
@@ -170,6 +178,12 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
         Expr::TypedString(typed) => {
             if let DataType::Float(bits) = &typed.data_type {
                 typed.data_type = float(bits);
+            }
+        }
+        Expr::Interval(span) if span.leading_field.is_none() => {
+            if let Some(text) = string(&span.value) {
+                let written = interval::Written(interval::parse(text)?).to_string();
+                *span.value = Expr::Value(Value::SingleQuotedString(written).into());
             }
         }
         Expr::Identifier(name)

@@ -415,3 +415,17 @@ select x from generate_series(timestamp '2024-01-30', timestamp '2024-04-01', in
 select date_trunc('millennium', timestamp '2000-06-01'), date_trunc('millennium', timestamp '2001-06-01'), date_trunc('century', timestamp '2000-06-01'), date_trunc('decade', timestamp '2010-01-01')
 select date_trunc('day', timestamptz '2024-03-31 12:00+00', 'Europe/Berlin'), date_trunc('hour', timestamptz '2024-03-31 12:34+00', 'Asia/Kolkata')
 select clock_timestamp() >= now(), statement_timestamp() <= clock_timestamp()
+select interval '1 day 02:03:04', interval '-02:03:04.5', interval '3 4:05:06', interval '25:00'
+select interval '1h30m', interval '@ 1 hour 5 mins ago', interval '-1 day +02:03', interval '10'
+select interval '1.5 years', interval '1.5 months', interval '1.5 weeks', interval '1-2', interval '-1-2'
+select '1 day 02:03:04'::interval, cast('P1Y2M3W4DT5H6M7.5S' as interval), '2 decades 3 mons 100ms'::interval
+select x::interval, x::interval::text from (values ('1 day 02:03:04'), ('-3 days'), (null)) t(x)
+select timestamp '2024-01-31' + interval '1 mon 02:00', timestamp '2024-01-01 12:00' - '1 day 12:00'::interval
+select interval '1 day 2'
+select interval '1:60'
+select interval 'tomorrow'
+select interval ''
+select interval '9999999999 days'
+select '1 month 1 mon'::interval
+select -interval '1 mon 2 days 03:04:05', - interval '-1 day', timestamp '2024-03-01' + -interval '1 day 1 hour', -(interval '2' day)
+select now() - interval '00:05:00' < now(), -'1 day 02:00'::interval
