@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -177,9 +178,9 @@ async fn nodes_whose_supervisor_was_killed_are_found_again() {
     let dev = Dev::new().await;
     dev.done(&["up"]);
     dev.push_until_taken(1, 1).await;
-    let supervisor = dev.state()["supervisor"].to_string();
-    let kill = Command::new("kill").args(["-KILL", &supervisor]).status().expect("kill runs");
-    assert!(kill.success());
+    let supervisor = dev.state()["supervisor"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+    let supervisor = supervisor.and_then(Pid::from_raw).expect("the number of a process");
+    kill_process(supervisor, Signal::KILL).expect("it runs");
     assert!(dev.done(&["down"]).contains("stopped 3 nodes"));
     dev.done(&["up"]);
     dev.count_until(2, 1).await;

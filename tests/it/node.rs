@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 /// A running `drave serve`.
@@ -153,9 +154,8 @@ impl Node {
     /// Asks it to stop and waits: the exit status and how long it took.
     pub(crate) fn terminate(&mut self) -> (std::process::ExitStatus, Duration) {
         let start = Instant::now();
-        let pid = self.process.id().to_string();
-        let kill = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
-        assert!(kill.success());
+        let pid = Pid::from_child(&self.process);
+        kill_process(pid, Signal::TERM).expect("it runs");
         (self.process.wait().expect("an ended process"), start.elapsed())
     }
 

@@ -1,9 +1,12 @@
 //! One node's process.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context as _;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::layout::{Layout, Node};
 
@@ -36,15 +39,31 @@ pub(super) fn ourselves() -> anyhow::Result<Command> {
 
 /// Asks a process to stop, as an operator does.
 pub(super) fn terminate(pid: u32) -> anyhow::Result<()> {
-    let said = Command::new("kill").args(["-TERM", &pid.to_string()]).output();
-    said.map(|_| ()).context("cannot run kill")
+    let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let process = process.with_context(|| format!("{pid} is no number of a process"))?;
+    match kill_process(process, Signal::TERM) {
+        // It has ended by itself.
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot stop process {pid}")),
+    }
 }
 
 /// Whether a process is a node of this cluster: its number may have gone to another since.
 pub(super) fn is_node(layout: &Layout, node: u64, pid: u32) -> bool {
-    let said = Command::new("ps").args(["-ww", "-o", "command=", "-p", &pid.to_string()]).output();
-    said.is_ok_and(|said| {
-        let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    command_line(pid).is_some_and(|text| {
         text.contains(" serve ") && text.contains(&layout.data(node).display().to_string())
     })
+}
+
+/// The words that a process was started with. Where the system has no `/proc`, `ps` knows them.
+fn command_line(pid: u32) -> Option<String> {
+    let text = match std::fs::read(format!("/proc/{pid}/cmdline")) {
+        Ok(words) => words.into_iter().map(|byte| if byte == 0 { b' ' } else { byte }).collect(),
+        Err(_) if Path::new("/proc/self").exists() => return None,
+        Err(_) => {
+            let pid = pid.to_string();
+            Command::new("ps").args(["-ww", "-o", "command=", "-p", &pid]).output().ok()?.stdout
+        }
+    };
+    Some(String::from_utf8_lossy(&text).into_owned())
 }
