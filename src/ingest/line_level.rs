@@ -171,20 +171,63 @@ const fn classes() -> [u8; 256] {
     classes
 }
 
+/// Places that are looked at in one go.
+const STRIDE: usize = 32;
+/// How the keywords begin, in lower case.
+const BEGINNINGS: [[u8; 2]; 7] = [*b"in", *b"er", *b"wa", *b"de", *b"tr", *b"fa", *b"cr"];
+/// Bytes of the shortest keyword.
+const KEYWORD_BYTES_MIN: usize = 3;
+
 /// The level of the first keyword that stands alone.
 fn keyword(line: &[u8]) -> Option<Level> {
-    let mut before = LEFT;
-    for (at, byte) in line.iter().enumerate() {
-        let class = CLASS[usize::from(*byte)];
-        if before & LEFT != 0
-            && class & FIRST != 0
-            && let Some(level) = keyword_here(&line[at..])
-        {
-            return Some(level);
+    let may_begin = line.first().is_some_and(|byte| CLASS[usize::from(*byte)] & FIRST != 0);
+    if let Some(level) = may_begin.then(|| keyword_here(line)).flatten() {
+        return Some(level);
+    }
+    let mut start = 0;
+    while start + KEYWORD_BYTES_MIN < line.len() {
+        let rest = &line[start..];
+        let mut found = match rest.first_chunk() {
+            Some(bytes) => places(bytes),
+            None => {
+                let mut bytes = [0; STRIDE + 2];
+                bytes[..rest.len()].copy_from_slice(rest);
+                places(&bytes)
+            }
+        };
+        while found != 0 {
+            let before = start + found.trailing_zeros() as usize;
+            if CLASS[usize::from(line[before])] & LEFT != 0
+                && let Some(level) = keyword_here(&line[before + 1..])
+            {
+                return Some(level);
+            }
+            found &= found - 1;
         }
-        before = class;
+        start += STRIDE;
     }
     None
+}
+
+/// The places after which a keyword may begin, as bits, with few others among them. Plain loops
+/// over arrays of bytes: they become vector instructions.
+#[inline(always)]
+fn places(bytes: &[u8; STRIDE + 2]) -> u32 {
+    // Each of the beginnings has a sum of its own.
+    const fn sum(a: u8, b: u8) -> u8 {
+        a.wrapping_mul(3).wrapping_add(b)
+    }
+    let mut marks = [0_u8; STRIDE];
+    for (at, mark) in marks.iter_mut().enumerate() {
+        let [before, a, b] = [bytes[at], bytes[at + 1] | 0x20, bytes[at + 2] | 0x20];
+        let left = (before <= b'(') | (before == b'=') | (before | 0x20 == b'{') | (before == b'|');
+        let begins = BEGINNINGS.iter().fold(false, |any, [c, d]| any | (sum(a, b) == sum(*c, *d)));
+        *mark = u8::from(left & begins);
+    }
+    marks.as_chunks::<8>().0.iter().rev().fold(0, |bits, eight| {
+        // Eight bytes of 0 or 1 become eight bits.
+        bits << 8 | (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
+    })
 }
 
 /// The level of the keyword at the start, where it ends there too.
@@ -289,9 +332,13 @@ mod tests {
     proptest! {
         #[test]
         fn keywords_as_the_naive_twin(
-            line in r#"([ \t\[({"'=|\]):},!.x]|info|Warn|warning|ERR|error|fatal|debug|trace|critical){0,12}"#
+            line in r#"([ \t\[({"'=|\]):},!.x]|info|Warn|warning|ERR|error|fatal|debug|trace|critical){0,12}"#,
+            before in 0..STRIDE * 3
         ) {
             prop_assert_eq!(keyword(line.as_bytes()), keyword_naive(line.as_bytes()));
+            // Wherever it stands in what is looked at in one go.
+            let moved = ".".repeat(before) + &line;
+            prop_assert_eq!(keyword(moved.as_bytes()), keyword_naive(moved.as_bytes()));
         }
 
         #[test]
