@@ -7,10 +7,11 @@ use std::ops::Range;
 
 use super::index::{BlockMeta, Stored};
 use super::{BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, WriteOptions, values};
-use crate::model::Rows;
 use crate::model::column::{
     LINE_BYTES_MAX, LevelCounts, METADATA_BYTES_MAX, level_slot, packed, sets, times,
 };
+use crate::model::merge::Merged;
+use crate::model::{Metadata, MetadataColumn, Rows};
 
 /// Most bytes of metadata sets in a block, as they are written: sets by key take less than the
 /// metadata of their rows but for a few bytes per value.
@@ -22,31 +23,24 @@ pub(super) struct SetFacts {
     level_slot: usize,
 }
 
-/// The facts of every set of some rows.
-pub(super) fn facts_of(rows: &Rows) -> Vec<SetFacts> {
-    let metadata = rows.metadata.as_ref().expect("a chunk has all columns");
-    let facts =
-        |set| SetFacts { bytes: crate::model::Metadata::bytes(set), level_slot: level_slot(set) };
-    metadata.sets.iter().map(facts).collect()
+/// The facts of every set.
+pub(super) fn facts_of(sets: &[Metadata]) -> Vec<SetFacts> {
+    let facts = |set: &Metadata| SetFacts { bytes: set.bytes(), level_slot: level_slot(set) };
+    sets.iter().map(facts).collect()
 }
 
 /// Cuts rows into blocks of about equal size, at most `bytes` and [`BLOCK_ROWS_MAX`] each, unless
 /// a single row is larger.
-pub(super) fn cut(rows: &Rows, facts: &[SetFacts], bytes: usize) -> Vec<Range<usize>> {
+pub(super) fn cut(rows: &Merged<'_>, facts: &[SetFacts], bytes: usize) -> Vec<Range<usize>> {
     assert!((1..=BLOCK_BYTES_MAX).contains(&bytes), "block_bytes is within the format's limit");
-    let lines = rows.lines.as_ref().expect("a chunk has all columns");
-    let metadata = rows.metadata.as_ref().expect("a chunk has all columns");
-    let size = |row: usize| {
-        let line = (lines.offsets[row + 1] - lines.offsets[row]) as usize;
-        line + facts[metadata.ids[row] as usize].bytes
-    };
-    let total: usize = (0..rows.len()).map(size).sum();
+    let sizes =
+        || rows.line_bytes().zip(rows.ids()).map(|(line, id)| line + facts[id as usize].bytes);
+    let total: usize = sizes().sum();
     // A block ends with the row that reaches its share, so that no small rest is left at the end.
     let share = total.div_ceil(total.div_ceil(bytes).max(1)).max(1);
     let mut blocks = Vec::new();
     let (mut start, mut taken) = (0, 0);
-    for row in 0..rows.len() {
-        let more = size(row);
+    for (row, more) in sizes().enumerate() {
         let full = taken + more > bytes || row - start == BLOCK_ROWS_MAX;
         if row > start && (full || taken >= share) {
             blocks.push(start..row);
@@ -60,30 +54,22 @@ pub(super) fn cut(rows: &Rows, facts: &[SetFacts], bytes: usize) -> Vec<Range<us
     blocks
 }
 
-/// The lines of some rows, back to back.
-pub(super) fn text_of<'a>(rows: &'a Rows, range: &Range<usize>) -> &'a [u8] {
-    let lines = rows.lines.as_ref().expect("a chunk has all columns");
-    &lines.bytes[lines.offsets[range.start] as usize..lines.offsets[range.end] as usize]
-}
-
 /// Appends a block of rows to the regions, and says what it is. Offsets count from the start of
 /// each region: the index knows better once all blocks are there.
 pub(super) fn put(
     rows: &Rows,
     facts: &[SetFacts],
-    range: Range<usize>,
     options: &WriteOptions,
     (small, text): (&mut Vec<u8>, &mut Vec<u8>),
     values: &mut values::Making,
 ) -> BlockMeta {
-    let timestamps = &rows.timestamps[range.clone()];
-    let span = text_of(rows, &range);
+    let timestamps = &rows.timestamps;
     let lines = rows.lines.as_ref().expect("a chunk has all columns");
-    let metadata = rows.metadata.as_ref().expect("a chunk has all columns");
-    let offsets = &lines.offsets[range.start..=range.end];
-    let ids = &metadata.ids[range];
+    let span = lines.span();
+    let MetadataColumn { sets, ids } = rows.metadata.as_ref().expect("a chunk has all columns");
 
-    let lengths: Vec<u64> = offsets.windows(2).map(|pair| u64::from(pair[1] - pair[0])).collect();
+    let lengths: Vec<u64> =
+        lines.offsets.windows(2).map(|pair| u64::from(pair[1] - pair[0])).collect();
     let longest = lengths.iter().max().copied().unwrap_or(0);
     assert!(longest <= LINE_BYTES_MAX as u64, "limits on pushes are below the format's");
     let mut levels = LevelCounts::default();
@@ -100,7 +86,7 @@ pub(super) fn put(
     let lengths_at = small.len();
     packed::pack(&lengths, small);
     let ids_at = small.len();
-    let used = sets::pack_ids(&metadata.sets, ids, small);
+    let used = sets::pack_ids(sets, ids, small);
     if used.is_empty() {
         small.truncate(ids_at);
     }

@@ -67,7 +67,7 @@ impl Merge {
                 None => drop(stream.remove()),
                 Some(rows) => {
                     merged += line_bytes(&rows);
-                    self.writer.stream(stream.key(), &rows);
+                    self.writer.stream(stream.key(), &merge::Merged::of([&rows]));
                 }
             }
         }

@@ -3,6 +3,7 @@
 use super::{BlockMeta, ChunkIndex, ChunkWriter, Columns, Error, Opened, WriteOptions};
 use super::{open, read_block};
 use crate::model::column::{LevelCounts, level_slot};
+use crate::model::merge::Merged;
 use crate::model::{Labels, Lines, Metadata, MetadataColumn, Rows, Tenant};
 
 /// One entry of a stream.
@@ -32,7 +33,7 @@ pub(super) fn rows_of(entries: &[Entry]) -> Rows {
     Rows {
         timestamps: entries.iter().map(|entry| entry.0).collect(),
         lines: Some(Lines { bytes: bytes.into(), offsets }),
-        metadata: Some(MetadataColumn { sets, ids }),
+        metadata: Some(MetadataColumn { sets: sets.into(), ids }),
     }
 }
 
@@ -49,7 +50,7 @@ pub(super) fn entries_of(rows: &Rows) -> Vec<Entry> {
 pub(super) fn write(streams: &Streams, options: WriteOptions) -> (Vec<u8>, super::ChunkSummary) {
     let mut writer = ChunkWriter::new(&Tenant::single(), options);
     for (labels, entries) in streams {
-        writer.stream(labels, &rows_of(entries));
+        writer.stream(labels, &Merged::of([&rows_of(entries)]));
     }
     let (object, summary) = writer.finish();
     (object.to_vec(), summary)

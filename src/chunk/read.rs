@@ -121,5 +121,5 @@ fn read_metadata(meta: &BlockMeta, bytes: &[u8]) -> Result<MetadataColumn, Error
     let mut reader = Reader::new(&raw);
     let sets = sets::get_sets(&mut reader, meta.n_sets)?;
     reader.end("metadata sets")?;
-    Ok(MetadataColumn { sets, ids })
+    Ok(MetadataColumn { sets: sets.into(), ids })
 }

@@ -6,6 +6,7 @@ use super::footer::TRAILER_BYTES;
 use super::naive::{ALL, Entry, Streams, block, entries_of, index_of, read, rows_of, slice, write};
 use super::*;
 use crate::model::column::put_varint;
+use crate::model::merge::Merged;
 use crate::model::{Labels, Metadata, Tenant};
 
 fn labels(app: &str) -> Labels {
@@ -123,14 +124,16 @@ fn set_numbers_and_offsets_do_not_decide_the_bytes() {
     let mut rows = rows_of(entries);
     let chunk = |rows: &crate::model::Rows| {
         let mut writer = ChunkWriter::new(&Tenant::single(), WriteOptions::default());
-        writer.stream(&labels("web"), rows);
+        writer.stream(&labels("web"), &Merged::of([rows]));
         writer.finish()
     };
     let before = chunk(&rows);
     let metadata = rows.metadata.as_mut().expect("all columns");
     let n = metadata.sets.len();
-    metadata.sets[1..].reverse();
-    metadata.sets.push(Metadata::from_pairs([("un", "used")]));
+    let mut sets = metadata.sets.to_vec();
+    sets[1..].reverse();
+    sets.push(Metadata::from_pairs([("un", "used")]));
+    metadata.sets = sets.into();
     for id in &mut metadata.ids {
         *id = u32::try_from(n).expect("few") - *id;
     }
@@ -333,11 +336,17 @@ fn some_streams() -> impl Strategy<Value = Streams> {
     let line = prop_oneof![".{0,20}", "[ab]{0,200}"];
     let entries = prop::collection::vec((timestamp, line, metadata), 1..30);
     prop::collection::btree_map("[a-e]{1,2}", entries, 0..5).prop_map(|streams| {
-        let sorted = |(app, mut entries): (String, Vec<Entry>)| {
+        let as_set = |(app, mut entries): (String, Vec<Entry>)| {
             entries.sort_by_key(|entry| entry.0);
-            (labels(&app), entries)
+            let mut set: Vec<Entry> = Vec::new();
+            for entry in entries {
+                if !set.contains(&entry) {
+                    set.push(entry);
+                }
+            }
+            (labels(&app), set)
         };
-        streams.into_iter().map(sorted).collect()
+        streams.into_iter().map(as_set).collect()
     })
 }
 

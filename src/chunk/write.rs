@@ -1,7 +1,7 @@
 //! Writes a chunk.
 //!
-//! Invariants: streams come in the order of their labels; the rows of each are sorted, a set, and
-//! have all columns. Nothing but rows and options decides the bytes.
+//! Invariants: streams come in the order of their labels; the rows of each have all columns.
+//! Nothing but rows and options decides the bytes.
 
 use bytes::Bytes;
 
@@ -11,7 +11,8 @@ use super::index::{ChunkIndex, Section, Stored, place};
 use super::read::header;
 use super::{BLOCK_BYTES_MAX, Codec, filter, values};
 use crate::model::column::LEVEL_SLOTS;
-use crate::model::{Labels, Rows, Tenant};
+use crate::model::merge::Merged;
+use crate::model::{Labels, Lines, Tenant};
 
 /// How a chunk is written. Readers do not need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,24 +93,26 @@ impl ChunkWriter {
 
     /// Adds rows of a stream: all of them, or piece by piece in the order of time. Streams without
     /// rows are left out.
-    pub fn stream(&mut self, labels: &Labels, rows: &Rows) {
-        debug_assert!(rows.timestamps.is_sorted(), "rows were merged");
-        let Some(from) = rows.timestamps.first() else { return };
+    pub fn stream(&mut self, labels: &Labels, rows: &Merged<'_>) {
+        let Some(from) = rows.timestamps().next() else { return };
         let before = self.index.streams.last().map(|(before, _)| before);
         assert!(before.is_none_or(|before| before <= labels), "streams come by their labels");
         if before == Some(labels) {
             let last = self.index.blocks.last().expect("a stream has a block");
-            assert!(last.max_timestamp < *from, "a piece comes after the one before");
+            assert!(last.max_timestamp < from, "a piece comes after the one before");
         } else {
             let first = self.index.blocks.len();
             self.index.streams.push((labels.clone(), first..first));
         }
-        let facts = block::facts_of(rows);
+        let facts = block::facts_of(rows.sets());
         for range in block::cut(rows, &facts, self.options.block_bytes) {
-            self.filter_sizes.push(filter::put(block::text_of(rows, &range), &mut self.filters));
+            // One block at a time: its text is still in the cache when it is compressed.
+            let rows = rows.rows(range);
+            let text = rows.lines.as_ref().map_or(&[][..], Lines::span);
+            self.filter_sizes.push(filter::put(text, &mut self.filters));
             let regions = (&mut self.small, &mut self.object);
             let values = &mut self.values;
-            self.index.blocks.push(block::put(rows, &facts, range, &self.options, regions, values));
+            self.index.blocks.push(block::put(&rows, &facts, &self.options, regions, values));
         }
         let (_, blocks) = self.index.streams.last_mut().expect("it is there by now");
         blocks.end = self.index.blocks.len();

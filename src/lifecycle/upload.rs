@@ -11,7 +11,8 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::object_info;
 use crate::chunk::{self, ChunkSummary, ChunkWriter, WriteOptions};
-use crate::model::{Batch, Rows, merge};
+use crate::model::merge::Merged;
+use crate::model::{Batch, Rows};
 use crate::objects::{Objects, Put};
 use crate::pool::Pool;
 use crate::shard::{ChunkInput, ChunkKey, Flushed, SealedHead, ShardView, chunk_inputs};
@@ -73,9 +74,8 @@ fn write(
 ) -> (Bytes, ChunkSummary) {
     let mut writer = ChunkWriter::new(&input.tenant, options);
     for stream in &input.streams {
-        let pieces: Vec<Rows> =
-            stream.pieces.iter().map(|piece| decoded[piece.batch][piece.segment].clone()).collect();
-        writer.stream(&stream.labels, &merge::merge(&pieces));
+        let pieces = stream.pieces.iter().map(|piece| &decoded[piece.batch][piece.segment]);
+        writer.stream(&stream.labels, &Merged::of(pieces));
     }
     writer.finish()
 }

@@ -33,7 +33,7 @@ fn stream(labels: &[(&str, &str)], entries: &[Entry]) -> (Labels, Rows) {
         }
     }
     rows.lines = Some(Lines { bytes: bytes.into(), offsets });
-    rows.metadata = Some(MetadataColumn { sets, ids });
+    rows.metadata = Some(MetadataColumn { sets: sets.into(), ids });
     (Labels::from_pairs(labels.iter().copied()).expect("unique"), rows)
 }
 

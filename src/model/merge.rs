@@ -8,7 +8,9 @@
 //!   reader or a compaction finds elsewhere;
 //! - the work is `n log n` whatever the input, also for a million entries at one timestamp.
 
-use bytes::{Bytes, BytesMut};
+use std::ops::Range;
+use std::sync::Arc;
+
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::column::intern::Interner;
@@ -25,39 +27,119 @@ struct Key {
     row: u32,
 }
 
-/// Merges pieces of one stream.
-///
-/// All pieces have the same columns. Entries can only be compared where lines and metadata are
-/// there: without either, rows are merged by time and none collapses, which is right only where
-/// the caller knows that no entry is in two pieces ([`meet`] tells).
-///
-/// The lines of all pieces together must stay below 4 GiB.
+/// Rows of one stream in their order, each of which still lies in its piece.
+pub struct Merged<'a> {
+    pieces: Vec<&'a Rows>,
+    keys: Vec<Key>,
+    has_lines: bool,
+    /// Where the pieces have metadata.
+    sets: Option<SetTable>,
+}
+
+/// Merges pieces of one stream; see [`Merged::of`].
 pub fn merge(pieces: &[Rows]) -> Rows {
-    let all = pieces;
-    let pieces: Vec<&Rows> = all.iter().filter(|piece| !piece.is_empty()).collect();
-    let Some(first) = pieces.first() else {
-        return all.first().cloned().unwrap_or_default();
-    };
-    let (has_lines, has_metadata) = (first.lines.is_some(), first.metadata.is_some());
-    for piece in &pieces {
-        let columns = (piece.lines.is_some(), piece.metadata.is_some());
-        assert!(columns == (has_lines, has_metadata), "all pieces have the same columns");
+    let merged = Merged::of(pieces);
+    merged.rows(0..merged.len())
+}
+
+impl<'a> Merged<'a> {
+    /// Merges pieces of one stream.
+    ///
+    /// All pieces with rows have the same columns; where none has any, those of the first count.
+    /// Entries can only be compared where lines and metadata are there: without either, rows are
+    /// merged by time and none collapses, which is right only where the caller knows that no entry
+    /// is in two pieces ([`meet`] tells).
+    pub fn of(pieces: impl IntoIterator<Item = &'a Rows>) -> Merged<'a> {
+        let mut pieces: Vec<&Rows> = pieces.into_iter().collect();
+        let columns = |piece: &Rows| (piece.lines.is_some(), piece.metadata.is_some());
+        let first = pieces.iter().find(|piece| !piece.is_empty()).or(pieces.first());
+        let (has_lines, has_metadata) = first.map_or((false, false), |piece| columns(piece));
+        pieces.retain(|piece| !piece.is_empty());
+        let same = pieces.iter().all(|piece| columns(piece) == (has_lines, has_metadata));
+        assert!(same, "all pieces have the same columns");
+        let sets = has_metadata.then(|| SetTable::of(&pieces));
+        let mut merged = Merged { keys: keys_of(&pieces), pieces, has_lines, sets };
+        // The standard sort finds runs that are sorted already, and most rows are in one.
+        merged.keys.sort_by_key(|key| key.time);
+        merged.collapse();
+        merged
     }
-    let strictly_sorted = |piece: &Rows| piece.timestamps.windows(2).all(|pair| pair[0] < pair[1]);
-    if pieces.len() == 1 && strictly_sorted(first) {
-        return Rows::clone(first);
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
     }
-    let mut keys = keys_of(&pieces);
-    // The standard sort finds runs that are sorted already, and most rows are in one.
-    keys.sort_by_key(|key| key.time);
-    let sets = has_metadata.then(|| SetTable::of(&pieces));
-    if let (true, Some(sets)) = (has_lines, &sets) {
-        Collapse { pieces: &pieces, sets }.run(&mut keys);
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
     }
-    Rows {
-        timestamps: keys.iter().map(|key| key.time).collect(),
-        lines: has_lines.then(|| gather_lines(&pieces, &keys)),
-        metadata: sets.map(|sets| sets.gather(&pieces, &keys)),
+
+    /// Timestamps in nanoseconds, in order.
+    pub fn timestamps(&self) -> impl ExactSizeIterator<Item = i64> {
+        self.keys.iter().map(|key| key.time)
+    }
+
+    /// The bytes of each line; there must be lines.
+    pub fn line_bytes(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.keys.iter().map(|key| self.line(key).len())
+    }
+
+    /// The distinct metadata sets of all rows, and more; there must be metadata.
+    pub fn sets(&self) -> &[Metadata] {
+        &self.table().sets
+    }
+
+    /// Which of the sets each row has.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = u32> {
+        self.keys.iter().map(|key| self.table().number(&self.pieces, key))
+    }
+
+    /// The rows of a range, whose lines must stay below 4 GiB.
+    pub fn rows(&self, range: Range<usize>) -> Rows {
+        let keys = &self.keys[range];
+        Rows {
+            timestamps: keys.iter().map(|key| key.time).collect(),
+            lines: self.has_lines.then(|| self.lines(keys)),
+            metadata: self.sets.as_ref().map(|table| MetadataColumn {
+                sets: Arc::clone(&table.sets),
+                ids: keys.iter().map(|key| table.number(&self.pieces, key)).collect(),
+            }),
+        }
+    }
+
+    fn table(&self) -> &SetTable {
+        self.sets.as_ref().expect("sets are asked for where metadata is there")
+    }
+
+    fn line(&self, key: &Key) -> &'a [u8] {
+        lines_of(self.pieces[key.piece as usize]).get(key.row as usize)
+    }
+
+    fn lines(&self, keys: &[Key]) -> Lines {
+        let Some((first, last)) = keys.first().zip(keys.last()) else { return Lines::empty() };
+        let runs = || keys.chunk_by(|a, b| a.piece == b.piece && a.row + 1 == b.row);
+        if runs().nth(1).is_none() {
+            let own = lines_of(self.pieces[first.piece as usize]);
+            return own.slice(first.row as usize..last.row as usize + 1);
+        }
+        let mut bytes = Vec::with_capacity(keys.iter().map(|key| self.line(key).len()).sum());
+        let mut offsets = Vec::with_capacity(keys.len() + 1);
+        offsets.push(0);
+        // Rows that stood together and still do are copied in one go.
+        for run in runs() {
+            let own = lines_of(self.pieces[run[0].piece as usize]);
+            let places = &own.offsets[run[0].row as usize..][..=run.len()];
+            let (start, end) = (places[0], places[run.len()]);
+            let before = u32::try_from(bytes.len());
+            let before = before.expect("the lines of a merge stay below 4 GiB");
+            let moved = places[1..].iter().map(|place| {
+                before.checked_add(place - start).expect("the lines of a merge stay below 4 GiB")
+            });
+            offsets.extend(moved);
+            bytes.extend_from_slice(&own.bytes[start as usize..end as usize]);
+        }
+        Lines { bytes: bytes.into(), offsets }
     }
 }
 
@@ -81,15 +163,14 @@ fn keys_of(pieces: &[&Rows]) -> Vec<Key> {
     keys
 }
 
-/// Finds entries that say the same.
-struct Collapse<'a> {
-    pieces: &'a [&'a Rows],
-    sets: &'a SetTable,
-}
-
-impl Collapse<'_> {
-    /// Keeps the first of equal entries. The keys are sorted.
-    fn run(&self, keys: &mut Vec<Key>) {
+/// Finding entries that say the same.
+impl Merged<'_> {
+    /// Keeps the first of equal entries, where they can be compared. The keys are sorted.
+    fn collapse(&mut self) {
+        if !self.has_lines || self.sets.is_none() {
+            return;
+        }
+        let mut keys = std::mem::take(&mut self.keys);
         // Up to `kept`, keys are as they will stay; from `start`, as they were.
         let (mut kept, mut start) = (0, 0);
         while start < keys.len() {
@@ -123,6 +204,7 @@ impl Collapse<'_> {
             start = end;
         }
         keys.truncate(kept);
+        self.keys = keys;
     }
 
     /// Which of many entries at one timestamp say something that none before them says.
@@ -153,20 +235,24 @@ impl Collapse<'_> {
 
     /// What an entry says beside its timestamp.
     fn says(&self, key: &Key) -> (u32, &[u8]) {
-        let rows = self.pieces[key.piece as usize];
-        let lines = rows.lines.as_ref().expect("entries are compared where lines are there");
-        (self.sets.number(self.pieces, key), lines.get(key.row as usize))
+        (self.table().number(&self.pieces, key), self.line(key))
     }
 }
 
 /// The distinct metadata sets of all pieces, and the number of each piece's sets among them.
 struct SetTable {
-    sets: Vec<Metadata>,
+    sets: Arc<[Metadata]>,
     numbers: Vec<Vec<u32>>,
 }
 
 impl SetTable {
     fn of(pieces: &[&Rows]) -> SetTable {
+        if let [piece] = pieces {
+            // Its sets are distinct.
+            let sets = Arc::clone(&metadata_of(piece).sets);
+            let numbers = (0..u32::try_from(sets.len()).expect("numbered by 32 bits")).collect();
+            return SetTable { sets, numbers: vec![numbers] };
+        }
         let mut sets = Vec::new();
         let mut interner = Interner::new();
         interner.number(&Metadata::empty(), &mut sets);
@@ -175,17 +261,12 @@ impl SetTable {
             let own = &metadata_of(piece).sets;
             numbers.push(own.iter().map(|set| interner.number(set, &mut sets)).collect());
         }
-        SetTable { sets, numbers }
+        SetTable { sets: sets.into(), numbers }
     }
 
     fn number(&self, pieces: &[&Rows], key: &Key) -> u32 {
         let id = metadata_of(pieces[key.piece as usize]).ids[key.row as usize];
         self.numbers[key.piece as usize][id as usize]
-    }
-
-    fn gather(self, pieces: &[&Rows], keys: &[Key]) -> MetadataColumn {
-        let ids = keys.iter().map(|key| self.number(pieces, key)).collect();
-        MetadataColumn { sets: self.sets, ids }
     }
 }
 
@@ -193,36 +274,8 @@ fn metadata_of(rows: &Rows) -> &MetadataColumn {
     rows.metadata.as_ref().expect("sets are numbered where metadata is there")
 }
 
-fn gather_lines(pieces: &[&Rows], keys: &[Key]) -> Lines {
-    let lines: Vec<&Lines> = pieces
-        .iter()
-        .map(|piece| piece.lines.as_ref().expect("lines are gathered where they are there"))
-        .collect();
-    let n_bytes = lines.iter().map(|lines| lines.span().len()).sum();
-    let mut bytes = BytesMut::with_capacity(n_bytes);
-    let mut offsets = Vec::with_capacity(keys.len() + 1);
-    offsets.push(0);
-    let mut end = 0_u64;
-    let mut rest = keys;
-    while let Some(first) = rest.first() {
-        // Rows that stood together and still do are copied in one go.
-        let own = lines[first.piece as usize];
-        let mut row = first.row as usize;
-        let start = own.offsets[row];
-        let mut n = 0;
-        while let Some(key) = rest.get(n) {
-            if key.piece != first.piece || key.row as usize != row {
-                break;
-            }
-            end += u64::from(own.offsets[row + 1] - own.offsets[row]);
-            offsets.push(u32::try_from(end).expect("the lines of a merge stay below 4 GiB"));
-            row += 1;
-            n += 1;
-        }
-        bytes.extend_from_slice(&own.bytes[start as usize..own.offsets[row] as usize]);
-        rest = &rest[n..];
-    }
-    Lines { bytes: Bytes::from(bytes), offsets }
+fn lines_of(rows: &Rows) -> &Lines {
+    rows.lines.as_ref().expect("lines are asked for where they are there")
 }
 
 #[cfg(test)]
@@ -264,7 +317,7 @@ mod tests {
         Rows {
             timestamps: entries.iter().map(|entry| entry.0).collect(),
             lines: Some(Lines { bytes: bytes.into(), offsets }),
-            metadata: Some(MetadataColumn { sets, ids }),
+            metadata: Some(MetadataColumn { sets: sets.into(), ids }),
         }
     }
 

@@ -4,6 +4,8 @@
 //! buffer and only survivors are copied. Structured metadata is a table of distinct sets and one
 //! number per row, so that what depends on the set alone is computed once per set.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::Metadata;
@@ -38,7 +40,7 @@ pub struct Lines {
 #[derive(Clone, Debug)]
 pub struct MetadataColumn {
     /// Distinct sets; the first is empty.
-    pub sets: Vec<Metadata>,
+    pub sets: Arc<[Metadata]>,
     /// Which set each row has.
     pub ids: Vec<u32>,
 }
@@ -62,7 +64,7 @@ impl Rows {
             timestamps: keep.iter().map(|row| self.timestamps[*row]).collect(),
             lines: self.lines.as_ref().map(|lines| lines.select(keep)),
             metadata: self.metadata.as_ref().map(|metadata| MetadataColumn {
-                sets: metadata.sets.clone(),
+                sets: Arc::clone(&metadata.sets),
                 ids: keep.iter().map(|row| metadata.ids[*row]).collect(),
             }),
         }
@@ -76,7 +78,7 @@ impl Rows {
             timestamps: self.timestamps[range.clone()].to_vec(),
             lines: self.lines.as_ref().map(|lines| lines.slice(range.clone())),
             metadata: self.metadata.as_ref().map(|metadata| MetadataColumn {
-                sets: metadata.sets.clone(),
+                sets: Arc::clone(&metadata.sets),
                 ids: metadata.ids[range.clone()].to_vec(),
             }),
         }
@@ -100,7 +102,7 @@ impl Lines {
     }
 
     /// The lines of a range. None is copied.
-    fn slice(&self, range: std::ops::Range<usize>) -> Lines {
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Lines {
         Lines { bytes: self.bytes.clone(), offsets: self.offsets[range.start..=range.end].to_vec() }
     }
 
@@ -150,7 +152,7 @@ impl Lines {
 impl MetadataColumn {
     /// `n` rows without metadata.
     pub fn none(n: usize) -> MetadataColumn {
-        MetadataColumn { sets: vec![Metadata::empty()], ids: vec![0; n] }
+        MetadataColumn { sets: [Metadata::empty()].into(), ids: vec![0; n] }
     }
 
     /// The set of one row.

@@ -53,7 +53,7 @@ fn rows_of(lines: &[String]) -> Rows {
     Rows {
         timestamps: (0..n).map(|row| i64::try_from(row).expect("few")).collect(),
         lines: Some(Lines { bytes: bytes.into(), offsets }),
-        metadata: Some(MetadataColumn { sets, ids }),
+        metadata: Some(MetadataColumn { sets: sets.into(), ids }),
     }
 }
 

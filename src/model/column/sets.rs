@@ -219,7 +219,7 @@ impl Localize {
             self.number[at]
         };
         let ids = ids.iter().map(number).collect();
-        MetadataColumn { sets: own, ids }
+        MetadataColumn { sets: own.into(), ids }
     }
 }
 
@@ -245,7 +245,7 @@ mod tests {
         let ids = unpack_ids(&mut reader, n, n_sets)?;
         let sets = get_sets(&mut reader, n_sets)?;
         reader.end("end")?;
-        Ok(MetadataColumn { sets, ids })
+        Ok(MetadataColumn { sets: sets.into(), ids })
     }
 
     fn check(sets: &[Metadata], ids: &[u32], n_bytes_max: usize) {

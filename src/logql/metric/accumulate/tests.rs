@@ -50,7 +50,7 @@ proptest! {
         let rows = |timestamps: &[i64]| {
             let mut column = MetadataColumn::none(timestamps.len());
             // A second set that no row has keeps the rows from being counted at once.
-            column.sets.push(Metadata::from_pairs([("x", "y")]));
+            column.sets = [Metadata::empty(), Metadata::from_pairs([("x", "y")])].into();
             Rows { timestamps: timestamps.to_vec(), lines: None, metadata: Some(column) }
         };
         let mut one = Accumulator::new(leaf.clone(), steps, 10);
@@ -96,7 +96,7 @@ fn series_are_limited_and_metadata_tells_them_apart() {
     let leaf = leaf(RangeOp::CountOverTime, 10);
     let mut accumulator = Accumulator::new(leaf.clone(), Steps::instant(10), 2);
     let sets = vec![Metadata::empty(), Metadata::from_pairs([("app", "x"), ("empty", "")])];
-    let metadata = Some(MetadataColumn { sets, ids: vec![0, 1, 1] });
+    let metadata = Some(MetadataColumn { sets: sets.into(), ids: vec![0, 1, 1] });
     let rows = Rows { timestamps: vec![1, 2, 50], lines: None, metadata };
     accumulator.add_rows(&stream("web"), &rows).expect("two series");
     assert_eq!(accumulator.add_rows(&stream("api"), &rows), Err(Error::TooManySeries { limit: 2 }));
