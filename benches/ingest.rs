@@ -1,8 +1,9 @@
 //! What each step costs between a push and a chunk: CPU seconds per GiB of lines on one core.
 //!
-//! `cargo bench --bench ingest -- SET.pb` reads pushes as the load generator of `benches/run` writes
-//! them, up to 256 MiB of lines, and takes them through every step but disk and network. Times of two
-//! builds are compared by running them in turns: what another job on the machine costs is in them.
+//! `cargo bench --bench ingest -- SET.pb [sent]` reads pushes as the load generator of `benches/run`
+//! writes them, up to 256 MiB of lines, and takes them through every step but disk and network; with
+//! `sent`, as where other nodes get the batches, too. Times of two builds are compared by running them
+//! in turns: what another job on the machine costs is in them.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use drave::chunk::{ChunkWriter, WriteOptions};
 use drave::ingest::{self, Context, StreamCache};
+use drave::model::batch::Effort;
 use drave::model::limits::Limits;
 use drave::model::merge::Merged;
 use drave::model::{Batch, BatchBuilder, Labels, Rows, Tenant, Timestamp};
@@ -29,7 +31,8 @@ const ROUNDS: usize = 3;
 const GIB: f64 = (1_u64 << 30) as f64;
 
 fn main() -> ExitCode {
-    let Some(path) = std::env::args().skip(1).find(|word| !word.starts_with("--")) else {
+    let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
+    let Some(path) = words.next() else {
         eprintln!("ingest: name a file of encoded pushes");
         return ExitCode::FAILURE;
     };
@@ -40,10 +43,14 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let best = (0..ROUNDS).map(|_| run(&pushes)).reduce(|a, b| a.least(&b)).expect("some rounds");
+    let effort =
+        if words.next().is_some_and(|word| word == "sent") { Effort::Sent } else { Effort::Kept };
+    let best =
+        (0..ROUNDS).map(|_| run(&pushes, effort)).reduce(|a, b| a.least(&b)).expect("some rounds");
     for (name, time) in best.steps() {
         println!("{name:8} {:6.3} s/GiB", time.as_secs_f64() * GIB / best.raw_bytes as f64);
     }
+    println!("{:8} {:6.2} raw/stored", "batches", best.raw_bytes as f64 / best.batch_bytes as f64);
     println!("{:8} {:6.2} raw/stored", "chunks", best.raw_bytes as f64 / best.chunk_bytes as f64);
     ExitCode::SUCCESS
 }
@@ -68,6 +75,7 @@ fn pushes(file: &Bytes) -> Vec<Bytes> {
 #[derive(Clone, Default)]
 struct Times {
     raw_bytes: usize,
+    batch_bytes: usize,
     chunk_bytes: usize,
     read: Duration,
     batch: Duration,
@@ -109,7 +117,7 @@ fn timed<T>(sum: &mut Duration, work: impl FnOnce() -> T) -> T {
     value
 }
 
-fn run(pushes: &[Bytes]) -> Times {
+fn run(pushes: &[Bytes], effort: Effort) -> Times {
     let mut times = Times::default();
     let (limits, cache) = (Limits::default(), StreamCache::default());
     let tenant = Tenant::single();
@@ -134,11 +142,11 @@ fn run(pushes: &[Bytes]) -> Times {
         assert!(accepted.n_entries > 0, "refused: {:?}", accepted.discarded);
         times.raw_bytes += accepted.line_bytes;
         for (shard, builder) in accepted.shards {
-            shards[shard.0 as usize].push(builder, &tenant, &mut times);
+            shards[shard.0 as usize].push(builder, &tenant, effort, &mut times);
         }
     }
     for shard in &mut shards {
-        shard.seal(&tenant, &mut times);
+        shard.seal(&tenant, effort, &mut times);
     }
     times
 }
@@ -150,25 +158,26 @@ struct Shard {
 }
 
 impl Shard {
-    fn push(&mut self, builder: BatchBuilder, tenant: &Tenant, times: &mut Times) {
+    fn push(&mut self, builder: BatchBuilder, tenant: &Tenant, effort: Effort, times: &mut Times) {
         self.waiting.push(builder);
         if self.waiting.len() == PUSHES_PER_BATCH {
-            self.commit(times);
+            self.commit(effort, times);
         }
         let raw_bytes: u64 = self.head.iter().map(Batch::raw_bytes).sum();
         if raw_bytes >= HEAD_BYTES as u64 {
-            self.seal(tenant, times);
+            self.seal(tenant, effort, times);
         }
     }
 
-    fn commit(&mut self, times: &mut Times) {
+    fn commit(&mut self, effort: Effort, times: &mut Times) {
         let waiting = std::mem::take(&mut self.waiting);
-        let bytes = timed(&mut times.batch, || BatchBuilder::concat(waiting).encode());
+        let bytes = timed(&mut times.batch, || BatchBuilder::concat(waiting).encode_for(effort));
+        times.batch_bytes += bytes.len();
         self.head.push(timed(&mut times.open, || Batch::open(bytes).expect("as it was written")));
     }
 
-    fn seal(&mut self, tenant: &Tenant, times: &mut Times) {
-        self.commit(times);
+    fn seal(&mut self, tenant: &Tenant, effort: Effort, times: &mut Times) {
+        self.commit(effort, times);
         let head = std::mem::take(&mut self.head);
         let decoded: Vec<Vec<Rows>> = timed(&mut times.decode, || {
             head.iter().map(|batch| batch.decode().expect("as it was written")).collect()

@@ -181,7 +181,7 @@ fn rows(n: usize, line: fn(usize) -> String) -> Rows {
     Rows {
         timestamps: (0..n).map(time).collect(),
         lines: Some(Lines { bytes: bytes.into(), offsets }),
-        metadata: Some(MetadataColumn { sets: sets.into(), ids }),
+        metadata: Some(MetadataColumn { sets, ids }),
     }
 }
 

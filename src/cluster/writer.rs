@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::WriteError;
 use super::route::Route;
+use crate::model::batch::Effort;
 use crate::model::{BatchBuilder, Index};
 use crate::pool::Pool;
 use crate::shard::{Command, Reply};
@@ -125,7 +126,8 @@ async fn write(route: Arc<Route>, pool: Pool, mut queue: mpsc::Receiver<Waiting>
         let place = Arc::clone(&places).acquire_owned().await.expect("places are never closed");
         // Taken after the place was free: everything that came in meanwhile goes along.
         let (batches, answers) = gather(first, &mut queue);
-        let encode = move || BatchBuilder::concat(batches).encode();
+        let effort = if route.others().is_empty() { Effort::Kept } else { Effort::Sent };
+        let encode = move || BatchBuilder::concat(batches).encode_for(effort);
         let command = pool.run(move || Command::Append { batch: encode() }.encode()).await;
         let route = Arc::clone(&route);
         under_way.spawn(async move {

@@ -145,7 +145,7 @@ fn to_selection(selection: Option<proto::Selection>) -> Result<Selection, Malfor
         None => Err(Malformed("nothing of which streams")),
         Some(Wire::Matchers(matchers)) => Ok(Selection::Selector(to_selector(&matchers)?)),
         Some(Wire::Streams(sets)) => {
-            let mut streams = to_streams(&sets)?;
+            let mut streams = to_streams(sets)?;
             streams.sort();
             Ok(Selection::Streams(streams.into()))
         }
@@ -154,25 +154,35 @@ fn to_selection(selection: Option<proto::Selection>) -> Result<Selection, Malfor
 
 /// Label sets as they are sent.
 pub fn from_streams(streams: &[Labels]) -> proto::LabelSets {
-    let pairs = |labels: &Labels| {
-        labels.iter().flat_map(|(name, value)| [name.to_owned(), value.to_owned()]).collect()
-    };
-    proto::LabelSets {
-        sets: streams.iter().map(|labels| proto::Labels { pairs: pairs(labels) }).collect(),
-    }
+    let labels = |labels: &Labels| proto::Labels { pairs: from_pairs(labels.iter()) };
+    proto::LabelSets { sets: streams.iter().map(labels).collect() }
 }
 
 /// Label sets as they came.
-pub fn to_streams(sets: &proto::LabelSets) -> Result<Vec<Labels>, Malformed> {
-    let sets = sets.sets.iter().map(|set| {
-        let pairs = set.pairs.chunks(2).map(|pair| match pair {
-            [name, value] => Ok((name.as_str(), value.as_str())),
-            _ => Err(Malformed("a label without a value")),
-        });
-        let pairs: Result<Vec<(&str, &str)>, _> = pairs.collect();
-        Labels::from_pairs(pairs?).map_err(|_| Malformed("one label twice"))
+pub fn to_streams(sets: proto::LabelSets) -> Result<Vec<Labels>, Malformed> {
+    let sets = sets.sets.into_iter().map(|set| {
+        let pairs: Vec<(String, String)> = to_pairs(set.pairs)?;
+        Labels::from_pairs(pairs).map_err(|_| Malformed("one label twice"))
     });
     sets.collect()
+}
+
+/// Names and values, one after the other, as they are sent.
+pub fn from_pairs<N: Into<String>, V: Into<String>>(
+    pairs: impl IntoIterator<Item = (N, V)>,
+) -> Vec<String> {
+    pairs.into_iter().flat_map(|(name, value)| [name.into(), value.into()]).collect()
+}
+
+/// Names and values as they came.
+pub fn to_pairs<T: From<String>>(texts: Vec<String>) -> Result<Vec<(T, T)>, Malformed> {
+    let mut pairs = Vec::with_capacity(texts.len() / 2);
+    let mut texts = texts.into_iter();
+    while let Some(name) = texts.next() {
+        let value = texts.next().ok_or(Malformed("a name without a value"))?;
+        pairs.push((name.into(), value.into()));
+    }
+    Ok(pairs)
 }
 
 /// A part of an answer that holds what some of the work found.
@@ -266,7 +276,7 @@ impl Scanner {
                 Part::Partial(partial) => {
                     let sets = proto::LabelSets::decode(partial);
                     let sets = sets.map_err(|_| Malformed("no label sets"));
-                    let sets = sets.and_then(|sets| to_streams(&sets));
+                    let sets = sets.and_then(to_streams);
                     streams.extend(sets.map_err(Error::Foreign)?);
                 }
             }

@@ -15,8 +15,27 @@ use crate::model::column::{
 };
 use crate::model::{Labels, Metadata, Tenant};
 
-/// The level that the WAL is compressed with: a second pass at seal time compresses better.
-const ZSTD_LEVEL: i32 = 1;
+/// How hard lines are compressed in a batch. They are once more, and better, when its head is sealed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// For bytes that are sent to other nodes: what goes over a network costs more than what is saved
+    /// by compressing less.
+    #[default]
+    Sent,
+    /// For bytes that stay on this node: half as much again, for two thirds of the time. Measured in
+    /// `docs/decisions/2026-11-29-bytes-that-stay.md`.
+    Kept,
+}
+
+impl Effort {
+    /// The level of zstd.
+    fn level(self) -> i32 {
+        match self {
+            Effort::Sent => 1,
+            Effort::Kept => -3,
+        }
+    }
+}
 
 /// A batch in the making.
 pub struct BatchBuilder {
@@ -178,8 +197,13 @@ impl BatchBuilder {
         self.timestamps.is_empty()
     }
 
-    /// The batch in bytes.
+    /// The batch in bytes, as they are sent.
     pub fn encode(&self) -> Bytes {
+        self.encode_for(Effort::Sent)
+    }
+
+    /// The batch in bytes.
+    pub fn encode_for(&self, effort: Effort) -> Bytes {
         assert!(self.n_entries() <= BATCH_ENTRIES_MAX, "a batch is cut before it is too large");
         let times = self.times();
         let (dict, n_segments) = self.dict(times.start);
@@ -193,7 +217,7 @@ impl BatchBuilder {
         assert!(raw <= BATCH_BYTES_MAX, "a batch is cut before it is too large");
 
         let [dict_frame, sets_frame, lines_frame] =
-            [&dict, &set_table, &self.text].map(|section| frame::compress(section, ZSTD_LEVEL));
+            [&dict, &set_table, &self.text].map(|section| frame::compress(section, effort.level()));
         let codec = |frame: &Option<Vec<u8>>| if frame.is_some() { ZSTD } else { STORED };
         let codecs = [codec(&dict_frame), codec(&sets_frame), codec(&lines_frame)];
         let dict_stored = dict_frame.as_ref().unwrap_or(&dict);

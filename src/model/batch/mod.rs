@@ -12,7 +12,7 @@
 mod build;
 mod open;
 
-pub use build::BatchBuilder;
+pub use build::{BatchBuilder, Effort};
 pub use open::{Batch, Segment};
 
 use super::column::Malformed;

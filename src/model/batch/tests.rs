@@ -194,11 +194,11 @@ fn entries_of_any(batch: &Batch) -> Result<usize, Error> {
 
 proptest! {
     #[test]
-    fn comes_back(entries in some_entries()) {
+    fn comes_back(entries in some_entries(), effort in prop::sample::select(vec![Effort::Sent, Effort::Kept])) {
         let builder = build(&entries);
         let raw: usize = entries.iter().map(|e| e.line.len() + e.metadata.bytes()).sum();
         prop_assert_eq!((builder.n_entries(), builder.raw_bytes()), (entries.len(), raw));
-        let batch = Batch::open(builder.encode()).expect("what was written");
+        let batch = Batch::open(builder.encode_for(effort)).expect("what was written");
         prop_assert_eq!(batch.raw_bytes(), raw as u64);
         prop_assert_eq!(entries_of(&batch), Ok(entries));
     }

@@ -21,11 +21,12 @@ pub(crate) fn compress(raw: &[u8], level: i32) -> Option<Vec<u8>> {
         return None;
     }
     COMPRESSOR.with_borrow_mut(|kept| {
-        if kept.as_ref().is_none_or(|(own, _)| *own != level) {
-            let made = Compressor::new(level).expect("a zstd context needs memory and a level");
-            *kept = Some((level, made));
+        let make = || (level, Compressor::new(level).expect("a context needs memory and a level"));
+        let (own, compressor) = kept.get_or_insert_with(make);
+        if *own != level {
+            compressor.set_compression_level(level).expect("a level of zstd");
+            *own = level;
         }
-        let (_, compressor) = kept.as_mut().expect("just made");
         let frame = compressor.compress(raw).expect("the buffer holds any frame of this input");
         (frame.len() < raw.len() - raw.len() / 32).then_some(frame)
     })

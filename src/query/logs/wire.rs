@@ -15,6 +15,7 @@ use crate::model::Timestamp;
 use crate::query::Error;
 use crate::query::remote::{Job, bad, in_parts, malformed};
 use crate::scan::Order;
+use crate::scan::remote::{from_pairs, to_pairs};
 
 /// What another node is told of a query; nothing where its text would not say all.
 pub(super) fn asked(query: &ast::LogQuery, now: i64, limit: usize) -> Option<proto::Entries> {
@@ -68,9 +69,7 @@ fn part(entries: Vec<LogEntry>) -> Vec<u8> {
 }
 
 fn from_labels(labels: &EntryLabels) -> proto::EntryLabels {
-    let texts = |pairs: &Pairs| {
-        pairs.iter().flat_map(|(name, value)| [name.to_string(), value.to_string()]).collect()
-    };
+    let texts = |pairs: &Pairs| from_pairs(pairs.iter().cloned());
     proto::EntryLabels {
         stream: texts(&labels.stream),
         metadata: texts(&labels.metadata),
@@ -80,11 +79,7 @@ fn from_labels(labels: &EntryLabels) -> proto::EntryLabels {
 
 fn to_labels(labels: proto::EntryLabels) -> Option<EntryLabels> {
     let pairs = |texts: Vec<String>| {
-        let mut texts = texts.into_iter();
-        let mut pairs: Pairs = Vec::with_capacity(texts.len() / 2);
-        while let Some(name) = texts.next() {
-            pairs.push((name.into(), texts.next()?.into()));
-        }
+        let pairs: Pairs = to_pairs(texts).ok()?;
         pairs.is_sorted().then_some(pairs)
     };
     Some(EntryLabels {

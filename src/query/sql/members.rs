@@ -3,6 +3,7 @@
 use drave_proto::scan as proto;
 
 use crate::scan::Needles;
+use crate::scan::remote::{Malformed, from_pairs, to_pairs};
 
 /// Groups of names and values. Of each group, an entry that matters has one in its metadata.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -19,20 +20,15 @@ impl Members {
 
     /// As they are sent to another node.
     pub(super) fn to_wire(&self) -> Vec<proto::Labels> {
-        let group = |group: &Vec<(String, String)>| proto::Labels {
-            pairs: group.iter().flat_map(|(name, value)| [name.clone(), value.clone()]).collect(),
-        };
+        let group =
+            |group: &Vec<(String, String)>| proto::Labels { pairs: from_pairs(group.clone()) };
         self.0.iter().map(group).collect()
     }
 
-    /// And as they came; `None` where a name has no value.
-    pub(super) fn from_wire(groups: Vec<proto::Labels>) -> Option<Members> {
-        let group = |group: proto::Labels| {
-            let (pairs, rest) = group.pairs.as_chunks::<2>();
-            let pairs = pairs.iter().map(|[name, value]| (name.clone(), value.clone()));
-            rest.is_empty().then(|| pairs.collect())
-        };
-        groups.into_iter().map(group).collect::<Option<_>>().map(Members)
+    /// And as they came.
+    pub(super) fn from_wire(groups: Vec<proto::Labels>) -> Result<Members, Malformed> {
+        let groups = groups.into_iter().map(|group| to_pairs(group.pairs));
+        Ok(Members(groups.collect::<Result<_, _>>()?))
     }
 }
 
@@ -49,9 +45,9 @@ mod tests {
             vec![vec![pair("trace", "x"), pair("trace", "")], vec![], vec![pair("user", "y")]],
         ] {
             let members = Members(groups);
-            assert_eq!(Members::from_wire(members.to_wire()).as_ref(), Some(&members));
+            assert_eq!(Members::from_wire(members.to_wire()).as_ref(), Ok(&members));
         }
         let odd = proto::Labels { pairs: vec!["trace".into(), "x".into(), "user".into()] };
-        assert_eq!(Members::from_wire(vec![odd]), None);
+        assert_eq!(Members::from_wire(vec![odd]), Err(Malformed("a name without a value")));
     }
 }

@@ -20,7 +20,7 @@ use crate::model::{Batch, BatchBuilder, Labels, Lines, Rows, Tenant, Timestamp};
 use crate::query::needles;
 use crate::query::remote::{Job, PART_BYTES, bad, malformed};
 use crate::query::{Error, PARTIALS_MAX};
-use crate::scan::remote::{from_streams, to_streams};
+use crate::scan::remote::{Malformed, from_streams, to_streams};
 use crate::scan::{self, BlockMeta, Columns, Needles, Order, Visit};
 
 /// Rows of one stream that are counted in one piece.
@@ -66,7 +66,7 @@ pub(super) fn read(part: Bytes) -> Result<Found, scan::Error> {
             Ok(Found::Total(usize::try_from(n).map_err(|_| malformed("too many rows"))?))
         }
         Some(Wire::Counts(counts)) => {
-            let streams = to_streams(&counts.streams.unwrap_or_default());
+            let streams = to_streams(counts.streams.unwrap_or_default());
             let streams = streams.map_err(scan::Error::Foreign)?;
             let n_rows = counts.n_rows.into_iter().map(|n| n as usize);
             let n_rows: Vec<usize> = n_rows.filter(|n| *n <= COUNT_MAX).collect();
@@ -100,7 +100,7 @@ pub(in crate::query) async fn answer(job: &Job, asked: proto::Rows) -> Result<()
         detail: proto::Detail::try_from(asked.detail).map_err(|_| bad("rows of no detail"))?,
         want: Columns { lines: asked.lines, metadata: asked.metadata },
         filters: line_filters(&from_needles(asked.needles)).map_err(Error::BadQuery)?,
-        members: Members::from_wire(asked.members).ok_or_else(|| bad("a name without a value"))?,
+        members: Members::from_wire(asked.members).map_err(|Malformed(what)| bad(what))?,
         first,
     };
     let (out, mut found) = mpsc::channel(PARTIALS_MAX);

@@ -11,6 +11,7 @@ use crate::query::Error;
 use crate::query::logs::Pairs;
 use crate::query::remote::{Job, bad, in_parts, malformed};
 use crate::scan::Selection;
+use crate::scan::remote::{Malformed, from_pairs, to_pairs};
 
 /// What another node is told.
 pub(super) fn asked(params: &Params) -> proto::Measure {
@@ -61,7 +62,7 @@ pub(in crate::query) async fn answer(job: &Job, asked: proto::Measure) -> Result
 
 fn parts(total: Part) -> Vec<Vec<u8>> {
     let rows = total.rows.into_iter().map(|(pairs, steps)| proto::MeasuredRow {
-        pairs: pairs.into_iter().flat_map(|(name, value)| [name.into(), value.into()]).collect(),
+        pairs: from_pairs(pairs),
         steps: steps
             .into_iter()
             .map(|(end, Size { chunks, entries, bytes })| proto::MeasuredStep {
@@ -80,12 +81,7 @@ fn parts(total: Part) -> Vec<Vec<u8>> {
 pub(super) fn add(total: &mut Part, part: Bytes) -> Result<(), Error> {
     let part = proto::MeasurePart::decode(part).map_err(|_| malformed("no sizes"))?;
     for row in part.rows {
-        let mut texts = row.pairs.into_iter();
-        let mut pairs: Pairs = Vec::new();
-        while let Some(name) = texts.next() {
-            let value = texts.next().ok_or_else(|| malformed("a label without a value"))?;
-            pairs.push((name.into(), value.into()));
-        }
+        let pairs: Pairs = to_pairs(row.pairs).map_err(|Malformed(what)| malformed(what))?;
         for proto::MeasuredStep { end, chunks, entries, bytes } in row.steps {
             total.add(&pairs, end, Size { chunks, entries, bytes });
         }

@@ -37,7 +37,7 @@ pub(super) fn add(
     key: impl Fn(&Labels) -> Labels,
 ) -> Result<(), scan::Error> {
     let part = proto::CellsPart::decode(part).map_err(|_| malformed("no cells"))?;
-    let streams = to_streams(&part.streams.unwrap_or_default()).map_err(scan::Error::Foreign)?;
+    let streams = to_streams(part.streams.unwrap_or_default()).map_err(scan::Error::Foreign)?;
     let streams: Vec<u32> = streams.iter().map(|stream| found.stream(key(stream))).collect();
     let levels =
         part.levels.iter().map(|level| Some(level.as_str()).filter(|text| !text.is_empty()));
