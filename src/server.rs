@@ -21,6 +21,7 @@ use crate::cluster::{Cluster, GroupMetrics, form};
 use crate::config::runtime::follow;
 use crate::config::{self, Config};
 use crate::http;
+use crate::ingest::StreamCache;
 use crate::lifecycle::{self, Lifecycle};
 use crate::model::limits::ByteSize;
 use crate::model::overrides::Overrides;
@@ -213,8 +214,6 @@ impl Running {
 
         cluster.answers(Arc::new(Answers::new(scanner.clone())));
 
-        let pg = TcpListener::from_std(pg)?;
-        tasks.extend(start_sql(config, pg, access, scanner.clone(), &stopped));
         let limits = {
             let (limits, now) = watch::channel(Arc::new(overrides));
             let (runtime, everybody) = (&config.runtime_config, &config.limits_config);
@@ -224,8 +223,15 @@ impl Running {
             tasks.push(tokio::spawn(follow(runtime, everybody, known, limits, metrics, stopped)));
             now
         };
+        let streams = Arc::new(StreamCache::default());
+        let pg = TcpListener::from_std(pg)?;
+        let source = |activity| {
+            let (limits, streams) = (limits.clone(), Arc::clone(&streams));
+            LogsSource::new(scanner.clone(), config.auth_enabled, limits, streams, activity)
+        };
+        tasks.extend(start_sql(config, pg, access, source, &stopped));
         let api = http::Api::new(
-            http_options(config, path_prefix, limits),
+            http_options(config, path_prefix, limits, streams),
             cluster.clone(),
             scanner,
             lifecycle.clone(),
@@ -392,12 +398,11 @@ fn start_sql(
     config: &Config,
     listener: TcpListener,
     access: Access,
-    scanner: Scanner,
+    source: impl FnOnce(Arc<Activity>) -> LogsSource,
     stopped: &watch::Receiver<bool>,
 ) -> [tokio::task::JoinHandle<()>; 2] {
     let activity = Arc::new(Activity::new(|| telemetry::now().nanos()));
-    let limits = Arc::new(config.limits_config.clone());
-    let source = LogsSource::new(scanner, config.auth_enabled, limits, Arc::clone(&activity));
+    let source = source(Arc::clone(&activity));
     let (changes, access) = watch::channel(access);
     let period = config.runtime_config.period.0;
     let following = config.access().follow(period, changes, stopped.clone());
@@ -459,10 +464,12 @@ fn http_options(
     config: &Config,
     path_prefix: String,
     limits: watch::Receiver<Arc<Overrides>>,
+    streams: Arc<StreamCache>,
 ) -> http::Options {
     http::Options {
         auth_enabled: config.auth_enabled,
         limits,
+        streams,
         body_bytes_max: config.server.max_recv_msg_size.len(),
         push_bytes_max: config.memory.pushes.max(ByteSize(1 << 20)).len(),
         tenant_push_bytes_max: match config.auth_enabled {

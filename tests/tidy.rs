@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, u32)] = &[
     ("model", 0),
     ("pool", 0),
+    ("task", 0),
     ("telemetry", 1),
     ("chunk", 1),
     ("logql", 1),
@@ -26,9 +27,9 @@ const FLOORS: &[(&str, u32)] = &[
     ("server", 7),
 ];
 
-/// Floors 0 and 1 are values in, values out; these two are where threads and the clock come in.
+/// Floors 0 and 1 are values in, values out; these are where threads, tasks and the clock come in.
 const PURE_FLOOR_MAX: u32 = 1;
-const IMPURE_BY_DESIGN: &[&str] = &["telemetry", "pool"];
+const IMPURE_BY_DESIGN: &[&str] = &["telemetry", "pool", "task"];
 const IMPURE: &[&str] = &[
     "async fn",
     ".await;",

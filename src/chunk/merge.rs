@@ -66,7 +66,7 @@ impl Merge {
             match next_block(&self.inputs, stream.get_mut(), self.block_bytes)? {
                 None => drop(stream.remove()),
                 Some(rows) => {
-                    merged += line_bytes(&rows);
+                    merged += raw_bytes(&rows);
                     self.writer.stream(stream.key(), &merge::Merged::of([&rows]));
                 }
             }
@@ -81,8 +81,15 @@ impl Merge {
     }
 }
 
-fn line_bytes(rows: &Rows) -> usize {
-    rows.lines.as_ref().map_or(0, |lines| lines.span().len())
+/// Bytes of lines and metadata, and a few for each row: no row is for nothing.
+fn raw_bytes(rows: &Rows) -> usize {
+    const ROW_BYTES: usize = 16;
+    let lines = rows.lines.as_ref().map_or(0, |lines| lines.span().len());
+    let metadata = rows
+        .metadata
+        .as_ref()
+        .map_or(0, |column| (0..rows.len()).map(|row| column.get(row).bytes()).sum());
+    lines + metadata + ROW_BYTES * rows.len()
 }
 
 /// Rows that make a block or more, where so many are left.
@@ -91,15 +98,14 @@ fn next_block(
     sources: &mut [Source],
     bytes: usize,
 ) -> Result<Option<Rows>, Error> {
-    let mut taken: Option<Rows> = None;
-    while taken.as_ref().is_none_or(|rows| line_bytes(rows) < bytes) {
-        let Some(window) = next_window(inputs, sources)? else { break };
-        taken = Some(match taken {
-            None => window,
-            Some(before) => merge::merge(&[before, window]),
-        });
+    let (mut windows, mut taken) = (Vec::new(), 0);
+    while taken < bytes
+        && let Some(window) = next_window(inputs, sources)?
+    {
+        taken += raw_bytes(&window);
+        windows.push(window);
     }
-    Ok(taken)
+    Ok((!windows.is_empty()).then(|| merge::merge(&windows)))
 }
 
 /// The next rows of a stream: all of its sources up to a time for which none has more.
@@ -232,6 +238,25 @@ mod tests {
             prop_assert_eq!(summary.n_entries, n as u64);
             prop_assert_eq!(read(&merged), Ok(expected));
         }
+    }
+
+    /// Entries without a line were nothing to a step, which took all of a stream at once.
+    #[test]
+    fn entries_without_a_line_are_merged_step_by_step() {
+        let labels = Labels::from_pairs([("app", "a")]).expect("unique");
+        let entries = |from: i64| -> Streams {
+            let entry = |time| (time, String::new(), Metadata::from_pairs([("n", "1")]));
+            vec![(labels.clone(), (from..from + 3000).map(entry).collect())]
+        };
+        let objects = [0, 1500].map(|from| Bytes::from(write(&entries(from), options(500)).0));
+        let mut merge = Merge::new(objects.to_vec(), options(500)).expect("they are whole");
+        let mut n_steps = 1;
+        while !merge.step(1).expect("they are whole") {
+            n_steps += 1;
+        }
+        assert!(n_steps > 10, "{n_steps} steps");
+        let (_, summary) = merge.finish();
+        assert_eq!(summary.n_entries, 4500);
     }
 
     #[test]

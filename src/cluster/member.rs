@@ -175,12 +175,8 @@ impl Inner {
         group: &Group<M>,
     ) {
         let peers = self.node.peers();
-        let to = match self.gate.has_room() {
-            true => placement.preferred(shard.0).filter(|to| peers.has_room(*to)),
-            // Whoever has room takes what this node refuses.
-            false => placement.wanted.iter().copied().find(|id| peers.has_room(*id)),
-        };
-        let Some(to) = to.filter(|to| *to != self.me) else { return };
+        let has_room = |id| if id == self.me { self.gate.has_room() } else { peers.has_room(id) };
+        let Some(to) = next_leader(self.me, shard, placement, has_room) else { return };
         if group.learner_lag(to).is_none_or(|lag| lag > LAG_MAX) {
             return;
         }
@@ -329,6 +325,21 @@ enum Step {
     Forget(NodeId),
 }
 
+/// To whom this node should hand a shard that it leads, if to anybody: the node whose turn it is, or
+/// whoever has room for what this one refuses.
+fn next_leader(
+    me: NodeId,
+    shard: ShardId,
+    placement: &Placement,
+    has_room: impl Fn(NodeId) -> bool,
+) -> Option<NodeId> {
+    let mut others = placement.wanted.iter().copied().filter(|id| *id != me && has_room(*id));
+    match has_room(me) {
+        true => others.find(|id| placement.preferred(shard.0) == Some(*id)),
+        false => others.next(),
+    }
+}
+
 /// Pure: the same group in the same state gives the same step, on whichever node.
 fn next_step(
     me: NodeId,
@@ -393,6 +404,28 @@ mod tests {
             matched: BTreeMap::new(),
             last_contact: None,
         }
+    }
+
+    /// Node 1 asked itself first, found that it had no word of having no room, and kept everything.
+    #[test]
+    fn who_is_full_hands_over_whatever_its_number() {
+        let wanted = set(&[1, 2, 3]);
+        let placement = Placement { wanted, ..Placement::default() };
+        let check = |me: NodeId, full: &[NodeId], shard: u32, expected: Option<NodeId>| {
+            let found = next_leader(me, ShardId(shard), &placement, |id| !full.contains(&id));
+            assert_eq!(found, expected, "node {me}, shard {shard}, full: {full:?}");
+        };
+        // With room each shard goes to the node whose turn it is.
+        check(1, &[], 0, None);
+        check(1, &[], 1, Some(2));
+        check(1, &[2], 1, None);
+        check(3, &[], 0, Some(1));
+        // Without, to anybody who has some.
+        check(1, &[1], 0, Some(2));
+        check(1, &[1, 2], 0, Some(3));
+        check(2, &[2], 1, Some(1));
+        check(3, &[1, 3], 2, Some(2));
+        check(1, &[1, 2, 3], 0, None);
     }
 
     #[test]

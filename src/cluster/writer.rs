@@ -19,11 +19,14 @@ use crate::model::batch::Effort;
 use crate::model::{BatchBuilder, Index};
 use crate::pool::Pool;
 use crate::shard::{Command, Reply};
+use crate::task;
 
 /// Pushes that may wait for one shard, however small.
 const QUEUE_PUSHES_MAX: usize = 1024;
 /// A batch takes no further push once it holds this many bytes of lines and metadata.
 const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Nor once it has this many entries, which may be empty.
+const BATCH_ENTRIES_MAX: usize = 1 << 20;
 /// Proposals of one shard under way at once.
 const PROPOSALS_MAX: usize = 2;
 
@@ -60,7 +63,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(route: Arc<Route>, pool: Pool, queued_max: usize) -> Writer {
         let (sender, queue) = mpsc::channel(QUEUE_PUSHES_MAX);
-        let task = tokio::spawn(write(Arc::clone(&route), pool, queue));
+        let task = task::vital("writer", write(Arc::clone(&route), pool, queue));
         Writer {
             route,
             queue: Mutex::new(Some(sender)),
@@ -154,14 +157,45 @@ fn gather(
     first: Waiting,
     queue: &mut mpsc::Receiver<Waiting>,
 ) -> (Vec<BatchBuilder>, Vec<(Answer, Held)>) {
-    let mut raw_bytes = first.batch.raw_bytes();
+    let (mut raw_bytes, mut n_entries) = (first.batch.raw_bytes(), first.batch.n_entries());
     let (mut batches, mut answers) = (vec![first.batch], vec![(first.answer, first.held)]);
     while raw_bytes < BATCH_BYTES_MAX
+        && n_entries < BATCH_ENTRIES_MAX
         && let Ok(next) = queue.try_recv()
     {
         raw_bytes += next.batch.raw_bytes();
+        n_entries += next.batch.n_entries();
         batches.push(next.batch);
         answers.push((next.answer, next.held));
     }
     (batches, answers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::batch::{BATCH_ENTRIES_MAX as FORMAT_ENTRIES_MAX, Batch};
+    use crate::model::{Labels, Tenant};
+
+    /// Empty lines count nothing in bytes, and a batch of too many entries ended the shard's writer.
+    #[tokio::test]
+    async fn pushes_of_empty_lines_do_not_make_a_batch_too_large() {
+        let waiting = || {
+            let mut batch = BatchBuilder::new();
+            batch.segment(&Tenant::single(), &Labels::empty());
+            (0..BATCH_ENTRIES_MAX as i64 / 2).for_each(|time| batch.push(time, "", 0));
+            let held = Held { queued: Arc::default(), bytes: 0 };
+            Waiting { batch, held, answer: oneshot::channel().0 }
+        };
+        let (sender, mut queue) = mpsc::channel(QUEUE_PUSHES_MAX);
+        for _ in 0..4 {
+            assert!(sender.try_send(waiting()).is_ok(), "the queue is that long");
+        }
+        let (batches, answers) = gather(waiting(), &mut queue);
+        assert_eq!((batches.len(), answers.len()), (2, 2));
+        assert_eq!(queue.len(), 3);
+        let batch = BatchBuilder::concat(batches);
+        assert!(batch.n_entries() < FORMAT_ENTRIES_MAX);
+        assert!(Batch::open(batch.encode()).is_ok());
+    }
 }

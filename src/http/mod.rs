@@ -58,12 +58,14 @@ use error::Error;
 const PATTERN_BYTES_MAX: usize = 32 << 20;
 
 /// What the endpoints need to know.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Whether requests must name their tenant.
     pub auth_enabled: bool,
     /// What tenants may do now.
     pub limits: watch::Receiver<Arc<Overrides>>,
+    /// What is remembered of streams and tenants between pushes.
+    pub streams: Arc<StreamCache>,
     /// Largest request body as sent.
     pub body_bytes_max: usize,
     /// Memory of pushes that are decoded or wait for their shard.
@@ -86,6 +88,7 @@ impl Options {
     fn of_test() -> Options {
         Options {
             auth_enabled: false,
+            streams: Arc::default(),
             limits: watch::channel(Arc::default()).1,
             body_bytes_max: 1 << 20,
             push_bytes_max: 1 << 20,
@@ -107,7 +110,6 @@ pub struct Api {
     pool: Pool,
     metrics: Arc<Metrics>,
     push_metrics: push::PushMetrics,
-    streams: StreamCache,
     push_memory: Arc<Semaphore>,
     quotas: quota::Quotas,
     patterns: Arc<Cache>,
@@ -130,7 +132,6 @@ impl Api {
     ) -> Api {
         let push_memory = Arc::new(Semaphore::new(options.push_bytes_max / 1024));
         let push_metrics = metrics.register(push::PushMetrics::register);
-        let streams = StreamCache::default();
         let quotas = quota::Quotas::new(options.tenant_push_bytes_max);
         Api {
             options,
@@ -140,7 +141,6 @@ impl Api {
             pool,
             metrics,
             push_metrics,
-            streams,
             push_memory,
             quotas,
             patterns: Arc::new(Cache::new(PATTERN_BYTES_MAX)),

@@ -25,6 +25,8 @@ use crate::telemetry;
 
 /// How long a client may pause inside a body.
 const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Memory for a body is drawn in steps of this, as it comes.
+const STEP_BYTES: usize = 1 << 20;
 /// How long a push waits for memory before it is sent away.
 const MEMORY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Where each part of a push was committed: `shard:index,...`.
@@ -122,8 +124,10 @@ pub(super) async fn take(
     let policy = name_in(headers, POLICY_HEADER)?;
     let backfill = name_in(headers, BACKFILL_HEADER)?;
 
-    let _memory = draw_memory(api, &tenant, headers).await?;
-    let body = read_body(body, api.options.body_bytes_max).await?;
+    let mut memory = Memory::draw(api, &tenant, headers).await?;
+    let body = read_body(body, api.options.body_bytes_max, &mut memory).await?;
+    // The body, what it decodes to, and the batch that is made of it.
+    memory.grow_to(body.len().saturating_mul(8)).await?;
     api.push_metrics.body_bytes.inc_by(body.len() as u64);
     let decoder = Arc::clone(api);
     let decoded = api.pool.run(move || {
@@ -135,7 +139,7 @@ pub(super) async fn take(
             atomic,
             policy: policy.as_deref(),
             backfill: backfill.as_deref(),
-            cache: &decoder.streams,
+            cache: &decoder.options.streams,
         };
         decode(body, content_type.as_deref(), content_encoding.as_deref(), &context)
     });
@@ -158,32 +162,57 @@ fn name_in(headers: &HeaderMap, header: &'static str) -> Result<Option<String>, 
     name.map(|name| Some(name.to_owned())).ok_or_else(bad)
 }
 
-/// Takes memory for a body that is about to be read and decoded. A body of unknown length takes
-/// a share that fits most; bodies that lie about theirs are cut off where they are read.
-async fn draw_memory(
-    api: &Api,
-    tenant: &Tenant,
-    headers: &HeaderMap,
-) -> Result<(Held, OwnedSemaphorePermit), Error> {
-    let length = headers.get(header::CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let length = length.unwrap_or(1 << 20);
-    if length > api.options.body_bytes_max {
-        return Err(too_large(length, api.options.body_bytes_max));
+/// The memory of one push, which it draws as its body comes: who sends slowly holds no more than what
+/// is there.
+struct Memory<'a> {
+    api: &'a Api,
+    permit: Option<OwnedSemaphorePermit>,
+    kib: usize,
+    /// What its tenant may have under way, taken at once.
+    _held: Held,
+}
+
+impl<'a> Memory<'a> {
+    /// For a body that is about to be read. One of unknown length counts as one that fits most with
+    /// its tenant; bodies that lie about theirs are cut off where they are read.
+    async fn draw(api: &'a Api, tenant: &Tenant, headers: &HeaderMap) -> Result<Memory<'a>, Error> {
+        let length = headers.get(header::CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let length = length.unwrap_or(1 << 20);
+        if length > api.options.body_bytes_max {
+            return Err(too_large(length, api.options.body_bytes_max));
+        }
+        let most = length.saturating_mul(8).clamp(1024, api.options.push_bytes_max);
+        let held = api.quotas.take(tenant, most)?;
+        let mut memory = Memory { api, permit: None, kib: 0, _held: held };
+        memory.grow_to(length.min(STEP_BYTES)).await?;
+        Ok(memory)
     }
-    // The body, what it decodes to, and the batch that is made of it.
-    let most = api.options.push_bytes_max / 1024;
-    let kib = (length.saturating_mul(8) / 1024).clamp(1, most);
-    let held = api.quotas.take(tenant, kib * 1024)?;
-    let kib = u32::try_from(kib).unwrap_or(u32::MAX);
-    let draw = Arc::clone(&api.push_memory).acquire_many_owned(kib);
-    match tokio::time::timeout(MEMORY_WAIT_MAX, draw).await {
-        Ok(permit) => Ok((held, permit.expect("the memory's places are never closed"))),
-        Err(_) => Err(Error::unavailable("too many pushes wait for memory: send again later")),
+
+    /// Waits until it has so many bytes, or all that there are.
+    async fn grow_to(&mut self, bytes: usize) -> Result<(), Error> {
+        let kib = (bytes / 1024).clamp(1, self.api.options.push_bytes_max / 1024);
+        let Some(more) = kib.checked_sub(self.kib).filter(|more| *more > 0) else { return Ok(()) };
+        let more_kib = u32::try_from(more).unwrap_or(u32::MAX);
+        let draw = Arc::clone(&self.api.push_memory).acquire_many_owned(more_kib);
+        let Ok(permit) = tokio::time::timeout(MEMORY_WAIT_MAX, draw).await else {
+            return Err(Error::unavailable("too many pushes wait for memory: send again later"));
+        };
+        let permit = permit.expect("the memory's places are never closed");
+        match &mut self.permit {
+            Some(own) => own.merge(permit),
+            own => *own = Some(permit),
+        }
+        self.kib = kib;
+        Ok(())
     }
 }
 
-async fn read_body(mut body: Body, bytes_max: usize) -> Result<Bytes, Error> {
+async fn read_body(
+    mut body: Body,
+    bytes_max: usize,
+    memory: &mut Memory<'_>,
+) -> Result<Bytes, Error> {
     let mut first = Bytes::new();
     let mut all = Vec::new();
     loop {
@@ -197,6 +226,9 @@ async fn read_body(mut body: Body, bytes_max: usize) -> Result<Bytes, Error> {
         let length = first.len() + all.len() + data.len();
         if length > bytes_max {
             return Err(too_large(length, bytes_max));
+        }
+        if length > memory.kib * 1024 {
+            memory.grow_to(length.next_multiple_of(STEP_BYTES)).await?;
         }
         if first.is_empty() && all.is_empty() {
             first = data; // Small bodies come in one piece and are not copied.

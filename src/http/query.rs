@@ -265,7 +265,9 @@ fn parse(params: &Params) -> Result<ast::Query, Error> {
 /// A part that cannot be read is never left out in silence.
 pub(super) fn scan_error(error: scan::Error) -> Error {
     match error {
-        scan::Error::Shard(_) | scan::Error::Object(_) => Error::unavailable(error.to_string()),
+        scan::Error::Shard(_) | scan::Error::Object(_) | scan::Error::NotTaken => {
+            Error::unavailable(error.to_string())
+        }
         scan::Error::Bad(message) => Error::bad_request(message),
         scan::Error::Chunk { .. }
         | scan::Error::Batch { .. }

@@ -36,8 +36,9 @@ const METADATA_MAX: usize = METADATA_BYTES_MAX / 4;
 const LABELS_BYTES_MAX: usize = 16 << 20;
 /// Most labels that are read at all, far above any limit: each takes twenty times its text.
 pub(super) const LABELS_MAX: usize = 4096;
-/// Room in a batch for what is neither lines nor metadata.
+/// Room in a batch for what is neither lines nor metadata, and for pushes that go along.
 const BATCH_BYTES_SPARE: usize = BATCH_BYTES_MAX / 8;
+const BATCH_ENTRIES_SPARE: usize = BATCH_ENTRIES_MAX / 8;
 /// What an entry takes in a push, about: room is made for so many rows.
 const ROW_BYTES_USUAL: usize = 128;
 /// Metadata sets whose numbers are remembered for each shard of a push.
@@ -307,7 +308,7 @@ impl<'a> Intake<'a> {
         for (shard, slot) in (0..).map(ShardId).zip(self.slots) {
             let Some(Slot { builder, .. }) = slot else { continue };
             if builder.raw_bytes() > BATCH_BYTES_MAX - BATCH_BYTES_SPARE
-                || builder.n_entries() > BATCH_ENTRIES_MAX
+                || builder.n_entries() > BATCH_ENTRIES_MAX - BATCH_ENTRIES_SPARE
             {
                 return Err(Refused::too_large(builder.raw_bytes(), BATCH_BYTES_MAX));
             }

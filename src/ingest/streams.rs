@@ -90,7 +90,7 @@ impl Default for StreamCache {
 
 impl StreamCache {
     /// Remembers texts in about this many bytes.
-    pub fn new(bytes_max: usize) -> StreamCache {
+    fn new(bytes_max: usize) -> StreamCache {
         StreamCache {
             maps: std::array::from_fn(|_| Mutex::default()),
             map_bytes_max: bytes_max / N_MAPS,

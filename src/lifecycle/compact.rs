@@ -24,9 +24,17 @@ const STEP_BYTES: usize = 8 << 20;
 /// Why chunks were not merged.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Object storage did not give or take one.
+    /// Object storage did not take the outcome.
     #[error(transparent)]
     Object(#[from] crate::objects::Error),
+    /// Object storage did not give a chunk.
+    #[error("{source}")]
+    Unread {
+        /// What it said.
+        source: crate::objects::Error,
+        /// What should be left as it is for now.
+        chunks: Vec<ChunkKey>,
+    },
     /// A chunk is not what its row says, or these together are no chunks of one tenant.
     #[error("object {name}: {reason}")]
     Damaged {
@@ -37,6 +45,16 @@ pub enum Error {
         /// What should be left as it is.
         chunks: Vec<ChunkKey>,
     },
+}
+
+impl Error {
+    /// What others can be merged without.
+    pub(super) fn chunks(&self) -> &[ChunkKey] {
+        match self {
+            Error::Object(_) => &[],
+            Error::Unread { chunks, .. } | Error::Damaged { chunks, .. } => chunks,
+        }
+    }
 }
 
 /// Writes one object with what the inputs hold, which come in the order of their seals; what is to
@@ -72,13 +90,14 @@ async fn read(
     input: &Chunk,
 ) -> Result<Bytes, Error> {
     let damaged = |reason: &dyn Display| damaged(shard, std::slice::from_ref(input), reason);
+    let unread = |source| Error::Unread { source, chunks: vec![input.key.clone()] };
     let info = *input.object().expect("only flushed chunks are merged");
     let bytes = match objects.read(&input.path(shard), vec![0..info.bytes]).await {
         Ok(mut read) => read.remove(0),
         Err(error) => match objects.length(&input.path(shard)).await {
-            Ok(n_bytes) if n_bytes == info.bytes => return Err(error.into()),
+            Ok(n_bytes) if n_bytes == info.bytes => return Err(unread(error)),
             Ok(_) | Err(crate::objects::Error::Missing { .. }) => return Err(damaged(&error)),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(unread(error)),
         },
     };
     let checked = bytes.clone();

@@ -1,10 +1,11 @@
 //! Taking care: heads become chunks in object storage, small chunks larger ones, retired chunks go
 //! away.
 //!
-//! One task per shard wakes on its own tick, takes a view, asks `shard::plan` what to do, does it,
+//! A task of a shard wakes on its own tick, takes a view, asks `shard::plan` what to do, does it,
 //! and forgets everything. It may be killed between any two lines: what was planned is planned
-//! again, what was uploaded is found again, and a command whose time has passed is stale. Another
-//! one merges chunks, which takes longer than a head may wait; one per node sweeps.
+//! again, what was uploaded is found again, and a command whose time has passed is stale. Each kind
+//! of step has a task of its own, and so has the merging of chunks: while object storage takes
+//! nothing, heads must be sealed all the same. One task per node sweeps.
 
 mod compact;
 mod pressure;
@@ -28,21 +29,19 @@ use crate::objects::Objects;
 use crate::pool::Pool;
 use crate::shard::compaction::{Sizes, compactable};
 use crate::shard::{ChunkKey, Command, HeadAge, ObjectInfo, Policy, Reply, Step, plan};
-use crate::telemetry;
+use crate::{task, telemetry};
 
 pub use compact::Error as CompactError;
 use pressure::Pressure;
 pub use upload::Error as UploadError;
 
-/// How often a shard is looked at where nothing wakes its task.
-const TICK: Duration = Duration::from_millis(250);
 /// How long a task rests after a step failed: doubled each time, up to the second value.
 const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// Heads that are decoded, sorted and compressed at once. Each takes the memory of a whole head.
 const UPLOADS_AT_ONCE: usize = 1;
 /// Merges at once. Each takes the memory of what goes in and what comes out.
 const MERGES_AT_ONCE: usize = 1;
-/// A chunk that could not be merged is left alone for so long.
+/// A chunk that could not be read or merged is left alone for so long.
 const LEAVE_TIME: Duration = Duration::from_secs(60 * 60);
 /// How often a flush that is waited for is looked at, here and on another node.
 const LOCAL_TICK: Duration = Duration::from_millis(10);
@@ -175,10 +174,12 @@ impl Lifecycle {
         let mut tasks = Vec::new();
         for shard in shards {
             let inner = || Arc::clone(&lifecycle.0);
-            tasks.push(tokio::spawn(inner().look_after(shard, stop.clone())));
-            tasks.push(tokio::spawn(inner().merge_chunks(shard, stop.clone())));
+            for care in [Care::Seal, Care::Upload, Care::Erase] {
+                tasks.push(task::vital("care", inner().look_after(shard, care, stop.clone())));
+            }
+            tasks.push(task::vital("merging", inner().merge_chunks(shard, stop.clone())));
         }
-        tasks.push(tokio::spawn(Arc::clone(&lifecycle.0).sweep(stop.clone())));
+        tasks.push(task::vital("sweep", Arc::clone(&lifecycle.0).sweep(stop.clone())));
         (lifecycle, tasks)
     }
 
@@ -187,6 +188,34 @@ impl Lifecycle {
         let flushes = self.0.cluster.shard_ids().map(|shard| self.0.flush_shard(shard));
         futures::future::try_join_all(flushes).await?;
         Ok(())
+    }
+}
+
+/// A kind of steps. Each has a task of its own: what one waits for holds up no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Care {
+    Seal,
+    Upload,
+    Erase,
+}
+
+impl Care {
+    /// How often a shard is looked at where nothing wakes the task.
+    fn tick(self) -> Duration {
+        match self {
+            Care::Seal => Duration::from_millis(250),
+            Care::Upload => Duration::from_secs(1),
+            Care::Erase => Duration::from_secs(5),
+        }
+    }
+
+    fn takes(self, step: &Step) -> bool {
+        let care = match step {
+            Step::Seal => Care::Seal,
+            Step::Upload { .. } => Care::Upload,
+            Step::Erase { .. } => Care::Erase,
+        };
+        care == self
     }
 }
 
@@ -212,17 +241,22 @@ impl Inner {
         in_time.map_err(|_| Error::Slow { shard })
     }
 
-    async fn look_after(self: Arc<Self>, shard: ShardId, mut stop: watch::Receiver<bool>) {
+    async fn look_after(
+        self: Arc<Self>,
+        shard: ShardId,
+        care: Care,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let mut age = HeadAge::default();
         let mut rest = Duration::ZERO;
         loop {
             let wake = &self.wake[shard.0 as usize];
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return,
-                () = tokio::time::sleep(TICK + rest) => {}
-                () = wake.notified() => {}
+                () = tokio::time::sleep(care.tick() + rest) => {}
+                () = wake.notified(), if care == Care::Upload => {}
             }
-            let work = self.step(shard, &mut age);
+            let work = self.step(shard, care, &mut age);
             // Work that a stop interrupts is done again after the next start.
             let done = tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return,
@@ -242,21 +276,27 @@ impl Inner {
         }
     }
 
-    /// Plans on a view of now and does what the plan says.
-    async fn step(&self, shard: ShardId, age: &mut HeadAge) -> Result<(), Error> {
+    /// Plans on a view of now and does what the plan says of one kind.
+    async fn step(&self, shard: ShardId, care: Care, age: &mut HeadAge) -> Result<(), Error> {
         let now = telemetry::now();
-        let Some(view) = self.cluster.local_view(shard) else { return Ok(()) };
+        let Some(view) = self.cluster.local_view(shard) else {
+            // It may have moved away, with the memory that it took.
+            self.pressure.observe(shard, 0);
+            return Ok(());
+        };
         age.observe(&view, now);
         let pressure_bytes = self.pressure.observe(shard, view.memory_bytes());
         let policy = Policy { pressure_bytes, ..self.options.policy.clone() };
         if !self.cluster.leads(shard) {
             // The leader takes care. It does not know how little memory is left here, though.
-            if !view.head().is_empty() && pressure_bytes > view.sealed_memory_bytes() {
+            let squeezed = pressure_bytes > view.sealed_memory_bytes();
+            if care == Care::Seal && !view.head().is_empty() && squeezed {
                 self.seal(shard).await?;
             }
             return Ok(());
         }
-        for step in plan(&view, &policy, age, now) {
+        let steps = plan(&view, &policy, age, now);
+        for step in steps.into_iter().filter(|step| care.takes(step)) {
             match step {
                 Step::Seal => {
                     self.seal(shard).await?;
@@ -326,8 +366,8 @@ impl Inner {
         }
         let (objects, pool, at) = (&self.objects, &self.pool, telemetry::now());
         let made = compact::compact(objects, pool, self.options.chunk, shard, &inputs, at).await;
-        if let Err(CompactError::Damaged { chunks, .. }) = &made {
-            left_alone.extend(chunks.iter().cloned());
+        if let Err(error) = &made {
+            left_alone.extend(error.chunks().iter().cloned());
         }
         let replace = made?;
         let Command::Replace { object, .. } = &replace else { unreachable!("it replaces") };

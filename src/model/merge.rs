@@ -256,10 +256,19 @@ impl SetTable {
         let mut sets = Vec::new();
         let mut interner = Interner::new();
         interner.number(&Metadata::empty(), &mut sets);
+        // A piece may be a small part of something with many sets: only those of its rows count.
+        const UNSEEN: u32 = u32::MAX;
         let mut numbers = Vec::with_capacity(pieces.len());
         for piece in pieces {
-            let own = &metadata_of(piece).sets;
-            numbers.push(own.iter().map(|set| interner.number(set, &mut sets)).collect());
+            let MetadataColumn { sets: own, ids } = metadata_of(piece);
+            let mut number_of = vec![UNSEEN; own.len()];
+            for id in ids {
+                let number = &mut number_of[*id as usize];
+                if *number == UNSEEN {
+                    *number = interner.number(&own[*id as usize], &mut sets);
+                }
+            }
+            numbers.push(number_of);
         }
         SetTable { sets: sets.into(), numbers }
     }

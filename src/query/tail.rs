@@ -204,8 +204,8 @@ impl Tail {
         })
     }
 
-    /// Waits until something was committed and reads it. May be given up at any await: what was
-    /// not read to its end is read again.
+    /// Waits until something was committed and reads it. May be given up at any await: a batch that
+    /// was not read to its end is read again.
     pub async fn read(&mut self) -> Result<(), Error> {
         let shard = {
             let changes = self.applied.iter_mut().map(|(shard, applied)| {
@@ -239,23 +239,22 @@ impl Tail {
             .filter(|(_, batch)| self.wants(batch))
             .map(|(index, batch)| (index, batch.clone()))
             .collect();
-        let mut found = Vec::with_capacity(batches.len());
         for (index, batch) in batches {
             let (seen, selector) = (self.seen.clone(), self.selector.clone());
             let pipeline = Arc::clone(&self.pipeline);
             let entries =
                 self.scanner.pool().run(move || entries_of(&batch, &seen, &selector, &pipeline));
             let source = |source| crate::scan::Error::Batch { shard, source };
-            found.push((index, entries.await.map_err(source)?));
-        }
-        // No await from here on.
-        let seen = telemetry::now();
-        for (index, entries) in found {
+            let entries = entries.await.map_err(source)?;
+            // No await before the batch counts as read: whoever is given up goes on after it.
+            let seen = telemetry::now();
             for (hash, entry) in entries {
                 if self.recent.is_new(hash) {
                     self.keep(Waiting { entry, at: Some((shard, index)), seen });
                 }
             }
+            self.read.insert(shard, index);
+            self.catch_up();
         }
         self.read.insert(shard, view.applied());
         self.catch_up();

@@ -30,7 +30,7 @@ mod sift;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
@@ -94,6 +94,13 @@ pub enum Error {
     /// Another node answers what cannot be.
     #[error("another node's answer: {0}")]
     Foreign(remote::Malformed),
+    /// The reader kept what others waited for.
+    #[error(
+        "what was found was not taken for {} s while others waited for the memory: \
+         take it faster, ask for less, or raise memory.queries",
+        run::TAKEN_WITHIN.as_secs()
+    )]
+    NotTaken,
 }
 
 /// What a reader asks of all that it reads.
@@ -226,6 +233,8 @@ impl ScanMetrics {
 struct Memory {
     places: Arc<Semaphore>,
     kib: u32,
+    /// How many wait for it.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Scanner {
@@ -241,7 +250,8 @@ impl Scanner {
     ) -> Scanner {
         let half = memory_bytes / 2;
         let kib = u32::try_from(half / 1024).unwrap_or(u32::MAX >> 4).max(1);
-        let memory = Memory { places: Arc::new(Semaphore::new(kib as usize)), kib };
+        let places = Arc::new(Semaphore::new(kib as usize));
+        let memory = Memory { places, kib, waiting: Arc::default() };
         Scanner {
             cluster,
             objects,

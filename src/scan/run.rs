@@ -6,8 +6,9 @@
 //! looked at; they go to a bounded channel, and whoever reads it joins them. A scan draws its memory before it reads and waits while
 //! others hold it; it draws once per shard, so two scans cannot wait for each other for ever.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -34,6 +35,8 @@ const TASK_BYTES_FIRST: u64 = 512 << 10;
 const TASK_UNITS_MAX: usize = 256;
 /// Chunk indexes, or filters, that are loaded at once.
 pub(super) const INDEX_LOADS: usize = 8;
+/// A reader that takes nothing for so long gives its memory back, if others wait for it.
+pub(super) const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 /// Shards that other nodes scan at once for one request.
 const SHARDS_THERE: usize = 16;
 
@@ -339,7 +342,7 @@ impl Scanner {
         let tasks: Vec<_> = tasks.collect();
         let mut tasks = futures::stream::iter(tasks).buffer_unordered(at_once);
         while let Some(partial) = tasks.try_next().await? {
-            if out.send(partial).await.is_err() {
+            if !self.memory.send(out, partial).await? {
                 break;
             }
         }
@@ -440,9 +443,40 @@ impl super::Memory {
     /// Waits until the memory is free. Who wants more than there is gets all of it, alone.
     async fn draw(&self, bytes: u64, told: Told) -> Drawn {
         let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).clamp(1, self.kib);
+        let _waits = Waits::new(&self.waiting);
         let draw = Arc::clone(&self.places).acquire_many_owned(kib).await;
         let permit = draw.expect("the memory's places are never closed");
         Drawn::new(u64::from(kib) * 1024, permit, told)
+    }
+
+    /// Hands on what was found by whoever holds memory; whether anybody still wants more. A reader
+    /// may rest as long as it likes (a cursor that nobody fetches from), unless others wait for what
+    /// it holds.
+    async fn send<T>(&self, out: &mpsc::Sender<T>, found: T) -> Result<bool, Error> {
+        let mut send = std::pin::pin!(out.send(found));
+        loop {
+            match tokio::time::timeout(TAKEN_WITHIN, &mut send).await {
+                Ok(sent) => return Ok(sent.is_ok()),
+                Err(_) if self.waiting.load(Ordering::Relaxed) > 0 => return Err(Error::NotTaken),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// Counts among those who wait while it is there.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl Waits<'_> {
+    fn new(waiting: &AtomicUsize) -> Waits<'_> {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Waits(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

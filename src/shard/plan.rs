@@ -98,15 +98,12 @@ impl HeadAge {
 
 /// What to do now, in order of urgency.
 pub fn plan(view: &ShardView, policy: &Policy, age: &HeadAge, now: Timestamp) -> Vec<Step> {
-    let mut steps: Vec<Step> = view
-        .sealed_heads()
-        .iter()
-        .take(policy.uploads_max)
-        .map(|sealed| Step::Upload { chunk: sealed.chunk })
-        .collect();
+    let mut steps = Vec::new();
     if seal_due(view, policy, age, now) {
         steps.push(Step::Seal);
     }
+    let uploads = view.sealed_heads().iter().take(policy.uploads_max);
+    steps.extend(uploads.map(|sealed| Step::Upload { chunk: sealed.chunk }));
     let chunks = erasable(view, policy.erase_grace, now);
     if !chunks.is_empty() {
         steps.push(Step::Erase { chunks });
@@ -221,7 +218,7 @@ mod tests {
     fn uploads_in_order() {
         check("as", 0, &["upload 2"]);
         check("asasas", 0, &["upload 2", "upload 4"]);
-        check("asfasaaa", 0, &["upload 5", "seal"]);
+        check("asfasaaa", 0, &["seal", "upload 5"]);
         check("asf", 1000, &[]);
     }
 
@@ -231,7 +228,7 @@ mod tests {
         check_with(squeezed(1), "a", 0, &["seal"]);
         check_with(squeezed(1), "", 0, &[]);
         check_with(squeezed(1), "asa", 0, &["upload 2"]);
-        check_with(squeezed(1 << 40), "asa", 0, &["upload 2", "seal"]);
+        check_with(squeezed(1 << 40), "asa", 0, &["seal", "upload 2"]);
     }
 
     #[test]

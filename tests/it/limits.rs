@@ -155,21 +155,14 @@ async fn limits_of_single_tenants_change_while_the_node_runs() {
     // A file that is wrong changes nothing, and the metric says so.
     replace(&file, "overrides:\n  b: {max_entries_limit_per_qery: 5}\n");
     let start = Instant::now();
-    while metric(&node, "drave_config_reload_successful").await != 0 {
+    while node.metric("drave_config_reload_successful").await != 0 {
         assert!(start.elapsed() < Duration::from_secs(20), "nobody complains of the file");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(limit_of("b").await, "max_entries_limit_per_query: 4");
     replace(&file, "overrides: {}\n");
     wait_for("b", ": 5000").await;
-    assert_eq!(metric(&node, "drave_config_reload_successful").await, 1);
-}
-
-async fn metric(node: &Node, name: &str) -> u64 {
-    let text = node.get("/metrics", &[]).await.text;
-    let line = text.lines().find(|line| line.starts_with(name)).expect(name);
-    let value = line.rsplit(' ').next().expect("a value");
-    value.parse().expect("a whole number")
+    assert_eq!(node.metric("drave_config_reload_successful").await, 1);
 }
 
 /// Many streams, and a query that takes its time for each of their entries.
@@ -214,7 +207,7 @@ async fn a_query_whose_client_went_away_stops() {
     let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
     socket.write_all(head.as_bytes()).await.expect("sends");
     let start = Instant::now();
-    while metric(&node, "drave_scan_read_bytes_total").await == 0 {
+    while node.metric("drave_scan_read_bytes_total").await == 0 {
         assert!(start.elapsed() < Duration::from_secs(20), "the query does not begin");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -228,10 +221,10 @@ async fn a_query_whose_client_went_away_stops() {
 /// Waits until no more is read, and says how much was.
 async fn stops_reading(node: &Node) -> u64 {
     let start = Instant::now();
-    let mut last = metric(node, "drave_scan_read_bytes_total").await;
+    let mut last = node.metric("drave_scan_read_bytes_total").await;
     loop {
         tokio::time::sleep(Duration::from_millis(2500)).await;
-        let now = metric(node, "drave_scan_read_bytes_total").await;
+        let now = node.metric("drave_scan_read_bytes_total").await;
         if now == last {
             return now;
         }

@@ -242,12 +242,25 @@ impl Node {
 
     /// A connection to the Postgres port.
     pub(crate) async fn sql(&self) -> tokio_postgres::Client {
+        self.sql_of("drave").await
+    }
+
+    /// A connection to a database, which is a tenant where there are several.
+    pub(crate) async fn sql_of(&self, database: &str) -> tokio_postgres::Client {
         let (host, port) = self.pg.split_once(':').expect("host and port");
-        let settings = format!("host={host} port={port} user=drave dbname=drave");
+        let settings = format!("host={host} port={port} user=drave dbname={database}");
         let connected = tokio_postgres::connect(&settings, tokio_postgres::NoTls).await;
         let (client, connection) = connected.expect("connects");
         tokio::spawn(connection);
         client
+    }
+
+    /// The first metric whose line begins so.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/metrics", &[]).await.text;
+        let line = text.lines().find(|line| line.starts_with(name)).expect(name);
+        let value = line.rsplit(' ').next().expect("a value");
+        value.parse().expect("a whole number")
     }
 
     /// Runs a statement, and what the node says of it under a name, or 0.

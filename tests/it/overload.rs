@@ -111,6 +111,12 @@ async fn object_storage_that_takes_nothing_stops_pushes_at_the_cap_and_loses_not
     assert!(refused.text.contains("storage.wal_max is 2097152"), "{}", refused.text);
     assert!(rounds > 5, "the cap is not reached at once: {rounds}");
     check_all_there(&node, rounds).await;
+    // Heads are sealed all the same, or all of it would have to be decoded at once one day.
+    let start = Instant::now();
+    while node.metric("drave_shard_seals_total").await < 4 {
+        assert!(start.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     let start = Instant::now();
     // Why is said as soon as somebody tried.
     while !push_noise(&node, 5000).await.text.contains("Read-only file system") {
@@ -122,6 +128,23 @@ async fn object_storage_that_takes_nothing_stops_pushes_at_the_cap_and_loses_not
     check_all_there(&node, rounds + 1).await;
     node.kill_and_restart().await;
     check_all_there(&node, rounds + 1).await;
+}
+
+/// Memory was drawn for what a push said that it would be, before any of it was there.
+#[tokio::test]
+async fn long_pushes_that_do_not_come_leave_room_for_others() {
+    let node = Node::with_config("memory: {pushes: 8MB}\n").await;
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut stream = tokio::net::TcpStream::connect(node.http()).await.expect("connects");
+        let head = "POST /loki/api/v1/push HTTP/1.1\r\nHost: x\r\n\
+                    Content-Type: application/json\r\nContent-Length: 4000000\r\n\r\n{";
+        stream.write_all(head.as_bytes()).await.expect("writes");
+        slow.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let answer = node.push(&json!({"app": "web"}), &[(T, "a line")]).await;
+    assert_eq!(answer.status, 204, "{}", answer.text);
 }
 
 #[tokio::test]
@@ -171,4 +194,24 @@ async fn a_tenant_that_pushes_too_fast_gets_lokis_429() {
     let text = "ingestion rate limit exceeded for user fake (limit: 104858 bytes/sec) while \
                 attempting to ingest '40' lines totaling";
     assert!(refused.text.contains(text), "{}", refused.text);
+}
+
+/// A cursor that nobody fetched from kept the memory of its scan, and nobody else read anything.
+#[tokio::test]
+async fn a_cursor_that_rests_does_not_keep_others_from_reading() {
+    let node = Node::with_config("memory: {queries: 16MB}\n").await;
+    let line = "x".repeat(4000);
+    for n in 0..48_i64 {
+        let entries: Vec<(i64, &str)> = (T..T + 500).map(|at| (at, line.as_str())).collect();
+        let answer = node.push(&json!({"app": n.to_string()}), &entries).await;
+        assert_eq!(answer.status, 204, "{}", answer.text);
+    }
+    let client = node.sql().await;
+    let declare = "begin; declare c cursor for select line from logs; fetch 1 from c";
+    client.batch_execute(declare).await.expect("a row");
+    let lines = r#"sum(count_over_time({app=~".+"} |= "xxx" [100d]))"#;
+    assert_eq!(node.number(lines).await, 24_000.0);
+    let error = client.batch_execute("fetch all from c").await.expect_err("it gave its memory");
+    let error = error.as_db_error().expect("from the server");
+    assert!(error.message().contains("raise memory.queries"), "{error}");
 }

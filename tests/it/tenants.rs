@@ -187,6 +187,31 @@ async fn of_several_tenants_the_strictest_limit_holds() {
     check("a|b", r#"sum(rate({app="web"}[2h]))"#, 400, "[interval] value exceeds limit").await;
 }
 
+/// What came by SQL was judged by everybody's limits, whatever the tenant's own said.
+#[tokio::test]
+async fn a_tenants_own_limits_hold_for_rows_that_come_by_sql() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("overrides.yaml");
+    std::fs::write(&file, "overrides:\n  a: {max_line_size: 10, max_query_series: 1}\n")
+        .expect("a file");
+    let config = format!("{CONFIG}runtime_config: {{file: '{}'}}\n", file.display());
+    let node = Node::with_config(&config).await;
+    let insert = "insert into logs (line, app) values ('longer than ten bytes', 'x')";
+    node.sql_of("b").await.simple_query(insert).await.expect("it may");
+    let own = node.sql_of("a").await;
+    let error = own.simple_query(insert).await.expect_err("too long");
+    let says = "max entry size '10' bytes exceeded";
+    assert!(error.as_db_error().is_some_and(|e| e.message().contains(says)), "{error:?}");
+    for app in ["x", "y"] {
+        let insert = format!("insert into logs (line, app) values ('short', '{app}')");
+        own.simple_query(&insert).await.expect("it may");
+    }
+    let series = "select * from logql('sum by (app) (count_over_time({app=~\".+\"}[1h]))')";
+    let error = own.simple_query(series).await.expect_err("two series");
+    let says = "maximum number of series (1)";
+    assert!(error.as_db_error().is_some_and(|e| e.message().contains(says)), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_policy_hides_streams_from_every_read() {
     let node = Node::with_config(CONFIG).await;

@@ -14,8 +14,10 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use drave_sql::{Answer, Moment, Question, SourceError, async_trait};
+use tokio::sync::watch;
 
 use crate::logql::{self, ast};
+use crate::model::overrides::Overrides;
 use crate::model::{Tenant, Timestamp};
 use crate::query::{Error, logs, metric};
 use crate::scan::Scanner;
@@ -29,17 +31,17 @@ const HOUR: i64 = 3_600_000_000_000;
 /// Understands a query.
 pub(super) fn ask(
     scanner: Scanner,
-    series_max: usize,
+    limits: watch::Receiver<Arc<Overrides>>,
     question: Question,
 ) -> Result<Arc<dyn Answer>, SourceError> {
     let query = logql::parse(&question.text);
     let query = query.map_err(|error| SourceError::Invalid(error.to_string()))?;
-    Ok(Arc::new(Asked { scanner, series_max, query, question }))
+    Ok(Arc::new(Asked { scanner, limits, query, question }))
 }
 
 struct Asked {
     scanner: Scanner,
-    series_max: usize,
+    limits: watch::Receiver<Arc<Overrides>>,
     query: ast::Query,
     question: Question,
 }
@@ -121,7 +123,7 @@ impl Asked {
             end: Timestamp(end),
             step: Duration::from_nanos(step.unwrap_or(1_000_000_000)),
             instant: step.is_none(),
-            series_max: self.series_max,
+            series_max: self.limits.borrow().of(tenant).max_query_series,
             partial: false,
             now,
         };

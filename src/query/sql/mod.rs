@@ -31,12 +31,13 @@ use drave_sql::{
     async_trait,
 };
 use futures::StreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 use super::PARTIALS_MAX;
 use crate::cluster::consistency::Consistency;
 use crate::ingest::StreamCache;
-use crate::model::limits::Limits;
+use crate::model::overrides::Overrides;
 use crate::model::{Labels, Selector, Tenant, Timestamp};
 use crate::scan::{self, Order, Request, Scanner, Selection, Snapshot, Stats, Visit};
 use cells::Counter;
@@ -44,8 +45,6 @@ use members::Members;
 use ordered::First;
 use rows::{Reader, ReaderError, labels_json, stream_id};
 
-/// Memory for the texts of streams that SQL stores to.
-const STREAM_CACHE_BYTES: usize = 4 << 20;
 /// Labels that get a column of their own; the rest are read from `labels`.
 const LABEL_COLUMNS_MAX: usize = 64;
 /// Where the level is among the columns.
@@ -58,21 +57,22 @@ const FIXED: [&str; 6] =
 pub struct LogsSource {
     scanner: Scanner,
     auth_enabled: bool,
-    limits: Arc<Limits>,
+    limits: watch::Receiver<Arc<Overrides>>,
     streams: Arc<StreamCache>,
     activity: Arc<Activity>,
 }
 
 impl LogsSource {
     /// With `auth_enabled` the database name is the tenant id; without, all is one tenant's.
-    /// `activity`: who is connected.
+    /// `limits` and `streams` are those of pushes by HTTP: what a tenant may do, and what is counted
+    /// of it, does not depend on the way it takes. `activity`: who is connected.
     pub fn new(
         scanner: Scanner,
         auth_enabled: bool,
-        limits: Arc<Limits>,
+        limits: watch::Receiver<Arc<Overrides>>,
+        streams: Arc<StreamCache>,
         activity: Arc<Activity>,
     ) -> LogsSource {
-        let streams = Arc::new(StreamCache::new(STREAM_CACHE_BYTES));
         LogsSource { scanner, auth_enabled, limits, streams, activity }
     }
 }
@@ -149,7 +149,7 @@ impl Source for LogsSource {
     }
 
     fn ask(&self, question: Question) -> Result<Arc<dyn Answer>, SourceError> {
-        ask::ask(self.scanner.clone(), self.limits.max_query_series, question)
+        ask::ask(self.scanner.clone(), self.limits.clone(), question)
     }
 }
 
@@ -345,9 +345,19 @@ impl LogsTable {
         let (out, partials) = mpsc::channel(PARTIALS_MAX);
         let scan =
             async move { scanner.run(&snapshot, &request, Arc::new(visitor), &stats, out).await };
-        // The scan is polled together with the stream, so dropping the stream ends it.
-        let scan = futures::stream::once(scan)
-            .filter_map(|result| async move { result.err().map(|ReaderError(error)| Err(error)) });
+        // A task of its own, which must see how time goes by also where nobody asks for rows; it ends
+        // with the stream.
+        let scan = async move {
+            let mut task = JoinSet::new();
+            task.spawn(scan);
+            match task.join_next().await.expect("just spawned") {
+                Ok(result) => result.err().map(|ReaderError(error)| Err(error)),
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                // The runtime ends, and nobody reads on.
+                Err(_) => None,
+            }
+        };
+        let scan = futures::stream::once(scan).filter_map(futures::future::ready);
         let batches = futures::stream::unfold(
             (partials, to_batches),
             |(mut partials, to_batches)| async move {
@@ -409,6 +419,7 @@ fn explain(error: scan::Error) -> SourceError {
             SourceError::Unavailable(error.to_string())
         }
         scan::Error::Bad(message) => SourceError::Limit(message),
+        scan::Error::NotTaken => SourceError::Limit(error.to_string()),
         scan::Error::Chunk { .. }
         | scan::Error::Batch { .. }
         | scan::Error::Damaged { .. }

@@ -53,7 +53,8 @@ pub(super) async fn append(
 ) -> Result<(), SourceError> {
     let tenant = Tenant::parse(tenant).map_err(|_| SourceError::NoDatabase(tenant.into()))?;
     let cluster = source.scanner.cluster().clone();
-    let (limits, streams) = (Arc::clone(&source.limits), Arc::clone(&source.streams));
+    let limits = Arc::clone(source.limits.borrow().of(&tenant));
+    let streams = Arc::clone(&source.streams);
     let n_shards = cluster.n_shards();
     let decoded = source.scanner.pool().run(move || {
         let now = telemetry::now();
