@@ -69,6 +69,10 @@ pub(crate) const STACK_BYTES: usize = 64 << 20;
 const PART_BYTES_MIN: usize = 32 << 20;
 /// Encoded chunks that wait for a slow client, per statement.
 const CHUNKS_AHEAD: usize = 4;
+/// Threads for each core. What one statement computes may not come to an await for a minute (a join
+/// of everything with everything): others go on beside it, by the grace of the system.
+const THREADS_PER_CORE: usize = 4;
+
 /// DataFusion and what all connections share of it.
 pub(crate) struct Engine {
     /// `None` once it is being shut down.
@@ -91,7 +95,7 @@ impl Engine {
     ) -> Result<Engine, Error> {
         let threads = options.threads.max(1);
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(threads)
+            .worker_threads(threads * THREADS_PER_CORE)
             .thread_name("sql")
             .thread_stack_size(STACK_BYTES)
             .enable_all()

@@ -2,10 +2,11 @@
 //!
 //! - A text that is compared with a truth is one: `datallowconn = 't'`.
 //! - A time span times a number, or divided by one, is a time span.
+//! - Time spans are compared by how long they are, where a month has 30 days and a day 24 hours.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{AsArray, Float64Array, IntervalMonthDayNanoArray};
+use datafusion::arrow::array::{AsArray, Decimal128Array, Float64Array, IntervalMonthDayNanoArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     DataType, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
@@ -19,9 +20,12 @@ use datafusion::logical_expr::{
 use sqlparser::ast::BinaryOperator;
 
 use crate::error::SqlError;
+use crate::interval;
 
 const SPAN: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 const DAY_NANOS: f64 = 86_400e9;
+/// A length in nanoseconds: that of every time span fits.
+const LENGTH: DataType = DataType::Decimal128(38, 0);
 
 /// Plans them.
 #[derive(Debug)]
@@ -35,8 +39,21 @@ impl ExprPlanner for OperatorPlanner {
     ) -> Result<PlannerResult<RawBinaryExpr>> {
         let kind = |expr: &Expr| expr.get_type(schema).unwrap_or(DataType::Null);
         let (left, right) = (kind(&expr.left), kind(&expr.right));
-        let is_span = |kind: &DataType| matches!(kind, DataType::Interval(_));
+        // The time between two timestamps is a `Duration`.
+        let is_span =
+            |kind: &DataType| matches!(kind, DataType::Interval(_) | DataType::Duration(_));
         match expr.op {
+            BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq
+                if is_span(&left) || is_span(&right) =>
+            {
+                let lengths = [length(expr.left, &left)?, length(expr.right, &right)?];
+                [expr.left, expr.right] = lengths;
+            }
             BinaryOperator::Eq | BinaryOperator::NotEq => {
                 if left == DataType::Boolean {
                     expr.right = truth(expr.right)?;
@@ -72,6 +89,52 @@ fn truth(expr: Expr) -> Result<Expr> {
         }
     };
     Ok(Expr::Literal(ScalarValue::Boolean(Some(value)), metadata.clone()))
+}
+
+/// How long a time span is, or a text that says one.
+fn length(expr: Expr, kind: &DataType) -> Result<Expr> {
+    let span = match &expr {
+        Expr::Literal(value, metadata) if let Some(Some(text)) = value.try_as_str() => {
+            let span = ScalarValue::IntervalMonthDayNano(Some(interval::parse(text)?));
+            Expr::Literal(span, metadata.clone())
+        }
+        _ if matches!(kind, DataType::Interval(_) | DataType::Duration(_)) => expr,
+        // Nothing that has a length: the comparison says so by itself.
+        _ => return Ok(expr),
+    };
+    let signature = Signature::any(1, Volatility::Immutable);
+    Ok(ScalarUDF::new_from_impl(Length { signature }).call(vec![span]))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Length {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Length {
+    fn name(&self) -> &str {
+        "interval_length"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(LENGTH)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let spans = cast(&args.args[0].to_array(args.number_rows)?, &SPAN)?;
+        let spans = spans.as_primitive::<IntervalMonthDayNanoType>().iter();
+        let lengths: Decimal128Array = spans.map(|span| span.map(nanos_of)).collect();
+        Ok(ColumnarValue::Array(Arc::new(lengths.with_data_type(LENGTH))))
+    }
+}
+
+fn nanos_of(span: IntervalMonthDayNano) -> i128 {
+    let days = i128::from(span.months) * 30 + i128::from(span.days);
+    days * 86_400_000_000_000 + i128::from(span.nanoseconds)
 }
 
 fn times(span: Expr, factor: Expr, divides: bool) -> Expr {
@@ -121,10 +184,12 @@ impl ScalarUDFImpl for Times {
 #[allow(clippy::cast_possible_truncation)]
 fn scaled(span: IntervalMonthDayNano, factor: f64) -> Option<IntervalMonthDayNano> {
     let months = f64::from(span.months) * factor;
-    let days = f64::from(span.days) * factor + (months - months.trunc()) * 30.0;
-    // What a division leaves in the last digits is no time.
-    let days = (days * 1e9).round() / 1e9;
-    let nanos = span.nanoseconds as f64 * factor + (days - days.trunc()) * DAY_NANOS;
+    // What a division leaves of a month in the last digits is no time.
+    let of_month = (months.fract() * 30.0 * 1e6).round() / 1e6;
+    let own = f64::from(span.days) * factor;
+    let of_days = ((own.fract() + of_month.fract()) * DAY_NANOS / 1000.0).round() * 1000.0;
+    let days = own.trunc() + of_month.trunc() + (of_days / DAY_NANOS).trunc();
+    let nanos = span.nanoseconds as f64 * factor + of_days % DAY_NANOS;
     let micros = (nanos / 1000.0).round();
     let fits = |value: f64, max: f64| value.is_finite() && value.abs() < max;
     if !fits(months, 2e9) || !fits(days, 2e9) || !fits(micros, 9e15) {
@@ -147,6 +212,9 @@ mod tests {
         check((1, 0, 0), 0.5, (0, 15, 0));
         check((0, 1, 0), 1.5, (0, 1, 43_200_000_000_000));
         check((14, 3, 0), -1.0, (-14, -3, 0));
+        check((0, 1, 0), 1.0 / 3.0, (0, 0, 28_800_000_000_000));
+        check((0, 1, 0), 1.0 / 24.0, (0, 0, 3_600_000_000_000));
+        check((1, 0, 0), 1.0 / 7.0, (0, 4, 24_685_714_000_000));
         assert!(scaled(IntervalMonthDayNano::new(i32::MAX, 0, 0), 2.0).is_none());
     }
 }

@@ -85,6 +85,12 @@ impl VisitorMut for Rewrite {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+        // JSON is text from here on, and `||` would glue it together.
+        if let Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } = expr
+            && (is_json(left) || is_json(right))
+        {
+            return ControlFlow::Break(SqlError::unsupported("|| of jsonb"));
+        }
         into_flow(keep_json(expr))
     }
 
@@ -97,6 +103,43 @@ fn into_flow(result: Result<(), SqlError>) -> ControlFlow<SqlError> {
     match result {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => ControlFlow::Break(error),
+    }
+}
+
+fn is_junction(expr: &Expr) -> bool {
+    matches!(expr, Expr::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. })
+}
+
+/// `a IS DISTINCT FROM b AND c`, which the parser reads as `a IS DISTINCT FROM (b AND c)`, as it is
+/// meant: one in parentheses is another kind of expression.
+fn below_junction(expr: &mut Expr) -> Expr {
+    let mut taken = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    if let Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right) = &mut taken
+        && is_junction(right)
+    {
+        let mut junction = std::mem::replace(right.as_mut(), Expr::Value(Value::Null.into()));
+        if let Expr::BinaryOp { left, .. } = &mut junction {
+            std::mem::swap(right, left);
+            **left = below_junction(&mut taken);
+        }
+        return junction;
+    }
+    taken
+}
+
+fn is_span(expr: &Expr) -> bool {
+    match expr {
+        Expr::Interval(_) => true,
+        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Interval { .. }),
+        _ => false,
+    }
+}
+
+fn is_json(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_json(inner),
+        Expr::Cast { data_type, .. } => matches!(data_type, DataType::JSON | DataType::JSONB),
+        _ => false,
     }
 }
 
@@ -143,6 +186,16 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
                 let power = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
                 *expr = power;
             }
+        }
+        Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right)
+            if is_junction(right) =>
+        {
+            *expr = below_junction(expr);
+        }
+        // The planner of operators, which knows how time spans are compared, sees no BETWEEN.
+        Expr::Between { expr: value, negated, low, high } if is_span(low) || is_span(high) => {
+            let not = if *negated { "not " } else { "" };
+            *expr = parsed(&format!("({not}(({value}) >= {low} and ({value}) <= {high}))"))?;
         }
         Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: inner } => {
             *expr = parsed(&format!("(-1 # ({inner}))"))?;

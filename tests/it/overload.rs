@@ -215,3 +215,20 @@ async fn a_cursor_that_rests_does_not_keep_others_from_reading() {
     let error = error.as_db_error().expect("from the server");
     assert!(error.message().contains("raise memory.queries"), "{error}");
 }
+
+/// One join took every thread of SQL, and nobody else's statement began before it was done.
+#[tokio::test]
+async fn a_join_of_everything_with_everything_leaves_others_their_turn() {
+    let node = Node::start().await;
+    let busy = node.sql().await;
+    let join = "select count(*) from generate_series(1, 60000) a(x), \
+                generate_series(1, 60000) b(y) where a.x < b.y";
+    let long = tokio::spawn(async move { busy.batch_execute(join).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let others = async {
+        let client = node.sql().await;
+        client.query_one("select 1", &[]).await.expect("a row")
+    };
+    tokio::time::timeout(PATIENCE / 3, others).await.expect("it has its turn");
+    assert!(!long.is_finished(), "the join takes longer than that, or this shows nothing");
+}

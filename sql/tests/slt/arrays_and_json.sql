@@ -195,3 +195,4 @@ select jsonb_typeof('7'::jsonb)
 select jsonb_extract_path_text('{"a": {"b": 1}}'::jsonb, 'a', 'b'), jsonb_array_length('[1, 2]'::jsonb)
 select ('{"a": 5}'::jsonb ->> 'a')::int + 1, '{"a": 5}'::json ->> 'a' = '5'
 select key from (select jsonb_object_keys('{"b": 1, "a": 2}'::jsonb) as key) t order by key
+select '{"a":1}'::jsonb || '{"b":2}'::jsonb

@@ -163,3 +163,7 @@ select '0'::bool
 select 'maybe'::bool
 select 'TRUE'::bool
 select ' t '::bool
+select true is distinct from false and false, null is not distinct from null or false
+select 1 is distinct from 2 and 3 is not distinct from 3 or 1 is distinct from 1
+select x from (values ('a'), ('b'), (null)) t(x) where x is distinct from 'a' and x is distinct from null order by x
+select false is distinct from (true and false)

@@ -429,3 +429,10 @@ select interval '9999999999 days'
 select '1 month 1 mon'::interval
 select -interval '1 mon 2 days 03:04:05', - interval '-1 day', timestamp '2024-03-01' + -interval '1 day 1 hour', -(interval '2' day)
 select now() - interval '00:05:00' < now(), -'1 day 02:00'::interval
+select interval '36 hours' > interval '1 day', interval '1 day' = interval '24 hours', interval '1 mon' = interval '30 days', interval '1 year' > interval '364 days', interval '1 day' <> '24:00:00'
+select timestamp '2024-03-02' - timestamp '2024-03-01' >= interval '1 day', timestamp '2024-03-02' - timestamp '2024-03-01' < interval '23 hours', timestamp '2026-01-01' - timestamp '2015-01-01' > interval '10 years'
+select interval '25 hours' between interval '1 day' and interval '2 days', interval '3 days' not between interval '1 hour' and interval '50 hours'
+select a < b, a = b from (values (interval '1 mon', interval '31 days'), (interval '24 hours', interval '1 day'), (null, interval '1 day')) t(a, b)
+select interval '1 day' / 3, interval '1 day' / 24, interval '1 day' / 7, interval '1 mon' / 7, interval '10 days' * 0.1
+select (timestamp '2024-03-02' - timestamp '2024-03-01 12:00') / 3
+select count(*) from (values (interval '36 hours'), (interval '2 hours')) t(x) where x > '1 day'

@@ -9,10 +9,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::lines::{Lines, Next};
 use super::source::{modified, open_file};
 use crate::model::Timestamp;
+use crate::telemetry::Stopwatch;
+
+/// How long the file before is watched when another one took its name: its writer may not know yet
+/// (logrotate makes the new file first, and tells the writer then).
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What happened to a followed file.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,12 +43,16 @@ pub(super) struct Follower {
     offset: u64,
     lines: Lines,
     read: Arc<AtomicU64>,
+    /// Since when another file has its name.
+    replaced: Option<Stopwatch>,
+    grace: Duration,
 }
 
 impl Follower {
     /// Follows `path`, from its beginning. `read` counts bytes.
     pub(super) fn new(path: PathBuf, read: Arc<AtomicU64>) -> Follower {
-        Follower { path, file: None, offset: 0, lines: Lines::default(), read }
+        let (lines, grace) = (Lines::default(), GRACE);
+        Follower { path, file: None, offset: 0, lines, read, replaced: None, grace }
     }
 
     /// What happened next. A file that is not there yet is waited for.
@@ -94,6 +104,10 @@ impl Follower {
         if !replaced || ours.len() > self.offset {
             return Ok(Event::Idle);
         }
+        if self.replaced.get_or_insert_with(Stopwatch::start).elapsed() < self.grace {
+            return Ok(Event::Idle);
+        }
+        self.replaced = None;
         self.file = None;
         Ok(match self.lines.rest() {
             Some(Next::Line(line)) => Event::LastLine(line.to_vec()),
@@ -139,7 +153,8 @@ mod tests {
     impl Scene {
         fn new() -> Scene {
             let directory = tempfile::tempdir().unwrap();
-            let follower = Follower::new(directory.path().join("log"), Arc::default());
+            let mut follower = Follower::new(directory.path().join("log"), Arc::default());
+            follower.grace = Duration::ZERO;
             Scene { directory, follower }
         }
 
@@ -205,5 +220,22 @@ mod tests {
         scene.check("b");
         scene.append("c\n");
         scene.check("last rest,begins,c");
+    }
+
+    /// What a writer still added to the old file, when the new one was there, was lost.
+    #[test]
+    fn a_writer_may_be_late_to_change_files() {
+        let mut scene = Scene::new();
+        scene.follower.grace = Duration::from_millis(200);
+        scene.append("a\n");
+        scene.check("begins,a");
+        let old = scene.directory.path().join("log.1");
+        fs::rename(scene.path(), &old).unwrap();
+        scene.append("c\n");
+        scene.check("");
+        fs::OpenOptions::new().append(true).open(old).unwrap().write_all(b"b\n").unwrap();
+        scene.check("b");
+        std::thread::sleep(scene.follower.grace);
+        scene.check("begins,c");
     }
 }
