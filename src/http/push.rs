@@ -191,7 +191,7 @@ impl<'a> Memory<'a> {
 
     /// Waits until it has so many bytes, or all that there are.
     async fn grow_to(&mut self, bytes: usize) -> Result<(), Error> {
-        let kib = (bytes / 1024).clamp(1, self.api.options.push_bytes_max / 1024);
+        let kib = bytes.div_ceil(1024).clamp(1, self.api.options.push_bytes_max / 1024);
         let Some(more) = kib.checked_sub(self.kib).filter(|more| *more > 0) else { return Ok(()) };
         let more_kib = u32::try_from(more).unwrap_or(u32::MAX);
         let draw = Arc::clone(&self.api.push_memory).acquire_many_owned(more_kib);
