@@ -203,8 +203,8 @@ pub fn end(stats: &Stats, refused: Option<(proto::Outcome, String)>) -> Bytes {
 /// Why a scan ended here, for the end of an answer.
 pub fn outcome(error: &Error) -> (proto::Outcome, String) {
     let outcome = match error {
-        Error::Bad(_) | Error::NotTaken => proto::Outcome::Bad,
-        Error::Shard(_) | Error::Object(_) => proto::Outcome::Unavailable,
+        Error::Bad(_) => proto::Outcome::Bad,
+        Error::Shard(_) | Error::Object(_) | Error::NotTaken => proto::Outcome::Unavailable,
         Error::Chunk { .. } | Error::Batch { .. } | Error::Damaged { .. } | Error::Foreign(_) => {
             proto::Outcome::Damaged
         }

@@ -100,6 +100,9 @@ impl Follower {
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(error),
         };
+        if !replaced {
+            self.replaced = None;
+        }
         // Between the last read and now, the writer may have added a line before it let go.
         if !replaced || ours.len() > self.offset {
             return Ok(Event::Idle);
