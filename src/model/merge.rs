@@ -82,7 +82,7 @@ impl<'a> Merged<'a> {
 
     /// The bytes of each line; there must be lines.
     pub fn line_bytes(&self) -> impl ExactSizeIterator<Item = usize> {
-        self.keys.iter().map(|key| self.line(key).len())
+        self.keys.iter().map(|key| self.n_line_bytes(key))
     }
 
     /// The distinct metadata sets of all rows, and more; there must be metadata.
@@ -116,6 +116,11 @@ impl<'a> Merged<'a> {
         lines_of(self.pieces[key.piece as usize]).get(key.row as usize)
     }
 
+    fn n_line_bytes(&self, key: &Key) -> usize {
+        let place = &lines_of(self.pieces[key.piece as usize]).offsets[key.row as usize..][..2];
+        (place[1] - place[0]) as usize
+    }
+
     fn lines(&self, keys: &[Key]) -> Lines {
         let Some((first, last)) = keys.first().zip(keys.last()) else { return Lines::empty() };
         let runs = || keys.chunk_by(|a, b| a.piece == b.piece && a.row + 1 == b.row);
@@ -123,7 +128,7 @@ impl<'a> Merged<'a> {
             let own = lines_of(self.pieces[first.piece as usize]);
             return own.slice(first.row as usize..last.row as usize + 1);
         }
-        let mut bytes = Vec::with_capacity(keys.iter().map(|key| self.line(key).len()).sum());
+        let mut bytes = Vec::with_capacity(keys.iter().map(|key| self.n_line_bytes(key)).sum());
         let mut offsets = Vec::with_capacity(keys.len() + 1);
         offsets.push(0);
         // Rows that stood together and still do are copied in one go.

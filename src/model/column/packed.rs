@@ -31,17 +31,19 @@ pub(crate) fn pack(values: &[u64], out: &mut Vec<u8>) {
     }
     let tag_of = plan.tag_of_length();
     if plan.tag_bits > 0 {
-        let mut tags = BitWriter::new(out);
+        let mut tags = BitWriter::new(out, values.len() * plan.tag_bits as usize);
         for value in values {
             let tag = tag_of[bit_length(value - base) as usize];
             tags.put(u64::from(tag), plan.tag_bits);
         }
         tags.finish();
     }
-    let mut bits = BitWriter::new(out);
+    let width_of = tag_of.map(|tag| plan.widths[usize::from(tag)]);
+    let n_bits = histogram.iter().zip(width_of).map(|(n, width)| *n as usize * width as usize);
+    let mut bits = BitWriter::new(out, n_bits.sum());
     for value in values {
-        let tag = tag_of[bit_length(value - base) as usize];
-        bits.put(value - base, plan.widths[usize::from(tag)]);
+        let more = value - base;
+        bits.put(more, width_of[bit_length(more) as usize]);
     }
     bits.finish();
 }
@@ -213,38 +215,50 @@ fn bit_length(value: u64) -> u32 {
     u64::BITS - value.leading_zeros()
 }
 
-/// Appends bits, lowest first.
+/// Appends bits, lowest first: whole words, each over the end of the one before, so that nothing is
+/// asked per value.
 struct BitWriter<'a> {
     out: &'a mut Vec<u8>,
+    /// Where `word` starts. All before is written.
+    at: usize,
     word: u64,
-    /// Bits of `word` that are taken, below 64.
+    /// Bits of `word` that are taken, below 8.
     taken: u32,
 }
 
 impl BitWriter<'_> {
-    fn new(out: &mut Vec<u8>) -> BitWriter<'_> {
-        BitWriter { out, word: 0, taken: 0 }
+    /// Makes room for so many bits.
+    fn new(out: &mut Vec<u8>, n_bits: usize) -> BitWriter<'_> {
+        let at = out.len();
+        out.resize(at + n_bits.div_ceil(8) + size_of::<u64>(), 0);
+        BitWriter { out, at, word: 0, taken: 0 }
     }
 
     /// The value must fit the width.
     #[inline]
     fn put(&mut self, value: u64, width: u32) {
         debug_assert!(bit_length(value) <= width, "the plan's width holds the value");
-        self.word |= value << self.taken;
-        let total = self.taken + width;
-        if total < 64 {
-            self.taken = total;
-            return;
+        if width > u64::BITS - 8 {
+            self.put_short(value & u64::from(u32::MAX), 32);
+            self.put_short(value >> 32, width - 32);
+        } else {
+            self.put_short(value, width);
         }
-        self.out.extend_from_slice(&self.word.to_le_bytes());
-        // What did not fit; a shift by all 64 bits leaves nothing.
-        self.word = value.checked_shr(64 - self.taken).unwrap_or(0);
-        self.taken = total - 64;
+    }
+
+    /// What fits into a word whose first byte is partly taken.
+    #[inline]
+    fn put_short(&mut self, value: u64, width: u32) {
+        self.word |= value << self.taken;
+        self.out[self.at..][..size_of::<u64>()].copy_from_slice(&self.word.to_le_bytes());
+        let total = self.taken + width;
+        self.at += (total / 8) as usize;
+        self.word >>= total / 8 * 8;
+        self.taken = total % 8;
     }
 
     fn finish(self) {
-        let n = self.taken.div_ceil(8) as usize;
-        self.out.extend_from_slice(&self.word.to_le_bytes()[..n]);
+        self.out.truncate(self.at + usize::from(self.taken > 0));
     }
 }
 

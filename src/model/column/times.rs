@@ -95,7 +95,11 @@ fn put_steps(
     }
     let unit = unit.max(1);
     put_varint(out, unit);
-    let steps: Vec<u64> = steps.iter().map(|step| in_units(*step, unit)).collect();
+    // A constant divisor of 1 is no division, and most timestamps that applications write have it.
+    let steps: Vec<u64> = match unit {
+        1 => steps.iter().map(|step| in_units(*step, 1)).collect(),
+        _ => steps.iter().map(|step| in_units(*step, unit)).collect(),
+    };
     packed::pack(&steps, out);
 }
 
