@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::text::Text;
 use super::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, HEADER_BYTES, MAGIC, STORED, VERSION, ZSTD};
 use crate::model::column::{
     LINE_BYTES_MAX, LevelCounts, METADATA_BYTES_MAX, frame, intern::Interner, level_slot, packed,
@@ -48,7 +49,7 @@ pub struct BatchBuilder {
     timestamps: Vec<i64>,
     set_ids: Vec<u32>,
     line_lengths: Vec<u64>,
-    text: Vec<u8>,
+    text: Text,
     metadata_bytes: usize,
 }
 
@@ -90,7 +91,7 @@ impl BatchBuilder {
             timestamps: Vec::new(),
             set_ids: Vec::new(),
             line_lengths: Vec::new(),
-            text: Vec::new(),
+            text: Text::default(),
             metadata_bytes: 0,
         };
         builder.metadata(&Metadata::empty());
@@ -99,19 +100,22 @@ impl BatchBuilder {
 
     /// Makes room for more rows, and for so many bytes of lines in them.
     pub fn reserve(&mut self, n_rows: usize, line_bytes: usize) {
+        self.reserve_rows(n_rows);
+        self.text.reserve(line_bytes);
+    }
+
+    fn reserve_rows(&mut self, n_rows: usize) {
         self.timestamps.reserve(n_rows);
         self.set_ids.reserve(n_rows);
         self.line_lengths.reserve(n_rows);
-        self.text.reserve(line_bytes);
     }
 
     /// One batch with the rows of all, in their order.
     pub fn concat(batches: Vec<BatchBuilder>) -> BatchBuilder {
         let n_rows: usize = batches.iter().map(BatchBuilder::n_entries).sum();
-        let line_bytes: usize = batches.iter().map(|batch| batch.text.len()).sum();
         let mut batches = batches.into_iter();
         let mut all = batches.next().unwrap_or_default();
-        all.reserve(n_rows - all.n_entries(), line_bytes - all.text.len());
+        all.reserve_rows(n_rows - all.n_entries());
         batches.for_each(|batch| all.append(batch));
         all
     }
@@ -159,7 +163,7 @@ impl BatchBuilder {
         self.timestamps.push(timestamp);
         self.set_ids.push(metadata);
         self.line_lengths.push(line.len() as u64);
-        self.text.extend_from_slice(line.as_bytes());
+        self.text.push(line);
     }
 
     /// Adds all rows of another builder after the own ones.
@@ -178,7 +182,7 @@ impl BatchBuilder {
         }
         self.timestamps.extend_from_slice(&other.timestamps);
         self.line_lengths.extend_from_slice(&other.line_lengths);
-        self.text.extend_from_slice(&other.text);
+        self.text.append(other.text);
         self.metadata_bytes += other.metadata_bytes;
     }
 
@@ -189,7 +193,7 @@ impl BatchBuilder {
 
     /// Bytes of all lines and of each row's metadata.
     pub fn raw_bytes(&self) -> usize {
-        self.text.len() + self.metadata_bytes
+        self.text.n_bytes() + self.metadata_bytes
     }
 
     /// Whether there is no row.
@@ -204,6 +208,10 @@ impl BatchBuilder {
 
     /// The batch in bytes.
     pub fn encode_for(&self, effort: Effort) -> Bytes {
+        self.text.whole(|text| self.encode_with(text, effort))
+    }
+
+    fn encode_with(&self, text: &[u8], effort: Effort) -> Bytes {
         assert!(self.n_entries() <= BATCH_ENTRIES_MAX, "a batch is cut before it is too large");
         let times = self.times();
         let (dict, n_segments) = self.dict(times.start);
@@ -213,16 +221,16 @@ impl BatchBuilder {
         let used = sets::pack_ids(&self.metadata, &self.set_ids, &mut rows);
         let mut set_table = Vec::new();
         sets::put_sets(&used, &mut set_table);
-        let raw = dict.len() + set_table.len() + rows.len() + self.text.len();
+        let raw = dict.len() + set_table.len() + rows.len() + text.len();
         assert!(raw <= BATCH_BYTES_MAX, "a batch is cut before it is too large");
 
         let [dict_frame, sets_frame, lines_frame] =
-            [&dict, &set_table, &self.text].map(|section| frame::compress(section, effort.level()));
+            [&*dict, &*set_table, text].map(|section| frame::compress(section, effort.level()));
         let codec = |frame: &Option<Vec<u8>>| if frame.is_some() { ZSTD } else { STORED };
         let codecs = [codec(&dict_frame), codec(&sets_frame), codec(&lines_frame)];
-        let dict_stored = dict_frame.as_ref().unwrap_or(&dict);
-        let sets_stored = sets_frame.as_ref().unwrap_or(&set_table);
-        let lines_stored = lines_frame.as_ref().unwrap_or(&self.text);
+        let dict_stored = dict_frame.as_deref().unwrap_or(&dict);
+        let sets_stored = sets_frame.as_deref().unwrap_or(&set_table);
+        let lines_stored = lines_frame.as_deref().unwrap_or(text);
 
         let sections = [dict_stored, sets_stored, &rows, lines_stored];
         let n_bytes = sections.iter().map(|section| section.len()).sum::<usize>();
@@ -245,7 +253,7 @@ impl BatchBuilder {
         put(rows.len());
         put(0);
         put(lines_stored.len());
-        put(self.text.len());
+        put(text.len());
         debug_assert_eq!(out.len(), HEADER_BYTES);
         for section in sections {
             out.extend_from_slice(section);

@@ -11,6 +11,7 @@
 
 mod build;
 mod open;
+mod text;
 
 pub use build::{BatchBuilder, Effort};
 pub use open::{Batch, Segment};
