@@ -12,39 +12,56 @@
 
 use std::ops::Range;
 
+use super::fresh::Fresh;
 use super::values::{Pair, ValueFilters};
-use crate::model::Labels;
 use crate::model::column::{Malformed, Reader};
+use crate::model::{Labels, Lines};
 
 /// Bytes of a gram.
 const GRAM_BYTES: usize = 5;
 /// Of so many neighbouring places one is noted.
 const WINDOW: usize = 4;
+/// How far a byte decides, to either side: which of its neighbours' places are noted, by the windows
+/// that it is in, and what their grams are.
+const AROUND: usize = GRAM_BYTES + WINDOW - 2;
 /// A shorter text needs no filter: reading it costs no more.
 const TEXT_BYTES_MIN: usize = 256;
 /// The smallest and the largest bitmap, as powers of two of its bits.
 const LOG_BITS: std::ops::RangeInclusive<u32> = 6..=24;
+/// Lines that are looked at in one go: their new parts stay in the cache until they are noted.
+const NOTED_ROWS: usize = 128;
 /// Windows that are looked at in one go: what they need stays in the first cache.
 const TILE: usize = 2048;
 
-/// Appends the filter of a text, and says how many bits it has, as a power of two; 0 for a text
-/// that gets none.
-pub(super) fn put(text: &[u8], out: &mut Vec<u8>) -> u8 {
-    if text.len() < TEXT_BYTES_MIN {
+/// Appends the filter of the lines of a block, and says how many bits it has, as a power of two; 0
+/// where there are none.
+pub(super) fn put(lines: &Lines, out: &mut Vec<u8>) -> u8 {
+    let n_bytes = lines.span().len();
+    if n_bytes < TEXT_BYTES_MIN {
         return 0;
     }
-    let log_bits = text.len().ilog2().clamp(*LOG_BITS.start(), *LOG_BITS.end());
+    let log_bits = n_bytes.ilog2().clamp(*LOG_BITS.start(), *LOG_BITS.end());
     let mut bitmap = Bitmap(vec![0_u64; 1 << (log_bits - 6)]);
+    let mut fresh = Fresh::new(lines, AROUND);
     // A bitmap with a bit per byte of text is larger than the first cache, and logs repeat
     // themselves: what its beginning has of new grams says how large the rest may make it.
-    let eighth = text.len() / 8;
-    let overlap = GRAM_BYTES + WINDOW;
-    bitmap.note(&text[..eighth + overlap]);
+    let row_at = |offset: usize| {
+        let here = |place: &u32| ((place - lines.offsets[0]) as usize) < offset;
+        lines.offsets.partition_point(here).min(lines.len())
+    };
+    let mut note = |bitmap: &mut Bitmap, rows: Range<usize>| {
+        for start in rows.clone().step_by(NOTED_ROWS) {
+            bitmap.note(fresh.of(start..rows.end.min(start + NOTED_ROWS)));
+        }
+        fresh.judge();
+    };
+    let (eighth, quarter) = (row_at(n_bytes / 8), row_at(n_bytes / 4));
+    note(&mut bitmap, 0..eighth);
     let first = bitmap.n_set();
-    bitmap.note(&text[eighth..2 * eighth + overlap]);
+    note(&mut bitmap, eighth..quarter);
     let second = bitmap.n_set();
     bitmap.halve_while(|n_bits, n_set| (n_set + 6 * (second - first)) * 4 < n_bits);
-    bitmap.note(&text[2 * eighth..]);
+    note(&mut bitmap, quarter..lines.len());
     // Of foreign grams, one in two to four is taken for present.
     bitmap.halve_while(|n_bits, n_set| n_set * 4 < n_bits);
     out.extend(bitmap.0.iter().flat_map(|word| word.to_le_bytes()));
@@ -340,9 +357,9 @@ mod tests {
         places.into_iter().map(gram).collect()
     }
 
-    fn filters(text: &[u8]) -> Filters {
+    fn filters(lines: &[&str]) -> Filters {
         let mut bitmap = Vec::new();
-        let log_bits = put(text, &mut bitmap);
+        let log_bits = put(&Lines::from_texts(lines), &mut bitmap);
         let section = [&[log_bits], &*bitmap].concat();
         Filters::get(section.into(), 1).expect("as it was written")
     }
@@ -354,16 +371,18 @@ mod tests {
     }
 
     /// Lines with many different words.
-    fn lines() -> String {
-        (0..4000_u64).fold(String::new(), |text, n| {
+    fn lines() -> Vec<String> {
+        let line = |n: u64| {
             let id = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            text + &format!("level=info msg=\"Request {n} done\" id={id:016x} took={}ms\n", n % 97)
-        })
+            format!("level=info msg=\"Request {n} done\" id={id:016x} took={}ms", n % 97)
+        };
+        (0..4000).map(line).collect()
     }
 
     #[test]
     fn tells_what_is_not_there() {
-        let filters = filters(lines().as_bytes());
+        let lines = lines();
+        let filters = filters(&lines.iter().map(String::as_str).collect::<Vec<_>>());
         assert!(may_hold(&filters, &["Request 1234 done"]));
         assert!(may_hold(&filters, &["REQUEST 1234 DONE"]), "in whatever case");
         assert!(may_hold(&filters, &["nowhere to be found", "level=info"]), "one is enough");
@@ -397,14 +416,15 @@ mod tests {
 
     #[test]
     fn is_small() {
-        let text = lines();
+        let lines = Lines::from_texts(&lines());
         let mut bitmap = Vec::new();
-        put(text.as_bytes(), &mut bitmap);
-        assert!(bitmap.len() * 12 < text.len(), "{} of {}", bitmap.len(), text.len());
-        let same = "level=info msg=\"nothing new\"\n".repeat(10_000);
+        put(&lines, &mut bitmap);
+        let n_bytes = lines.span().len();
+        assert!(bitmap.len() * 12 < n_bytes, "{} of {n_bytes}", bitmap.len());
+        let same = Lines::from_texts(&["level=info msg=\"nothing new\""; 10_000]);
         bitmap.clear();
-        assert_eq!(put(same.as_bytes(), &mut bitmap), 6, "few grams, few bits");
-        assert_eq!(put(&text.as_bytes()[..200], &mut bitmap), 0, "a short text has none");
+        assert_eq!(put(&same, &mut bitmap), 6, "few grams, few bits");
+        assert_eq!(put(&lines.slice(0..3), &mut bitmap), 0, "a short text has none");
     }
 
     #[test]
@@ -441,11 +461,29 @@ mod tests {
         fn what_is_there_is_never_missed(
             text in "[a-zA-Z0-9 =]{300,9000}", at in any::<prop::sample::Index>(), length in 1..80_usize,
         ) {
-            let filters = filters(text.as_bytes());
+            let filters = filters(&[&text]);
             let start = at.index(text.len());
             let end = (start + length).min(text.len());
             prop_assert!(may_hold(&filters, &[&text[start..end]]));
             prop_assert!(may_hold(&filters, &[&text[start..end].to_ascii_uppercase()]));
+        }
+
+        #[test]
+        fn what_lines_share_is_never_missed(
+            numbers in prop::collection::vec((0..200_u32, 0..3_u32, any::<bool>()), 40..90),
+            at in any::<prop::sample::Index>(), length in 8..60_usize,
+        ) {
+            let line = |(a, b, long): &(u32, u32, bool)| {
+                let end = if *long { " and the rest of a longer sentence" } else { "" };
+                format!("request {a:03} of client {b} took {}.{a} ms in queue {b}{end}", a % 7)
+            };
+            let lines: Vec<String> = numbers.iter().map(line).collect();
+            let filters = filters(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+            for line in &lines {
+                let start = at.index(line.len());
+                let needle = &line[start..(start + length).min(line.len())];
+                prop_assert!(may_hold(&filters, &[needle]), "{needle:?} of {line:?}");
+            }
         }
     }
 }

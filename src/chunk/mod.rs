@@ -16,6 +16,7 @@ mod codec;
 mod compare;
 mod filter;
 mod footer;
+mod fresh;
 mod index;
 mod merge;
 mod read;

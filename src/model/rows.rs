@@ -106,6 +106,18 @@ impl Lines {
         Lines { bytes: self.bytes.clone(), offsets: self.offsets[range.start..=range.end].to_vec() }
     }
 
+    /// A line for each text; together they are below 4 GiB.
+    pub fn from_texts<T: AsRef<str>>(texts: &[T]) -> Lines {
+        let mut bytes = Vec::with_capacity(texts.iter().map(|text| text.as_ref().len()).sum());
+        let mut offsets = Vec::with_capacity(texts.len() + 1);
+        offsets.push(0);
+        for text in texts {
+            bytes.extend_from_slice(text.as_ref().as_bytes());
+            offsets.push(u32::try_from(bytes.len()).expect("the caller bounds what lines take"));
+        }
+        Lines { bytes: bytes.into(), offsets }
+    }
+
     /// No line at all.
     pub fn empty() -> Lines {
         Lines { bytes: Bytes::new(), offsets: vec![0] }

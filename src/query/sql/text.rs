@@ -81,15 +81,9 @@ mod tests {
     use crate::model::Lines;
 
     fn lines(texts: &[String]) -> Rows {
-        let mut offsets = vec![0];
-        for text in texts {
-            let end = offsets.last().expect("not empty") + text.len();
-            offsets.push(end);
-        }
-        let offsets = offsets.iter().map(|at| u32::try_from(*at).expect("short")).collect();
         Rows {
             timestamps: vec![0; texts.len()],
-            lines: Some(Lines { bytes: texts.concat().into(), offsets }),
+            lines: Some(Lines::from_texts(texts)),
             ..Rows::default()
         }
     }
