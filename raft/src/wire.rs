@@ -15,8 +15,9 @@ use openraft::raft::{
 use crate::disk::{decode_payload, encode_payload, payload_bytes};
 use crate::types::{Entry, LeaderId, LogId, Types, Vote};
 
-/// The version of the messages between nodes. A node talks only to nodes of its own version.
-pub const WIRE_VERSION: u32 = 5;
+/// The version of the messages between nodes, and of the commands in them: a replica that does not
+/// know a command would refuse what the others do. A node talks only to nodes of its own version.
+pub const WIRE_VERSION: u32 = 6;
 
 /// The longest message: an entry of the largest size, and what surrounds it.
 pub(crate) const MESSAGE_BYTES_MAX: usize = crate::disk::PAYLOAD_BYTES_MAX + (1 << 20);

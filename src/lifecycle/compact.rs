@@ -1,8 +1,8 @@
 //! Chunks become fewer: neighbours of one tenant are read, merged and written as one.
 //!
 //! Whatever comes in between, nothing is lost: until the `Replace` is applied the inputs are what is
-//! read, and the outcome is an object that no row names, which the sweep takes in time. Each attempt
-//! has an object of its own, named by when it began.
+//! read, and the outcome is an object that no row names, which the sweep takes in time. An attempt
+//! finds no object of one that a sweep may take: what its plan knew is in the name.
 
 use std::fmt::Display;
 
@@ -11,10 +11,10 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::object_info;
 use crate::chunk::{self, ChunkSummary, Merge, WriteOptions};
-use crate::model::{ShardId, Timestamp};
+use crate::model::{Index, ShardId, Timestamp};
 use crate::objects::Objects;
 use crate::pool::Pool;
-use crate::shard::{Chunk, ChunkKey, Command};
+use crate::shard::{Chunk, ChunkKey, Command, attempt_number};
 
 /// Objects that are read at once.
 const READS_AT_ONCE: usize = 8;
@@ -58,14 +58,14 @@ impl Error {
 }
 
 /// Writes one object with what the inputs hold, which come in the order of their seals; what is to
-/// be proposed then. The attempt began at `at`.
+/// be proposed then. The attempt began at `at`, on a view up to `base`.
 pub(super) async fn compact(
     objects: &Objects,
     pool: &Pool,
     options: WriteOptions,
     shard: ShardId,
     inputs: &[Chunk],
-    at: Timestamp,
+    (base, at): (Index, Timestamp),
 ) -> Result<Command, Error> {
     let reads = inputs.iter().map(|input| read(objects, pool, shard, input));
     let reads: Vec<_> = reads.collect();
@@ -76,10 +76,10 @@ pub(super) async fn compact(
     let object = object_info(bytes.len() as u64, &summary);
     let mut by_id: Vec<&Chunk> = inputs.iter().collect();
     by_id.sort_unstable_by_key(|input| input.key.id);
-    let path = Chunk::merged(0, &by_id, object, at).path(shard);
+    let path = Chunk::merged(0, &by_id, object, attempt_number(base, at)).path(shard);
     objects.put_new(&path, bytes).await?;
     let retire = by_id.iter().map(|input| input.key.id).collect();
-    Ok(Command::Replace { at, tenant: inputs[0].key.tenant.clone(), retire, object })
+    Ok(Command::Replace { base, at, tenant: inputs[0].key.tenant.clone(), retire, object })
 }
 
 /// A whole chunk, checked against its row.

@@ -364,8 +364,9 @@ impl Inner {
             debug!(%shard, "chunks stay as they are: the disk is full");
             return Ok(false);
         }
-        let (objects, pool, at) = (&self.objects, &self.pool, telemetry::now());
-        let made = compact::compact(objects, pool, self.options.chunk, shard, &inputs, at).await;
+        let (objects, pool) = (&self.objects, &self.pool);
+        let (chunk, attempt) = (self.options.chunk, (view.applied(), telemetry::now()));
+        let made = compact::compact(objects, pool, chunk, shard, &inputs, attempt).await;
         if let Err(error) = &made {
             left_alone.extend(error.chunks().iter().cloned());
         }
@@ -373,7 +374,7 @@ impl Inner {
         let Command::Replace { object, .. } = &replace else { unreachable!("it replaces") };
         let bytes = object.bytes;
         let (index, reply) = self.cluster.propose(shard, &replace).await?;
-        // Otherwise somebody else was faster, and the object is swept.
+        // Otherwise somebody else was faster, or a sweep came in between; the object is swept.
         if matches!(reply, Reply::Done { .. }) {
             self.metrics.merges.inc();
             self.metrics.merged_chunks.inc_by(inputs.len() as u64);

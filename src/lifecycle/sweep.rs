@@ -1,8 +1,16 @@
-//! Objects that no row names go away: what a compaction wrote that was killed, or came too late.
+//! Objects that no row names go away: what a merge wrote that was killed, or came too late.
 //!
-//! An object is older than any attempt that could still name it, by the clock of whoever wrote it,
-//! and a view of everything acknowledged since it was listed does not name it: then nobody ever will,
-//! for no name is used twice.
+//! ```text
+//!   list ---> Fence ---> a view that holds the fence ---> delete what it does not name
+//! ```
+//!
+//! Who wrote an object may stand still between writing it and proposing the `Replace` that names it,
+//! for as long as it likes, on any node; and clocks may say anything. So age proves nothing. After
+//! the fence no `Replace` succeeds that was planned before it; one that is planned later has another
+//! name for its object, and cannot have written what was listed before. What a head becomes is named
+//! by its row before it is written. So what the view does not name nobody ever will.
+//!
+//! A fence makes merges that are under way in vain. That is why only old objects are looked at.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -12,17 +20,38 @@ use futures::TryStreamExt;
 use crate::cluster::Cluster;
 use crate::model::{ShardId, Timestamp};
 use crate::objects::Objects;
-use crate::shard::{ObjectName, ShardView};
+use crate::shard::{Command, ObjectName, Reply, ShardView};
 
-/// An attempt ends long before this: merging, proposing, and clocks that differ.
-pub(super) const AGE_MIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// An attempt ends long before this, unless a clock jumps: then it is made once more.
+const AGE_MIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Deletes old objects that no row of the shards led here names; how many there were.
 pub(super) async fn sweep(
     cluster: &Cluster,
     objects: &Objects,
     now: Timestamp,
-) -> Result<u64, crate::objects::Error> {
+) -> Result<u64, super::Error> {
+    let mut swept = 0;
+    for (shard, names) in unnamed(cluster, objects, now).await? {
+        let (fence, reply) = cluster.propose(shard, &Command::Fence).await?;
+        let Reply::Done { .. } = reply else { continue };
+        let Ok(view) = cluster.mirror(shard).await else { continue };
+        assert!(view.applied() >= fence, "a view holds what was acknowledged before it");
+        let named = named_by(&view);
+        for name in names.iter().filter(|name| !named.contains(&name.content)) {
+            objects.delete(&name.path()).await?;
+            swept += 1;
+        }
+    }
+    Ok(swept)
+}
+
+/// Old objects that no row of the shards led here names, as far as this node knows.
+async fn unnamed(
+    cluster: &Cluster,
+    objects: &Objects,
+    now: Timestamp,
+) -> Result<HashMap<ShardId, Vec<ObjectName>>, crate::objects::Error> {
     let led: Vec<ShardId> = cluster.shard_ids().filter(|shard| cluster.leads(*shard)).collect();
     let views = led.iter().filter_map(|shard| Some((*shard, cluster.local_view(*shard)?)));
     let named: HashMap<ShardId, HashSet<u64>> =
@@ -38,17 +67,7 @@ pub(super) async fn sweep(
             unnamed.entry(name.shard).or_default().push(name);
         }
     }
-    let mut swept = 0;
-    for (shard, names) in unnamed {
-        // Of now: what was seen before the listing may be behind what is committed.
-        let Ok(view) = cluster.mirror(shard).await else { continue };
-        let named = named_by(&view);
-        for name in names.iter().filter(|name| !named.contains(&name.content)) {
-            objects.delete(&name.path()).await?;
-            swept += 1;
-        }
-    }
-    Ok(swept)
+    Ok(unnamed)
 }
 
 /// The content of every chunk in the manifest, which is in its object's name. Two that are alike by

@@ -41,8 +41,10 @@ pub enum Command {
     },
     /// One object takes the place of several.
     Replace {
-        /// When the attempt began, before its object was written: part of the object's name. The
-        /// inputs' grace begins here.
+        /// The last command in the view on which the attempt was planned, before its object was
+        /// written: part of the object's name. 0 in what a version before fences wrote.
+        base: Index,
+        /// When the attempt began: the inputs' grace begins here.
         at: Timestamp,
         /// Whose chunks.
         tenant: Tenant,
@@ -63,6 +65,10 @@ pub enum Command {
         /// Which.
         chunks: Vec<ChunkKey>,
     },
+    /// From here on every `Replace` that was planned before is stale. An object that was listed
+    /// before and that no row names here is named by none, ever: it may be swept, however slow
+    /// whoever wrote it is, and whatever the clocks say.
+    Fence,
     /// Hides entries that a selector matches.
     Delete {
         /// The request's number, unique in the shard.
@@ -139,6 +145,8 @@ pub enum Refusal {
 }
 
 const VERSION: u8 = 1;
+/// A `Replace` that says on which view it was planned.
+const REPLACE_VERSION: u8 = 2;
 const APPEND: u8 = 1;
 const SEAL: u8 = 2;
 const FLUSH: u8 = 3;
@@ -147,6 +155,7 @@ const RETIRE: u8 = 5;
 const FORGET: u8 = 6;
 const DELETE: u8 = 7;
 const CANCEL_DELETE: u8 = 8;
+const FENCE: u8 = 9;
 
 /// Bytes before an append's batch: the tag and the version.
 const HEADER_BYTES: usize = 2;
@@ -179,8 +188,13 @@ impl Command {
                     put_object(&mut out, &flushed.object);
                 }
             }
-            Command::Replace { at, tenant, retire, object } => {
-                out.extend_from_slice(&[REPLACE, VERSION]);
+            Command::Replace { base, at, tenant, retire, object } => {
+                if *base == 0 {
+                    out.extend_from_slice(&[REPLACE, VERSION]);
+                } else {
+                    out.extend_from_slice(&[REPLACE, REPLACE_VERSION]);
+                    put_u64(&mut out, *base);
+                }
                 put_timestamp(&mut out, *at);
                 put_tenant(&mut out, tenant);
                 put_count(&mut out, retire.len());
@@ -205,6 +219,7 @@ impl Command {
                 out.extend_from_slice(&[CANCEL_DELETE, VERSION]);
                 put_u64(&mut out, *id);
             }
+            Command::Fence => out.extend_from_slice(&[FENCE, VERSION]),
         }
         out.into()
     }
@@ -213,7 +228,8 @@ impl Command {
     pub fn decode(bytes: &Bytes) -> Result<Command, Malformed> {
         let mut reader = Reader::new(bytes);
         let (tag, version) = (reader.u8()?, reader.u8()?);
-        if version != VERSION {
+        let says_base = tag == REPLACE && version == REPLACE_VERSION;
+        if version != VERSION && !says_base {
             return Err(reader.malformed());
         }
         let command = match tag {
@@ -221,6 +237,7 @@ impl Command {
             SEAL => Command::Seal,
             FLUSH => Command::Flush { chunk: reader.u64()?, tenants: read_flushed(&mut reader)? },
             REPLACE => Command::Replace {
+                base: if says_base { read_base(&mut reader)? } else { 0 },
                 at: reader.timestamp()?,
                 tenant: reader.tenant()?,
                 retire: read_ids(&mut reader)?,
@@ -232,6 +249,7 @@ impl Command {
                 Command::Delete { id: reader.u64()?, tombstone: read_tombstone(&mut reader)? }
             }
             CANCEL_DELETE => Command::CancelDelete { id: reader.u64()? },
+            FENCE => Command::Fence,
             _ => return Err(reader.malformed()),
         };
         reader.finish()?;
@@ -342,6 +360,12 @@ fn read_keys(reader: &mut Reader<'_>) -> Result<Vec<ChunkKey>, Malformed> {
             Ok(ChunkKey { tenant: reader.tenant()?, id })
         })
         .collect()
+}
+
+/// There is a command in every view that shows a chunk.
+fn read_base(reader: &mut Reader<'_>) -> Result<Index, Malformed> {
+    let base = reader.u64()?;
+    if base > 0 { Ok(base) } else { Err(reader.malformed()) }
 }
 
 /// Ids ascend, so that none is named twice; and there is one, since nothing replaces nothing.

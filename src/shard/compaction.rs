@@ -203,6 +203,7 @@ pub(crate) mod tests {
     /// Puts one chunk in the place of others.
     pub(crate) fn replace(shard: &mut Shard, chunks: &[Chunk]) {
         let replace = Command::Replace {
+            base: shard.view().expect("a view").applied(),
             at: Timestamp::from_secs(1),
             tenant: chunks[0].key.tenant.clone(),
             retire: chunks.iter().map(|chunk| chunk.key.id).collect(),

@@ -73,10 +73,10 @@ impl Covers {
 }
 
 impl Chunk {
-    /// The chunk that takes the place of others of its tenant, given by ascending id, in an attempt
-    /// that began at `at`. `id` is the index of the replace; whoever only needs the object's name
-    /// may say 0.
-    pub fn merged(id: Index, inputs: &[&Chunk], object: ObjectInfo, at: Timestamp) -> Chunk {
+    /// The chunk that takes the place of others of its tenant, given by ascending id; `attempt` is
+    /// [its number](super::attempt_number). `id` is the index of the replace; whoever only needs the
+    /// object's name may say 0.
+    pub fn merged(id: Index, inputs: &[&Chunk], object: ObjectInfo, attempt: u64) -> Chunk {
         assert!(inputs.is_sorted_by_key(|chunk| chunk.key.id), "inputs come by id");
         let (first, rest) = inputs.split_first().expect("a merge has an input");
         let mut covers = first.covers;
@@ -91,7 +91,7 @@ impl Chunk {
         Chunk {
             key: ChunkKey { tenant: first.key.tenant.clone(), id },
             covers,
-            content: merged_content(inputs, object.hash, at),
+            content: merged_content(inputs, object.hash, attempt),
             min_ts,
             max_ts,
             state: ChunkState::Flushed(object),

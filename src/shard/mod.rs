@@ -49,7 +49,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 pub use command::{ChunkKey, Command, Flushed, Refusal, Reply, Tombstone};
 pub use head::{ChunkInput, Head, Piece, SealedHead, StreamInput, Totals, chunk_inputs};
 pub use manifest::{Chunk, ChunkState, Covers, Manifest, rows_of};
-pub use object::{ObjectInfo, ObjectName, merged_content};
+pub use object::{ObjectInfo, ObjectName, attempt_number, merged_content};
 pub use plan::{Erasable, HeadAge, Policy, Step, plan};
 pub use rows::RowChange;
 pub use streams::{Hours, StreamKey, Streams};
@@ -187,6 +187,7 @@ impl Shard {
             Row::Stream(key, hours) => {
                 self.view.streams.load(key, hours);
             }
+            Row::Fence(index) => self.view.fenced = index,
             Row::Tombstone(id, tombstone) => {
                 self.view.tombstones.insert(id, Arc::new(tombstone));
             }
@@ -260,13 +261,20 @@ impl Shard {
             Command::Append { batch } => self.append(index, batch, changes),
             Command::Seal => self.seal(index, changes),
             Command::Flush { chunk, tenants } => self.flush(index, chunk, &tenants, changes)?,
-            Command::Replace { at, tenant, retire, object } => {
-                self.replace(index, at, &tenant, &retire, object, changes)
+            // What was planned before the fence may name an object that is swept by now.
+            Command::Replace { base, .. } if base < self.view.fenced => Reply::Stale,
+            Command::Replace { base, at, tenant, retire, object } => {
+                self.replace(index, (base, at), &tenant, &retire, object, changes)
             }
             Command::Retire { at, chunks } => self.retire(index, at, &chunks, changes),
             Command::Forget { chunks } => self.forget(index, &chunks, changes),
             Command::Delete { id, tombstone } => self.delete(index, id, tombstone, changes),
             Command::CancelDelete { id } => self.cancel_delete(index, id, changes),
+            Command::Fence => {
+                self.view.fenced = index;
+                changes.push(Row::Fence(index).put());
+                Reply::Done { index }
+            }
         })
     }
 
@@ -289,7 +297,8 @@ impl Shard {
                     | Command::Retire { .. }
                     | Command::Forget { .. }
                     | Command::Delete { .. }
-                    | Command::CancelDelete { .. },
+                    | Command::CancelDelete { .. }
+                    | Command::Fence,
                 )
                 | Err(_) => {}
             }
@@ -409,7 +418,7 @@ impl Shard {
     fn replace(
         &mut self,
         index: Index,
-        at: Timestamp,
+        (base, at): (Index, Timestamp),
         tenant: &Tenant,
         retire: &[Index],
         object: ObjectInfo,
@@ -422,7 +431,7 @@ impl Shard {
         let Some(inputs) = retire.iter().map(live).collect::<Option<Vec<&Chunk>>>() else {
             return Reply::Stale;
         };
-        let merged = Chunk::merged(index, &inputs, object, at);
+        let merged = Chunk::merged(index, &inputs, object, attempt_number(base, at));
         // Equal timestamps read in the order of their seals. A chunk that stays in the middle of
         // those that merge would have to be before and after the outcome at once.
         let stays =
@@ -537,7 +546,9 @@ impl Shard {
         let tombstones = self.view.tombstones.iter();
         let tombstones = tombstones.map(|(id, t)| Row::Tombstone(*id, Tombstone::clone(t)));
         let indexes = (self.rows_at > 0).then(|| Row::Indexes(self.indexes()));
-        let rows = indexes.into_iter().chain(chunks).chain(streams).chain(tombstones);
+        let fence = (self.view.fenced > 0).then_some(Row::Fence(self.view.fenced));
+        let single = indexes.into_iter().chain(fence);
+        let rows = single.chain(chunks).chain(streams).chain(tombstones);
         let mut rows: Vec<(Vec<u8>, Bytes)> = rows.map(|row| row.encode()).collect();
         rows.sort_unstable();
         rows

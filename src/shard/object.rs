@@ -6,8 +6,8 @@
 //!
 //! Invariants:
 //! * No name is ever used twice. A flushed head is named by its seal, a merged chunk by the ids of
-//!   its inputs and by when the attempt began (see [`merged_content`]); neither comes again. So a
-//!   retired object may be deleted however late.
+//!   its inputs and by what the attempt's plan knew (see [`merged_content`]); neither comes again. So
+//!   a retired object may be deleted however late.
 //! * Two tenants never share a prefix, also on a file system that ignores case.
 
 use std::fmt::Write as _;
@@ -74,17 +74,18 @@ impl ObjectName {
     }
 }
 
-/// The content of a chunk that replaces others: who its inputs were, what came out, and when the
-/// attempt began.
+/// The content of a chunk that replaces others: who its inputs were, what came out, and the number
+/// of the attempt.
 ///
 /// The ids of the inputs are in it because ids are log indexes, which never come again: a chunk
-/// rewritten to the very same entries still gets a name of its own. The time is in it because an
-/// attempt must not find the object of an earlier one, which nobody finished: that one may be old
-/// enough to be swept, just before the row that names it is written (the simulation found this).
+/// rewritten to the very same entries still gets a name of its own. The attempt is in it because
+/// one that was planned after a fence must not find the object of one from before, which nobody
+/// finished: that one may be swept just before the row that names it is written (the simulation
+/// found this).
 pub fn merged_content(
     inputs: impl IntoIterator<Item = (Index, u64)>,
     object_hash: u64,
-    at: Timestamp,
+    attempt: u64,
 ) -> u64 {
     let mut hasher = Xxh3Default::new();
     for (id, content) in inputs {
@@ -92,8 +93,14 @@ pub fn merged_content(
         hasher.update(&content.to_le_bytes());
     }
     hasher.update(&object_hash.to_le_bytes());
-    hasher.update(&at.nanos().to_le_bytes());
+    hasher.update(&attempt.to_le_bytes());
     hasher.digest()
+}
+
+/// What tells attempts from each other: the last command that the plan knew. A version that did not
+/// write that down told them by their time, and what it wrote keeps its name.
+pub fn attempt_number(base: Index, at: Timestamp) -> u64 {
+    if base == 0 { at.nanos().cast_unsigned() } else { base }
 }
 
 /// The content of a head without a batch. The tenant seeds it: two tenants whose entries came in
@@ -220,12 +227,14 @@ mod tests {
 
     #[test]
     fn merged_names_know_their_inputs() {
-        let (now, later) = (Timestamp(7), Timestamp(8));
-        let same = merged_content([(1, 10), (2, 20)], 99, now);
-        assert_eq!(same, merged_content([(1, 10), (2, 20)], 99, now));
-        assert_ne!(same, merged_content([(1, 10), (3, 20)], 99, now), "another input");
-        assert_ne!(same, merged_content([(1, 10), (2, 20)], 98, now), "another outcome");
-        assert_ne!(same, merged_content([(1, 10), (2, 20)], 99, later), "another attempt");
+        let same = merged_content([(1, 10), (2, 20)], 99, 7);
+        assert_eq!(same, merged_content([(1, 10), (2, 20)], 99, 7));
+        assert_ne!(same, merged_content([(1, 10), (3, 20)], 99, 7), "another input");
+        assert_ne!(same, merged_content([(1, 10), (2, 20)], 98, 7), "another outcome");
+        assert_ne!(same, merged_content([(1, 10), (2, 20)], 99, 8), "another attempt");
+        assert_eq!(attempt_number(7, Timestamp(-1)), 7);
+        let bytes = attempt_number(0, Timestamp(-2)).to_le_bytes();
+        assert_eq!(bytes, (-2_i64).to_le_bytes(), "as a version before fences named it");
     }
 
     proptest! {

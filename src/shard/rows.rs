@@ -40,6 +40,8 @@ pub(super) enum Row {
     Chunk(Chunk),
     Stream(StreamKey, Hours),
     Tombstone(u64, Tombstone),
+    /// The last fence.
+    Fence(Index),
 }
 
 const VERSION: u8 = 1;
@@ -47,6 +49,7 @@ const INDEXES: u8 = b'i';
 const CHUNK: u8 = b'c';
 const STREAM: u8 = b's';
 const TOMBSTONE: u8 = b't';
+const FENCE: u8 = b'f';
 
 const SEALED: u8 = 1;
 const FLUSHED: u8 = 2;
@@ -80,6 +83,7 @@ impl Row {
             Row::Chunk(chunk) => chunk_key(&chunk.key),
             Row::Stream(key, _) => stream_key(key),
             Row::Tombstone(id, _) => tombstone_key(*id),
+            Row::Fence(_) => vec![FENCE],
         }
     }
 
@@ -97,6 +101,7 @@ impl Row {
                 out.extend_from_slice(&hours.end.to_le_bytes());
             }
             Row::Tombstone(_, tombstone) => put_tombstone(&mut out, tombstone),
+            Row::Fence(index) => put_u64(&mut out, *index),
         }
         out
     }
@@ -131,6 +136,7 @@ impl Row {
                 Row::Stream(key, Hours { start: value.i32()?, end: value.i32()? })
             }
             TOMBSTONE => Row::Tombstone(key.u64_big_endian()?, read_tombstone(&mut value)?),
+            FENCE => Row::Fence(value.u64()?),
             _ => return Err(key.malformed()),
         };
         key.finish()?;

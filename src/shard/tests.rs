@@ -244,3 +244,29 @@ fn contents_tell_tenants_of_one_batch_apart() {
     assert!(content("a").is_some() && content("b").is_some());
     assert_ne!(content("a"), content("b"));
 }
+
+/// A sweep deleted what a merge had written, for the clock had jumped by a day in between; then the
+/// merge was committed. Now the sweep puts a fence first.
+#[test]
+fn a_merge_that_was_planned_before_a_sweep_is_stale() {
+    let mut fixture = Fixture::new();
+    let second = flush(&fixture.shard, 6);
+    fixture.apply(second.encode());
+    let object = ObjectInfo { bytes: 1, n_entries: 3, raw_bytes: 1, n_streams: 1, hash: 9 };
+    let (at, retire) = (Timestamp(1), vec![2, 6]);
+    let planned = |fixture: &Fixture| Command::Replace {
+        base: fixture.shard.applied(),
+        at,
+        tenant: tenant("a"),
+        retire: retire.clone(),
+        object,
+    };
+    let before = planned(&fixture);
+    let unknown = Command::Replace { base: 0, at, tenant: tenant("a"), retire: vec![2, 6], object };
+    assert_eq!(fixture.apply(Command::Fence.encode()), Reply::Done { index: 9 });
+    assert_eq!(fixture.reopen(fixture.wal()), Ok(fixture.shard.digest()), "the fence stays");
+    assert_eq!(fixture.apply(before.encode()), Reply::Stale);
+    assert_eq!(fixture.apply(unknown.encode()), Reply::Stale, "an older version's");
+    let after = planned(&fixture);
+    assert_eq!(fixture.apply(after.encode()), Reply::Done { index: 12 });
+}

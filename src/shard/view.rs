@@ -20,6 +20,8 @@ pub struct ShardView {
     pub(super) applied: Index,
     pub(super) sealed: Index,
     pub(super) flushed: Index,
+    /// The last fence: what was planned before it replaces nothing.
+    pub(super) fenced: Index,
     pub(super) head: Head,
     pub(super) sealed_heads: Arc<Vec<Arc<SealedHead>>>,
     pub(super) manifest: Manifest,
@@ -34,6 +36,7 @@ impl ShardView {
             applied: 0,
             sealed: 0,
             flushed: 0,
+            fenced: 0,
             head: Head::default(),
             sealed_heads: Arc::default(),
             manifest: Manifest::default(),

@@ -11,10 +11,10 @@ pub(crate) struct Coverage {
     pub(crate) erased: usize,
     pub(crate) swept: usize,
     pub(crate) objects: usize,
-    replies: [[usize; 7]; 10],
+    replies: [[usize; 7]; 11],
 }
 
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "blank",
     "garbage",
     "append",
@@ -25,6 +25,7 @@ const KINDS: [&str; 10] = [
     "forget",
     "delete",
     "cancel-delete",
+    "fence",
 ];
 const REPLIES: [&str; 7] =
     ["done", "stale", "undecodable", "bad batch", "not retired", "not neighbours", "id taken"];
@@ -42,6 +43,7 @@ impl Coverage {
             Ok(Command::Forget { .. }) => 7,
             Ok(Command::Delete { .. }) => 8,
             Ok(Command::CancelDelete { .. }) => 9,
+            Ok(Command::Fence) => 10,
         };
         let reply = match reply {
             Reply::Done { .. } => 0,
@@ -53,6 +55,11 @@ impl Coverage {
             Reply::Refused(Refusal::IdTaken) => 6,
         };
         self.replies[kind][reply] += 1;
+    }
+
+    /// How often somebody put a fence.
+    pub(crate) fn fences(&self) -> usize {
+        self.replies[10].iter().sum()
     }
 
     pub(crate) fn add(&mut self, other: &Coverage) {
@@ -80,7 +87,7 @@ impl Coverage {
         for (event, n) in events {
             assert!(n > 0, "no {event} in all of these runs");
         }
-        let expected: [&[&str]; 10] = [
+        let expected: [&[&str]; 11] = [
             &["done"],
             &["undecodable"],
             &["done", "bad batch"],
@@ -91,6 +98,7 @@ impl Coverage {
             &["done", "stale", "not retired"],
             &["done", "id taken"],
             &["done", "stale"],
+            &["done"],
         ];
         for (kind, replies) in expected.iter().enumerate() {
             for (reply, n) in REPLIES.iter().zip(self.replies[kind]) {

@@ -114,6 +114,24 @@ const MUTANTS: &[Mutant] = &[
         "chain(streams).chain(tombstones.take(0))",
     ),
     mutant(
+        "sends no fence",
+        "mod.rs",
+        "let single = indexes.into_iter().chain(fence);",
+        "let single = indexes.into_iter().chain(fence.filter(|_| false));",
+    ),
+    mutant(
+        "merges what was planned before a fence",
+        "mod.rs",
+        "Command::Replace { base, .. } if base < self.view.fenced",
+        "Command::Replace { base, .. } if base > self.view.fenced && false",
+    ),
+    mutant(
+        "keeps no fence",
+        "mod.rs",
+        "                changes.push(Row::Fence(index).put());\n",
+        "",
+    ),
+    mutant(
         "begins the grace at the beginning of time",
         "mod.rs",
         "ChunkState::Retired { object, at }, ..chunk.clone()",
@@ -133,15 +151,15 @@ const MUTANTS: &[Mutant] = &[
         hasher.update(&content.to_le_bytes());
     }
     hasher.update(&object_hash.to_le_bytes());
-    hasher.update(&at.nanos().to_le_bytes());
+    hasher.update(&attempt.to_le_bytes());
 ",
-        "    drop((inputs, at));\n    hasher.update(&object_hash.to_le_bytes());\n",
+        "    drop((inputs, attempt));\n    hasher.update(&object_hash.to_le_bytes());\n",
     ),
     mutant(
         "lets an attempt find what an earlier one left",
         "object.rs",
-        "    hasher.update(&at.nanos().to_le_bytes());\n",
-        "    let _ = at;\n",
+        "    hasher.update(&attempt.to_le_bytes());\n",
+        "    let _ = attempt;\n",
     ),
     mutant(
         "loses seals when it merges",

@@ -43,7 +43,8 @@ impl World {
                 let object =
                     ObjectInfo { bytes: 1, n_entries: 1, raw_bytes: 1, n_streams: 1, hash: 1 };
                 let tenant = tenants()[0].clone();
-                Command::Replace { at, tenant, retire: vec![never], object }.encode()
+                let base = self.log.len() as Index;
+                Command::Replace { base, at, tenant, retire: vec![never], object }.encode()
             }
         }
     }

@@ -29,31 +29,30 @@ impl Object {
     }
 }
 
-/// Objects by path, and the step at which each was written.
+/// Objects by path.
 #[derive(Default)]
 pub(crate) struct Objects {
-    by_path: BTreeMap<String, (Object, usize)>,
+    by_path: BTreeMap<String, Object>,
 }
 
 impl Objects {
     /// Writes an object unless there is one. Whoever gives it the same name must say the same.
-    pub(crate) fn put_new(&mut self, path: &str, object: Object, step: usize) {
-        let (there, _) = self.by_path.entry(path.into()).or_insert_with(|| (object.clone(), step));
+    pub(crate) fn put_new(&mut self, path: &str, object: Object) {
+        let there = self.by_path.entry(path.into()).or_insert_with(|| object.clone());
         assert_eq!(*there, object, "two objects are called {path}");
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<&Object> {
-        self.by_path.get(path).map(|(object, _)| object)
+        self.by_path.get(path)
     }
 
     pub(crate) fn delete(&mut self, path: &str) {
         self.by_path.remove(path);
     }
 
-    /// Paths of objects that were written before a step.
-    pub(crate) fn older_than(&self, step: usize) -> Vec<String> {
-        let old = self.by_path.iter().filter(|(_, (_, written))| *written < step);
-        old.map(|(path, _)| path.clone()).collect()
+    /// Paths of all objects.
+    pub(crate) fn list(&self) -> Vec<String> {
+        self.by_path.keys().cloned().collect()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -5,13 +5,14 @@
 
 use drave::model::{Index, Timestamp};
 use drave::shard::{
-    Chunk, Command, Flushed, SealedHead, ShardView, Step, Tombstone, chunk_inputs, plan,
+    Chunk, Command, Flushed, SealedHead, ShardView, Step, Tombstone, attempt_number, chunk_inputs,
+    plan,
 };
 
 use crate::objects::Object;
 use crate::replica::SHARD;
 use crate::twin::{Placed, decode, time_of};
-use crate::world::{Bug, SWEEP_STEPS, TASK_STEPS_MAX, World, tenants};
+use crate::world::{Bug, TASK_STEPS_MAX, World, tenants};
 
 /// Tasks under way at once; more are forgotten, as by a process that dies.
 const TASKS_MAX: usize = 12;
@@ -29,6 +30,8 @@ pub(crate) struct Task {
     then: Command,
     /// Objects that were written.
     written: Vec<String>,
+    /// Of a sweep: what was there when it began.
+    listed: Vec<String>,
 }
 
 impl World {
@@ -72,7 +75,8 @@ impl World {
             return;
         }
         let born = self.step;
-        self.tasks.push(Task { leader, born, puts, deletes, then, written: Vec::new() });
+        let (written, listed) = (Vec::new(), Vec::new());
+        self.tasks.push(Task { leader, born, puts, deletes, then, written, listed });
         if self.tasks.len() > TASKS_MAX {
             let lost = self.rng.below(self.tasks.len());
             self.tasks.swap_remove(lost);
@@ -90,19 +94,22 @@ impl World {
         let task = &mut self.tasks[at];
         if let Some((path, object)) = task.puts.pop() {
             task.written.push(path.clone());
-            self.objects.put_new(&path, object, step);
+            self.objects.put_new(&path, object);
         } else if let Some(path) = task.deletes.pop() {
             self.objects.delete(&path);
             self.coverage.erased += 1;
         } else {
             let task = self.tasks.swap_remove(at);
             match self.rng.below(6) {
-                0 => {} // Lost on the way.
+                0 => return, // Lost on the way.
                 1 => {
                     self.propose(&task);
                     self.propose(&task);
                 }
                 _ => self.propose(&task),
+            }
+            if task.then == Command::Fence {
+                self.sweep_unnamed(task.leader, task.listed);
             }
         }
     }
@@ -136,10 +143,11 @@ impl World {
         };
         let object = Object { entries: objects.iter().flat_map(|o| o.entries.clone()).collect() };
         inputs.sort_by_key(|chunk| chunk.key.id);
-        let path = Chunk::merged(0, &inputs, object.info(), now).path(SHARD);
+        let base = view.applied();
+        let path = Chunk::merged(0, &inputs, object.info(), attempt_number(base, now)).path(SHARD);
         let retire = inputs.iter().map(|chunk| chunk.key.id).collect();
         let tenant = tenant.clone();
-        let replace = Command::Replace { at: now, tenant, retire, object: object.info() };
+        let replace = Command::Replace { base, at: now, tenant, retire, object: object.info() };
         self.start(i, vec![(path, object)], Vec::new(), replace);
     }
 
@@ -153,19 +161,38 @@ impl World {
         self.start(i, Vec::new(), Vec::new(), Command::Retire { at, chunks });
     }
 
-    /// Deletes old objects that no row names, by a view of everything that is committed.
+    /// Looks for objects that no row names. No clock is asked, so it may be any time whatever.
     pub(crate) fn sweep(&mut self, i: usize) {
-        let Some(view) = self.replicas[i].shard.view() else { return };
-        if view.applied() < self.log.len() as Index {
-            return;
-        }
-        let age = if self.bug == Some(Bug::SweepYoung) { 0 } else { SWEEP_STEPS };
-        let named: Vec<String> = view.manifest().iter().map(|(_, c)| c.path(SHARD)).collect();
-        for path in self.objects.older_than(self.step.saturating_sub(age)) {
-            if !named.contains(&path) {
-                self.objects.delete(&path);
-                self.coverage.swept += 1;
+        let listed = self.objects.list();
+        let is_unfenced = match self.bug {
+            Some(Bug::SweepUnfenced) => true,
+            Some(Bug::SweepBehindOldFence) => self.coverage.fences() > 0,
+            _ => false,
+        };
+        if is_unfenced {
+            self.sweep_unnamed(i, listed);
+        } else {
+            self.start(i, Vec::new(), Vec::new(), Command::Fence);
+            if let Some(task) = self.tasks.iter_mut().rfind(|task| task.then == Command::Fence) {
+                task.listed = listed;
             }
+        }
+    }
+
+    /// Goes on to delete what was listed and is not named, by a view of everything committed.
+    fn sweep_unnamed(&mut self, i: usize, listed: Vec<String>) {
+        self.apply_until(i, self.log.len() as Index);
+        let view = self.replicas[i].shard.view().expect("it heard everything");
+        let named: Vec<String> = view.manifest().iter().map(|(_, c)| c.path(SHARD)).collect();
+        let unnamed: Vec<String> =
+            listed.into_iter().filter(|path| !named.contains(path)).collect();
+        self.coverage.swept += unnamed.len();
+        if self.rng.one_in(2) {
+            unnamed.iter().for_each(|path| self.objects.delete(path));
+        } else {
+            // Slowly, and what it says in the end says nothing.
+            let nothing = Command::Forget { chunks: Vec::new() };
+            self.start(SHARED, Vec::new(), unnamed, nothing);
         }
     }
 

@@ -81,6 +81,7 @@ pub(crate) struct Twin {
     sealed: VecDeque<Index>,
     chunks: BTreeMap<ChunkKey, TwinChunk>,
     tombstones: BTreeMap<u64, Tombstone>,
+    fenced: Index,
 }
 
 impl Twin {
@@ -102,6 +103,7 @@ impl Twin {
             Command::Append { batch } => return self.append(index, &batch),
             Command::Seal => self.seal(index),
             Command::Flush { chunk, .. } => self.flush(chunk),
+            Command::Replace { base, .. } if base < self.fenced => false,
             Command::Replace { tenant, retire, .. } => {
                 return self.replace(index, &tenant, &retire);
             }
@@ -115,6 +117,10 @@ impl Twin {
                 true
             }
             Command::CancelDelete { id } => self.tombstones.remove(&id).is_some(),
+            Command::Fence => {
+                self.fenced = index;
+                true
+            }
         };
         if done { Reply::Done { index } } else { Reply::Stale }
     }

@@ -29,9 +29,6 @@ pub(crate) const SKEW_STEPS_MAX: usize = 3;
 /// Steps before what is retired is erased: longer than all of these together.
 pub(crate) const GRACE_STEPS: usize =
     TASK_STEPS_MAX + STALE_STEPS_MAX + QUERY_STEPS_MAX + SKEW_STEPS_MAX + 1;
-/// Steps before an object that no row names is swept: whoever wrote it is done or dead, and so is
-/// a rival whose clock said the same when it began.
-pub(crate) const SWEEP_STEPS: usize = TASK_STEPS_MAX + SKEW_STEPS_MAX + 1;
 
 /// A mistake that whoever carries out the plan could make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +39,10 @@ pub(crate) enum Bug {
     EraseOnStale,
     /// Erases what was retired just now.
     NoGrace,
-    /// Sweeps objects that no row names yet.
-    SweepYoung,
+    /// Sweeps objects that no row names yet, without a fence.
+    SweepUnfenced,
+    /// Sweeps behind a fence that stands before what was listed.
+    SweepBehindOldFence,
     /// Purges the WAL by what is in memory.
     PurgeTooEarly,
     /// Sends a snapshot as if it held the heads.
@@ -117,9 +116,9 @@ impl World {
         match self.rng.below(26) {
             0..=6 => self.push(),
             7..=13 => self.lead(i),
-            14..=17 => self.compact(i),
-            18 => self.retain(i),
-            19..=21 => self.sweep(i),
+            14..=18 => self.compact(i),
+            19 => self.retain(i),
+            20 | 21 => self.sweep(i),
             22 | 23 => self.talk_nonsense(),
             24 => self.tombstone(),
             _ => self.crash(i),
@@ -207,7 +206,7 @@ impl World {
         }
     }
 
-    fn apply_until(&mut self, i: usize, end: Index) {
+    pub(crate) fn apply_until(&mut self, i: usize, end: Index) {
         while self.replicas[i].shard.applied() < end {
             let next = self.replicas[i].shard.applied() + 1;
             let others: Vec<usize> = (0..self.replicas.len()).filter(|other| *other != i).collect();

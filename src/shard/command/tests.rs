@@ -16,6 +16,10 @@ fn key(id: Index, name: &str) -> ChunkKey {
     ChunkKey { tenant: tenant(name), id }
 }
 
+fn replace(base: Index, retire: Vec<Index>) -> Command {
+    Command::Replace { base, at: Timestamp(-5), tenant: tenant("a"), retire, object: object(4) }
+}
+
 /// One of each kind.
 fn samples() -> Vec<Command> {
     let flushed = |name: &str| Flushed { tenant: tenant(name), content: 9, object: object(1) };
@@ -30,16 +34,13 @@ fn samples() -> Vec<Command> {
         Command::Append { batch: Bytes::from_static(b"batch") },
         Command::Seal,
         Command::Flush { chunk: 7, tenants: vec![flushed("a"), flushed("b")] },
-        Command::Replace {
-            at: Timestamp(-5),
-            tenant: tenant("a"),
-            retire: vec![1, 2, 300],
-            object: object(4),
-        },
+        replace(0, vec![1, 2, 300]),
         Command::Retire { at: Timestamp(6), chunks: vec![key(1, "a"), key(1, "b")] },
         Command::Forget { chunks: vec![key(u64::MAX, "*'()!")] },
         Command::Delete { id: 11, tombstone },
         Command::CancelDelete { id: 12 },
+        Command::Fence,
+        replace(400, vec![1, 2, 300]),
     ]
 }
 
@@ -105,11 +106,11 @@ fn a_count_beyond_the_bytes_is_refused_before_room_is_made() {
 #[test]
 fn disorder_is_refused() {
     let refused = |command: Command| assert!(Command::decode(&command.encode()).is_err());
-    let at = Timestamp(0);
-    let replace = |retire| Command::Replace { at, tenant: tenant("a"), retire, object: object(0) };
-    refused(replace(vec![]));
-    refused(replace(vec![2, 1]));
-    refused(replace(vec![1, 1]));
+    for base in [0, 9] {
+        refused(replace(base, vec![]));
+        refused(replace(base, vec![2, 1]));
+        refused(replace(base, vec![1, 1]));
+    }
     let flushed = |name: &str| Flushed { tenant: tenant(name), content: 9, object: object(1) };
     refused(Command::Flush { chunk: 1, tenants: vec![flushed("b"), flushed("a")] });
     refused(Command::Flush { chunk: 1, tenants: vec![flushed("a"), flushed("a")] });
@@ -133,6 +134,13 @@ fn bytes_stay_what_they_are() {
     );
     check(&samples[4], "05010600000000000000020000000100000000000000016101000000000000000162");
     check(&samples[7], "08010c00000000000000");
+    check(&samples[8], "0901");
+    check(
+        &samples[9],
+        "04029001000000000000fbffffffffffffff016103000000010000000000000002000000\
+         000000002c01000000000000040000000000000005000000000000000600000000000000\
+         03000000fbffffffffffffff",
+    );
 }
 
 #[test]
@@ -155,7 +163,7 @@ fn replies_come_back() {
 proptest! {
     #[test]
     fn survives_anything(
-        tag in 0_u8..10,
+        tag in 0_u8..11,
         version in prop_oneof![Just(VERSION), any::<u8>()],
         fields in prop::collection::vec(prop_oneof![0_u8..4, any::<u8>()], 0..200),
     ) {

@@ -40,6 +40,7 @@ fn samples() -> Vec<Row> {
         stream(&[]),
         stream(&[("app", "web"), ("zone", "é\0")]),
         Row::Tombstone(6, tombstone),
+        Row::Fence(40),
     ]
 }
 
@@ -82,14 +83,14 @@ fn check_sealed(key: &[u8], fields: &[u8]) {
 proptest! {
     #[test]
     fn survives_anything(
-        kind in prop::sample::select(b"icstx".to_vec()),
+        kind in prop::sample::select(b"icstfx".to_vec()),
         rest in "(a\0)?[\0-\u{7f}]{0,30}",
         fields in prop::collection::vec(prop_oneof![0_u8..4, any::<u8>()], 0..90),
     ) {
         let key = [&[kind][..], rest.as_bytes()].concat();
         check_sealed(&key, &fields);
         check_sealed(&key, &[&[VERSION][..], &fields[..]].concat());
-        let (key, _) = samples().swap_remove(fields.len() % 7).encode();
+        let (key, _) = samples().swap_remove(fields.len() % 8).encode();
         check_sealed(&key, &[&[VERSION][..], &fields[..]].concat());
     }
 }
