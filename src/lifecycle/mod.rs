@@ -1,8 +1,8 @@
 //! Taking care: heads become chunks in object storage, small chunks larger ones, retired chunks go
 //! away.
 //!
-//! A task of a shard wakes on its own tick, takes a view, asks `shard::plan` what to do, does it,
-//! and forgets everything. It may be killed between any two lines: what was planned is planned
+//! A task of a shard wakes on its own tick, takes a view, asks `shard::plan` what to do of its kind,
+//! does it, and forgets everything. It may be killed between any two lines: what was planned is planned
 //! again, what was uploaded is found again, and a command whose time has passed is stale. Each kind
 //! of step has a task of its own, and so has the merging of chunks: while object storage takes
 //! nothing, heads must be sealed all the same. One task per node sweeps.
@@ -28,7 +28,9 @@ use crate::model::{Index, ShardId};
 use crate::objects::Objects;
 use crate::pool::Pool;
 use crate::shard::compaction::{Sizes, compactable};
-use crate::shard::{ChunkKey, Command, HeadAge, ObjectInfo, Policy, Reply, Step, plan};
+use crate::shard::{
+    ChunkKey, Command, HeadAge, ObjectInfo, Policy, Reply, ShardView, erasable, seal_due, uploads,
+};
 use crate::{task, telemetry};
 
 pub use compact::Error as CompactError;
@@ -208,15 +210,6 @@ impl Care {
             Care::Erase => Duration::from_secs(5),
         }
     }
-
-    fn takes(self, step: &Step) -> bool {
-        let care = match step {
-            Step::Seal => Care::Seal,
-            Step::Upload { .. } => Care::Upload,
-            Step::Erase { .. } => Care::Erase,
-        };
-        care == self
-    }
 }
 
 impl Inner {
@@ -276,10 +269,28 @@ impl Inner {
         }
     }
 
-    /// Plans on a view of now and does what the plan says of one kind.
+    /// Asks the plan what there is to do of one kind, on a view of now, and does it.
     async fn step(&self, shard: ShardId, care: Care, age: &mut HeadAge) -> Result<(), Error> {
+        match (care, self.cluster.local_view(shard)) {
+            (Care::Seal, view) => self.seal_in_time(shard, view, age).await,
+            // The leader takes care of the rest.
+            (_, None) => Ok(()),
+            (_, Some(_)) if !self.cluster.leads(shard) => Ok(()),
+            (Care::Upload, Some(view)) => self.flush_heads(shard, &view).await,
+            (Care::Erase, Some(view)) => self.erase(shard, &view).await,
+        }
+    }
+
+    /// Seals a head where that is due. No other task tells [`Pressure`] what the shard takes: one
+    /// that took its view before a seal would say after it that nothing was given back.
+    async fn seal_in_time(
+        &self,
+        shard: ShardId,
+        view: Option<ShardView>,
+        age: &mut HeadAge,
+    ) -> Result<(), Error> {
         let now = telemetry::now();
-        let Some(view) = self.cluster.local_view(shard) else {
+        let Some(view) = view else {
             // It may have moved away, with the memory that it took.
             self.pressure.observe(shard, 0);
             return Ok(());
@@ -287,32 +298,39 @@ impl Inner {
         age.observe(&view, now);
         let pressure_bytes = self.pressure.observe(shard, view.memory_bytes());
         let policy = Policy { pressure_bytes, ..self.options.policy.clone() };
-        if !self.cluster.leads(shard) {
+        let due = if self.cluster.leads(shard) {
+            seal_due(&view, &policy, age, now)
+        } else {
             // The leader takes care. It does not know how little memory is left here, though.
-            let squeezed = pressure_bytes > view.sealed_memory_bytes();
-            if care == Care::Seal && !view.head().is_empty() && squeezed {
-                self.seal(shard).await?;
-            }
+            !view.head().is_empty() && pressure_bytes > view.sealed_memory_bytes()
+        };
+        if due {
+            self.seal(shard).await?;
+            self.wake[shard.0 as usize].notify_one();
+        }
+        Ok(())
+    }
+
+    /// Writes what is sealed, the oldest first.
+    async fn flush_heads(&self, shard: ShardId, view: &ShardView) -> Result<(), Error> {
+        for chunk in uploads(view, &self.options.policy) {
+            self.flush_head(shard, view, chunk).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the objects of retired chunks, and forgets their rows.
+    async fn erase(&self, shard: ShardId, view: &ShardView) -> Result<(), Error> {
+        let chunks = erasable(view, &self.options.policy, telemetry::now());
+        if chunks.is_empty() {
             return Ok(());
         }
-        let steps = plan(&view, &policy, age, now);
-        for step in steps.into_iter().filter(|step| care.takes(step)) {
-            match step {
-                Step::Seal => {
-                    self.seal(shard).await?;
-                    self.wake[shard.0 as usize].notify_one();
-                }
-                Step::Upload { chunk } => self.flush_head(shard, &view, chunk).await?,
-                Step::Erase { chunks } => {
-                    for chunk in &chunks {
-                        self.objects.delete(&chunk.path).await?;
-                    }
-                    self.metrics.erased.inc_by(chunks.len() as u64);
-                    let chunks = chunks.into_iter().map(|chunk| chunk.key).collect();
-                    self.cluster.propose(shard, &Command::Forget { chunks }).await?;
-                }
-            }
+        for chunk in &chunks {
+            self.objects.delete(&chunk.path).await?;
         }
+        self.metrics.erased.inc_by(chunks.len() as u64);
+        let chunks = chunks.into_iter().map(|chunk| chunk.key).collect();
+        self.cluster.propose(shard, &Command::Forget { chunks }).await?;
         Ok(())
     }
 
@@ -421,7 +439,7 @@ impl Inner {
     async fn flush_head(
         &self,
         shard: ShardId,
-        view: &crate::shard::ShardView,
+        view: &ShardView,
         chunk: Index,
     ) -> Result<(), Error> {
         let sealed = view.sealed_heads().iter().find(|sealed| sealed.chunk == chunk);

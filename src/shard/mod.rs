@@ -50,7 +50,7 @@ pub use command::{ChunkKey, Command, Flushed, Refusal, Reply, Tombstone};
 pub use head::{ChunkInput, Head, Piece, SealedHead, StreamInput, Totals, chunk_inputs};
 pub use manifest::{Chunk, ChunkState, Covers, Manifest, rows_of};
 pub use object::{ObjectInfo, ObjectName, attempt_number, merged_content};
-pub use plan::{Erasable, HeadAge, Policy, Step, plan};
+pub use plan::{Erasable, HeadAge, Policy, erasable, seal_due, uploads};
 pub use rows::RowChange;
 pub use streams::{Hours, StreamKey, Streams};
 pub use view::ShardView;

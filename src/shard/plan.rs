@@ -1,9 +1,10 @@
-//! What a shard's leader should do next: a pure function of a view, a policy and the time.
+//! What a shard's leader should do next: pure functions of a view, a policy and the time.
 //!
-//! In: a [`ShardView`], a [`Policy`], since when the head has its oldest batch, and now. Out:
-//! [`Step`]s. Whoever carries them out proposes what follows (`Flush` after an upload, `Forget`
-//! after erasing), forgets everything, and plans anew: a step that was done twice or half is stale
-//! or harmless.
+//! In: a [`ShardView`], a [`Policy`], since when the head has its oldest batch, and now. Out: the
+//! answers to three questions, which are asked apart, since each kind of work has its own pace:
+//! whether to [seal](seal_due), which heads to [upload](uploads), and which chunks to
+//! [erase](erasable). Whoever does it proposes what follows (`Flush` after an upload, `Forget` after
+//! erasing), forgets everything, and asks anew: what was done twice or half is stale or harmless.
 
 use std::time::Duration;
 
@@ -43,24 +44,6 @@ impl Default for Policy {
     }
 }
 
-/// One thing to do. Steps of one plan may run at once, except that flushes are proposed in the
-/// order of their uploads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Propose `Seal`.
-    Seal,
-    /// Write the objects of a sealed head, then propose `Flush`.
-    Upload {
-        /// The seal that cut the head.
-        chunk: Index,
-    },
-    /// Delete the objects of retired chunks, then propose `Forget`.
-    Erase {
-        /// Not more than [`ERASE_LEN_MAX`].
-        chunks: Vec<Erasable>,
-    },
-}
-
 /// A retired chunk whose grace is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Erasable {
@@ -70,7 +53,7 @@ pub struct Erasable {
     pub path: String,
 }
 
-/// Chunks in one step: as many as S3 deletes with one request.
+/// Chunks that are erased together: as many as S3 deletes with one request.
 pub const ERASE_LEN_MAX: usize = 1000;
 
 /// Since when the open head has its oldest batch, by the clock of whoever asks. The shard has no
@@ -82,7 +65,7 @@ pub struct HeadAge {
 }
 
 impl HeadAge {
-    /// Looks at the head; to be called before every plan.
+    /// Looks at the head; to be called before [`seal_due`] is asked.
     pub fn observe(&mut self, view: &ShardView, now: Timestamp) {
         let first = view.head().first_index();
         if first != self.oldest.map(|(index, _)| index) {
@@ -96,22 +79,8 @@ impl HeadAge {
     }
 }
 
-/// What to do now, in order of urgency.
-pub fn plan(view: &ShardView, policy: &Policy, age: &HeadAge, now: Timestamp) -> Vec<Step> {
-    let mut steps = Vec::new();
-    if seal_due(view, policy, age, now) {
-        steps.push(Step::Seal);
-    }
-    let uploads = view.sealed_heads().iter().take(policy.uploads_max);
-    steps.extend(uploads.map(|sealed| Step::Upload { chunk: sealed.chunk }));
-    let chunks = erasable(view, policy.erase_grace, now);
-    if !chunks.is_empty() {
-        steps.push(Step::Erase { chunks });
-    }
-    steps
-}
-
-fn seal_due(view: &ShardView, policy: &Policy, age: &HeadAge, now: Timestamp) -> bool {
+/// Whether to propose `Seal`.
+pub fn seal_due(view: &ShardView, policy: &Policy, age: &HeadAge, now: Timestamp) -> bool {
     let totals = view.head().totals();
     // A sealed head frees memory once it is uploaded: only what is missing needs another seal.
     let squeezed = policy.pressure_bytes > view.sealed_memory_bytes();
@@ -120,7 +89,16 @@ fn seal_due(view: &ShardView, policy: &Policy, age: &HeadAge, now: Timestamp) ->
     !view.head().is_empty() && (full || squeezed || age.age(now) >= policy.seal_age)
 }
 
-fn erasable(view: &ShardView, grace: Duration, now: Timestamp) -> Vec<Erasable> {
+/// The sealed heads whose objects to write, each named by the seal that cut it. They may be written
+/// at once; then propose `Flush` for each, in this order.
+pub fn uploads(view: &ShardView, policy: &Policy) -> Vec<Index> {
+    view.sealed_heads().iter().take(policy.uploads_max).map(|sealed| sealed.chunk).collect()
+}
+
+/// Retired chunks whose objects to delete; then propose `Forget` for all of them, which are not
+/// more than [`ERASE_LEN_MAX`]. Walks through the whole manifest, so it is not to be asked often.
+pub fn erasable(view: &ShardView, policy: &Policy, now: Timestamp) -> Vec<Erasable> {
+    let grace = policy.erase_grace;
     let over = |chunk: &&Chunk| chunk.retired_at().is_some_and(|at| now.since(at) >= grace);
     let chunks = view.manifest().iter().map(|(_, chunk)| chunk).filter(over);
     chunks
@@ -181,22 +159,20 @@ mod tests {
         }
     }
 
-    /// Plans some seconds after the head and the retirement were first seen.
+    /// Asks everything some seconds after the head and the retirement were first seen.
     fn check_with(policy: Policy, commands: &str, later: u64, expected: &[&str]) {
         let view = shard(commands);
         let mut age = HeadAge::default();
         age.observe(&view, NOW);
         let now = NOW.after(Duration::from_secs(later));
         age.observe(&view, now);
-        let steps = plan(&view, &policy, &age, now);
-        let told: Vec<String> = steps
-            .iter()
-            .map(|step| match step {
-                Step::Seal => "seal".into(),
-                Step::Upload { chunk } => format!("upload {chunk}"),
-                Step::Erase { chunks } => format!("erase {}", chunks[0].key.id),
-            })
-            .collect();
+        let mut told = Vec::new();
+        if seal_due(&view, &policy, &age, now) {
+            told.push("seal".to_owned());
+        }
+        told.extend(uploads(&view, &policy).iter().map(|chunk| format!("upload {chunk}")));
+        let erasable = erasable(&view, &policy, now);
+        told.extend(erasable.iter().map(|chunk| format!("erase {}", chunk.key.id)));
         assert_eq!(told, expected, "{commands} after {later} s");
     }
 

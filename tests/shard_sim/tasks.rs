@@ -5,8 +5,8 @@
 
 use drave::model::{Index, Timestamp};
 use drave::shard::{
-    Chunk, Command, Flushed, SealedHead, ShardView, Step, Tombstone, attempt_number, chunk_inputs,
-    plan,
+    Chunk, Command, Flushed, SealedHead, ShardView, Tombstone, attempt_number, chunk_inputs,
+    erasable, seal_due, uploads,
 };
 
 use crate::objects::Object;
@@ -41,25 +41,23 @@ impl World {
         let replica = &mut self.replicas[i];
         let Some(view) = replica.shard.view() else { return };
         replica.age.observe(&view, now);
-        let steps = plan(&view, &policy, &replica.age, now);
-        for step in steps {
-            match step {
-                Step::Seal => self.start(i, Vec::new(), Vec::new(), Command::Seal),
-                Step::Upload { chunk } => {
-                    let sealed = view.sealed_heads().iter().find(|sealed| sealed.chunk == chunk);
-                    let sealed = sealed.expect("the plan was made on this view");
-                    let (puts, flush) = upload(&view, sealed);
-                    if self.bug == Some(Bug::FlushBeforePut) {
-                        self.start(SHARED, Vec::new(), Vec::new(), flush.clone());
-                    }
-                    self.start(i, puts, Vec::new(), flush);
-                }
-                Step::Erase { chunks } => {
-                    let paths = chunks.iter().map(|chunk| chunk.path.clone()).collect();
-                    let chunks = chunks.into_iter().map(|chunk| chunk.key).collect();
-                    self.start(i, Vec::new(), paths, Command::Forget { chunks });
-                }
+        if seal_due(&view, &policy, &replica.age, now) {
+            self.start(i, Vec::new(), Vec::new(), Command::Seal);
+        }
+        for chunk in uploads(&view, &policy) {
+            let sealed = view.sealed_heads().iter().find(|sealed| sealed.chunk == chunk);
+            let sealed = sealed.expect("the plan was made on this view");
+            let (puts, flush) = upload(&view, sealed);
+            if self.bug == Some(Bug::FlushBeforePut) {
+                self.start(SHARED, Vec::new(), Vec::new(), flush.clone());
             }
+            self.start(i, puts, Vec::new(), flush);
+        }
+        let chunks = erasable(&view, &policy, now);
+        if !chunks.is_empty() {
+            let paths = chunks.iter().map(|chunk| chunk.path.clone()).collect();
+            let chunks = chunks.into_iter().map(|chunk| chunk.key).collect();
+            self.start(i, Vec::new(), paths, Command::Forget { chunks });
         }
     }
 
