@@ -45,8 +45,12 @@ const ASK_LEADER_TIME_MAX: Duration = Duration::from_secs(1);
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// Once another node leads, the one that was asked gets so much time to still answer.
 const OUTLIVED_TIME_MAX: Duration = Duration::from_millis(500);
-/// While somebody wants to know how stale a replica is, it asks the leader so often.
+/// While somebody wants to know how stale a replica is, it asks the leader so often; and else so
+/// often, for nobody can ask any more once the leader cannot be reached. A heartbeat would not do
+/// instead: one that was long on its way says nothing of now, and one of a leader that has lost its
+/// majority says nothing at all. The questions of all groups go to a node together.
 const CONFIRM_EVERY: Duration = Duration::from_secs(1);
+const CONFIRM_UNASKED_EVERY: Duration = Duration::from_secs(5);
 /// Somebody who asks how stale a replica is asks again soon, or so it is assumed for so long.
 const ASKED_MS: u64 = 60_000;
 
@@ -281,28 +285,29 @@ impl<M: Machine> Group<M> {
     }
 
     /// How long ago a leader confirmed that what this replica has applied covers everything
-    /// committed until then; nothing where none did yet. Whoever asks makes the replica ask its
-    /// leader about once a second, for a while, so that the next answer is a young one.
+    /// committed until then; nothing where none did since the group was opened. A replica asks its
+    /// leader now and then on its own; whoever asks here makes it ask at once and about once a
+    /// second, for a while, so that the next answer is a young one.
     pub fn staleness(&self) -> Option<Duration> {
         let now = self.side.now_ms();
         let before = self.side.asked_ms.swap(now, Ordering::AcqRel);
         if before == 0 || before + ASKED_MS < now {
-            tokio::spawn(self.clone().keep_confirmed());
+            self.side.asked.notify_one();
         }
         let confirmed = *self.side.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
         confirmed.map(|confirmed| confirmed.elapsed())
     }
 
-    /// Keeps [`Group::staleness`] small, until nobody wants to know it any more.
-    async fn keep_confirmed(self) {
-        let is_asked = || {
-            let asked = self.side.asked_ms.load(Ordering::Acquire);
-            asked + ASKED_MS >= self.side.now_ms()
-        };
-        while is_asked() && self.failed().is_none() {
+    /// Keeps [`Group::staleness`] small, as long as the group runs.
+    pub(crate) async fn keep_confirmed(&self) {
+        while self.failed().is_none() {
             // Where that fails, the age says so.
             let _ = self.read_index().await;
-            sleep(CONFIRM_EVERY).await;
+            let asked = self.side.asked_ms.load(Ordering::Acquire);
+            let is_asked = asked != 0 && asked + ASKED_MS >= self.side.now_ms();
+            let rest = if is_asked { CONFIRM_EVERY } else { CONFIRM_UNASKED_EVERY };
+            // Whoever asks ends the long rest.
+            let _ = timeout(rest, self.side.asked.notified()).await;
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::{EntryPayload, Instant as _, Raft};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::apply::{Applier, Shared};
@@ -49,6 +49,8 @@ pub(crate) struct Side {
     /// When somebody last asked how stale this replica is, in milliseconds after `opened`; 0 if
     /// nobody did.
     pub(crate) asked_ms: AtomicU64,
+    /// Somebody asks that again, after a while.
+    pub(crate) asked: Notify,
     /// One membership change at a time.
     pub(crate) changing: Semaphore,
     pub(crate) inbox: Inbox,
@@ -68,6 +70,7 @@ impl Side {
             lead_rounds: Rounds::default(),
             confirmed: Mutex::default(),
             asked_ms: AtomicU64::new(0),
+            asked: Notify::new(),
             changing: Semaphore::new(1),
             inbox: Inbox::default(),
             timer: Timer::default(),

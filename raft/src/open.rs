@@ -216,8 +216,8 @@ fn run<M: Machine>(group: &Group<M>, pending: Arc<Pending>, stands: Stands) -> R
 }
 
 /// A group's own task. Makes it stand for election where it need not wait, and does what its turns
-/// are; announces a snapshot each time that the durable floor moved, whereupon openraft purges the
-/// log below it.
+/// are; has its leader confirm now and then how recent it is; announces a snapshot each time that the
+/// durable floor moved, whereupon openraft purges the log below it.
 async fn tend<M: Machine>(group: Group<M>, mut floor: watch::Receiver<u64>, stands: Stands) {
     let standing = async {
         if let Err(fatal) = stand(&group, stands).await {
@@ -231,7 +231,7 @@ async fn tend<M: Machine>(group: Group<M>, mut floor: watch::Receiver<u64>, stan
             }
         }
     };
-    futures::join!(standing, purging, group.do_turns());
+    futures::join!(standing, purging, group.do_turns(), group.keep_confirmed());
 }
 
 /// Lets a replica stand for election once the group means it. Found by a test of a cluster: a

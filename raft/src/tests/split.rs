@@ -54,7 +54,6 @@ async fn a_leader_that_is_cut_off_reads_nothing_and_acknowledges_nothing() {
 async fn a_follower_knows_how_stale_it_is() {
     let cluster = Cluster::three().await;
     let follower = cluster.group(3, 0);
-    assert_eq!(follower.staleness(), None, "nobody confirmed anything yet");
     let fresh = async {
         while follower.staleness().is_none_or(|age| age > Duration::from_millis(1500)) {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -73,6 +72,25 @@ async fn a_follower_knows_how_stale_it_is() {
         }
     };
     timeout(PATIENCE, fresh).await.unwrap();
+}
+
+/// The first question came when the leader could not be reached any more, and until then nothing
+/// had been asked: nobody knew how old the replica was, so it was not read at all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_that_is_cut_off_knows_how_stale_it_is_though_nobody_asked_before() {
+    let cluster = Cluster::three().await;
+    let follower = cluster.group(3, 0);
+    let confirmed = async {
+        while follower.side.confirmed.lock().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, confirmed).await.unwrap();
+    cluster.connect(3, Passage::Cut);
+    let cut = Instant::now();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let age = follower.staleness().expect("the leader confirmed it before");
+    assert!(age >= cut.elapsed() - Duration::from_millis(100), "{age:?}");
 }
 
 /// One proposer's history: what it was told.
