@@ -7,6 +7,7 @@
 pub mod access;
 mod defaults;
 pub mod runtime;
+mod wrong;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -419,7 +420,10 @@ impl Config {
             serde_norway::Value::Null => return Ok((Config::default(), unused)),
             _ => return Err("expected keys and values".into()),
         }
-        let config = serde_norway::from_value(value).map_err(|e| suggest(&e.to_string()))?;
+        let config = serde_norway::from_value(value.clone()).map_err(|_| {
+            let check = |part| serde_norway::from_value::<Config>(part).err();
+            wrong::explain(&text, &[], &value, &|part| check(part).map(|error| error.to_string()))
+        })?;
         Ok((config, unused))
     }
 

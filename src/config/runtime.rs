@@ -17,7 +17,7 @@ use serde_norway::Value;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{Error, expand, is_unused_limit, suggest};
+use super::{Error, expand, is_unused_limit, wrong::explain};
 use crate::cluster::meta::{OwnLimits, State};
 use crate::model::Tenant;
 use crate::model::limits::{Limits, Span};
@@ -70,7 +70,7 @@ impl RuntimeConfig {
 }
 
 /// What several files say together, or which of them is wrong and why.
-fn merged(
+pub(super) fn merged(
     texts: &[(String, String)],
     everybody: &Limits,
 ) -> Result<(Overrides, Vec<String>), (String, String)> {
@@ -84,8 +84,13 @@ fn merged(
             let all = keys.entry(tenant.clone()).or_default();
             all.extend(own);
             // Checked file by file, so that the complaint names the right one.
-            let limits = limits(everybody, all);
-            let limits = limits.map_err(|why| wrong(format!("overrides.{tenant}: {why}")))?;
+            let limits = limits(everybody, all).map_err(|_| {
+                let check = |keys| {
+                    let keys = serde_norway::from_value(keys).ok()?;
+                    limits(everybody, &keys).err()
+                };
+                wrong(explain(text, &["overrides", &tenant], &keys_of(all), &check))
+            })?;
             let tenant = Tenant::parse(&tenant).map_err(|error| wrong(error.to_string()))?;
             tenants.insert(tenant, limits);
         }
@@ -142,7 +147,12 @@ fn limits(everybody: &Limits, keys: &Keys) -> Result<Limits, String> {
     for (key, value) in keys {
         mapping.insert(Value::String(key.clone()), value.clone());
     }
-    serde_norway::from_value(all).map_err(|error| suggest(&error.to_string()))
+    serde_norway::from_value(all).map_err(|error| error.to_string())
+}
+
+fn keys_of(keys: &Keys) -> Value {
+    let pairs = keys.iter().map(|(key, value)| (Value::String(key.clone()), value.clone()));
+    Value::Mapping(pairs.collect())
 }
 
 /// Reads the files again and again until `stop` says true, lays over them what the cluster says of
@@ -252,7 +262,7 @@ mod tests {
             assert!(reason.contains(expected), "{reason}");
         };
         check(&["overrides: {a: {query_timeot: 5s}}"], "0", "did you mean 'query_timeout'?");
-        check(&["", "overrides: {a: {query_timeout: 5}}"], "1", "overrides.a: ");
+        check(&["", "overrides: {a: {query_timeout: 5}}"], "1", "overrides.a.query_timeout: ");
         check(&["limits: {}"], "0", "unknown key 'limits'");
         check(&["overrides: {a/b: {}}"], "0", "unsupported character");
         check(&["overrides: [a]"], "0", "expected keys and values");

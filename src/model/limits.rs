@@ -138,16 +138,29 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// These limits with some keys over them; or which key or value is wrong.
+    /// These limits with some keys over them; or which key is wrong, and why.
     pub fn with(
         &self,
         keys: &BTreeMap<String, serde_json::Value>,
     ) -> Result<Limits, serde_json::Error> {
-        let mut all = serde_json::to_value(self)?;
-        if let Some(all) = all.as_object_mut() {
-            all.extend(keys.iter().map(|(key, value)| (key.clone(), value.clone())));
-        }
-        serde_json::from_value(all)
+        let own = serde_json::to_value(self)?;
+        let with = |keys: &mut dyn Iterator<Item = (&String, &serde_json::Value)>| {
+            let mut all = own.clone();
+            if let Some(all) = all.as_object_mut() {
+                all.extend(keys.map(|(key, value)| (key.clone(), value.clone())));
+            }
+            serde_json::from_value(all)
+        };
+        with(&mut keys.iter()).map_err(|error| {
+            // serde does not say which key it was.
+            let wrong = keys.iter().find(|pair| with(&mut std::iter::once(*pair)).is_err());
+            match wrong {
+                Some((key, _)) if !error.to_string().contains(&format!("`{key}`")) => {
+                    serde::de::Error::custom(format!("{key}: {error}"))
+                }
+                _ => error,
+            }
+        })
     }
 }
 
@@ -417,12 +430,30 @@ pub enum Error {
     Duration(String),
 }
 
-/// How both kinds appear in YAML.
+/// How both kinds appear in YAML, and what stands there by mistake.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {
     Number(u64),
     Text(String),
+    Flag(bool),
+    Real(f64),
+    Nothing(()),
+    Parts(serde::de::IgnoredAny),
+}
+
+impl Written {
+    /// As a complaint says it.
+    fn told(self) -> String {
+        match self {
+            Written::Number(number) => number.to_string(),
+            Written::Text(text) => text,
+            Written::Flag(flag) => flag.to_string(),
+            Written::Real(number) => number.to_string(),
+            Written::Nothing(()) => "nothing".into(),
+            Written::Parts(_) => "a list or keys".into(),
+        }
+    }
 }
 
 impl ByteSize {
@@ -526,6 +557,7 @@ impl TryFrom<Written> for ByteSize {
         match written {
             Written::Number(bytes) => Ok(ByteSize(bytes)),
             Written::Text(text) => text.parse(),
+            other => Err(Error::Size(other.told())),
         }
     }
 }
@@ -537,8 +569,8 @@ impl TryFrom<Written> for Span {
         match written {
             // A bare number has no unit, except that nothing is nothing in every unit.
             Written::Number(0) => Ok(Span(Duration::ZERO)),
-            Written::Number(number) => Err(Error::Duration(number.to_string())),
             Written::Text(text) => text.parse(),
+            other => Err(Error::Duration(other.told())),
         }
     }
 }
