@@ -93,7 +93,14 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&format!("{error:#}")),
+        Err(error) => match error.downcast_ref::<clap::Error>() {
+            // Flags that are wrong together end as one that is wrong alone does.
+            Some(usage) => {
+                let _ = usage.print();
+                u8::try_from(usage.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+            }
+            None => fail(&format!("{error:#}")),
+        },
     }
 }
 

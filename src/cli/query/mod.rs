@@ -11,9 +11,11 @@ mod print;
 mod tests;
 
 use std::io::Write as _;
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::bail;
+use clap::error::ErrorKind;
 
 use super::address::Http;
 use crate::model::Timestamp;
@@ -66,10 +68,24 @@ pub enum Output {
     Jsonl,
 }
 
+impl Args {
+    /// The range of time that is asked for. One that ends before it begins is a slip of whoever
+    /// typed it: an empty answer would look as if there were no logs.
+    fn range(&self, now: Timestamp) -> Result<Range<Timestamp>, clap::Error> {
+        let to = self.to.unwrap_or(now);
+        let from = self.from.unwrap_or_else(|| to.before(self.since));
+        if from <= to {
+            return Ok(from..to);
+        }
+        let end = if self.to.is_some() { "--to" } else { "now, which --to is by default" };
+        let text = format!("--from {from} is after {end}: {to}\n");
+        Err(clap::Error::raw(ErrorKind::ValueValidation, text))
+    }
+}
+
 /// Asks, and prints the answer.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let to = args.to.unwrap_or_else(telemetry::now);
-    let from = args.from.unwrap_or_else(|| to.before(args.since));
+    let Range { start: from, end: to } = args.range(telemetry::now())?;
     let client = Client::new(&args.http)?;
     let style = Style::of_stdout();
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());

@@ -196,3 +196,39 @@ fn times() {
         assert_eq!(parsed.as_deref(), expected, "{text}");
     }
 }
+
+/// It printed nothing, and all was well.
+#[test]
+fn a_range_that_ends_before_it_begins_is_a_usage_error() {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+    let now = Timestamp::from_secs(1_800_000_900);
+    let range = |words: &[&str]| {
+        let line = ["query", "{a=\"b\"}"].iter().chain(words);
+        let Line { args } = <Line as clap::Parser>::try_parse_from(line).expect("known flags");
+        args.range(now)
+    };
+    let at = |second: i64| Timestamp::from_secs(1_800_000_000 + second);
+    for (words, expected) in [
+        (&["--since", "10s"][..], at(890)..at(900)),
+        (&["--from", "1800000005", "--to", "1800000007"], at(5)..at(7)),
+        (&["--from", "1800000007", "--to", "1800000007"], at(7)..at(7)),
+        (&["--to", "1800002000", "--since", "10s"], at(1990)..at(2000)),
+    ] {
+        assert_eq!(range(words).expect("a range"), expected, "{words:?}");
+    }
+    for (words, expected) in [
+        (
+            &["--from", "1800000007", "--to", "1800000005"][..],
+            "is after --to: 2027-01-15T08:00:05Z",
+        ),
+        (&["--from", "1800000901"], "is after now, which --to is by default: 2027-01-15T08:15:00Z"),
+    ] {
+        let error = range(words).expect_err("no range");
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(error.exit_code(), 2, "as of any bad flag");
+    }
+}
