@@ -109,6 +109,9 @@ impl<M: Machine> Clone for Group<M> {
 pub struct GroupStatus {
     /// The leader this node knows of.
     pub leader: Option<u64>,
+    /// Whether this node leads, and has heard a majority for as long as the others wait before they
+    /// elect somebody else. One that is cut off knows of no other leader than itself.
+    pub leads: bool,
     /// The current term.
     pub term: u64,
     /// The last entry of the log here.
@@ -194,8 +197,11 @@ impl<M: Machine> Group<M> {
         let leads = metrics.current_leader == Some(self.parts.node_id);
         let matched = metrics.replication.as_ref().filter(|_| leads).into_iter().flatten();
         let acked = metrics.last_quorum_acked.as_ref().map(|acked| acked.elapsed());
+        let is_alone = membership.voter_ids().eq([self.parts.node_id]);
+        let is_heard = acked.is_some_and(|age| age <= self.parts.timing.election.end);
         GroupStatus {
             leader: metrics.current_leader,
+            leads: leads && (is_alone || is_heard),
             term: metrics.current_term,
             last: metrics.last_log_index.unwrap_or(0),
             committed: metrics.local_committed.map_or(0, |id| id.index),

@@ -391,6 +391,7 @@ mod tests {
     fn status(voters: &[NodeId], learners: &[NodeId]) -> GroupStatus {
         GroupStatus {
             leader: Some(1),
+            leads: true,
             term: 1,
             last: 1000,
             committed: 1000,

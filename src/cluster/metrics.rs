@@ -37,9 +37,7 @@ type Groups = Vec<(String, GroupStatus)>;
 
 impl Collector for GroupMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let cluster = &self.0;
         let groups = self.groups();
-        let me = cluster.node_id();
         per_group(&mut encoder, &groups, "drave_raft_term", "Term", |s| Some(s.term as f64))?;
         per_group(&mut encoder, &groups, "drave_raft_last_index", "Last entry of the log", |s| {
             Some(s.last as f64)
@@ -61,7 +59,7 @@ impl Collector for GroupMetrics {
             Some(s.leader.unwrap_or(0) as f64)
         })?;
         per_group(&mut encoder, &groups, "drave_raft_leads", "Whether this node leads", |s| {
-            Some(f64::from(u8::from(s.leader == Some(me))))
+            Some(f64::from(u8::from(s.leads)))
         })?;
         per_group(&mut encoder, &groups, "drave_raft_voters", "Voters", |s| {
             Some(s.voters.len() as f64)

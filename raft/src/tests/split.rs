@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::cluster::{Cluster, PATIENCE, Passage, command, insist, patient_read};
+use super::until;
 use crate::ProposeError;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,6 +73,24 @@ async fn a_follower_knows_how_stale_it_is() {
         }
     };
     timeout(PATIENCE, fresh).await.unwrap();
+}
+
+/// Its metrics said for as long as it was cut off that it leads, beside those of the next leader.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_is_cut_off_stops_saying_that_it_leads() {
+    let cluster = Cluster::three().await;
+    insist(&cluster.group(1, 0), command(1, 100)).await;
+    let leader = cluster.leader_among(&[1, 2, 3]).await;
+    let old = cluster.group(leader, 0);
+    until("the leader says so", || old.status().leads).await;
+    assert_eq!(cluster.groups(0).iter().filter(|group| group.status().leads).count(), 1);
+    cluster.connect(leader, Passage::Dark);
+    until("the old leader is quiet", || !old.status().leads).await;
+    let next = || (1..=3).any(|id| id != leader && cluster.group(id, 0).status().leads);
+    until("another one leads", next).await;
+    assert!(!old.status().leads);
+    cluster.connect(leader, Passage::Open);
+    until("it follows", || old.status().leader.is_some_and(|now| now != leader)).await;
 }
 
 /// The first question came when the leader could not be reached any more, and until then nothing
