@@ -126,7 +126,7 @@ pub struct Config {
     pub auth_enabled: bool,
     /// Where the WAL, the rows and, by default, the objects live.
     pub data: PathBuf,
-    /// The number of this node in its cluster.
+    /// The number of this node in its cluster, from 1.
     pub node_id: u64,
     /// The HTTP listener and the log.
     pub server: Server,
@@ -453,6 +453,16 @@ impl Config {
         Ok(peers)
     }
 
+    /// This node's number. 0 is none: it says elsewhere that no node is known, as a leader in
+    /// metrics, or where another node is to be asked.
+    pub fn node_id(&self) -> Result<u64, Error> {
+        if self.node_id > 0 {
+            return Ok(self.node_id);
+        }
+        let reason = "0 says that there is no node: number nodes from 1".into();
+        Err(Error::Value { key: "node_id", reason })
+    }
+
     /// Voters of each shard of a new cluster.
     pub fn replicas(&self) -> Result<usize, Error> {
         let replicas = self.cluster.replicas;
@@ -680,6 +690,15 @@ mod tests {
         check("/logs/", Some("/logs"));
         check("logs", None);
         check("/{x}", None);
+    }
+
+    /// It took part, and where others said "node 0 leads" nobody could tell it from "nobody does".
+    #[test]
+    fn node_0_is_none() {
+        let (config, _) = Config::parse("node_id: 0").expect("known keys");
+        let error = config.node_id().expect_err("no node").to_string();
+        assert_eq!(error, "node_id: 0 says that there is no node: number nodes from 1");
+        assert_eq!(Config::default().node_id().expect("a node"), 1);
     }
 
     #[test]

@@ -59,8 +59,8 @@ struct Serve {
     /// Other nodes [default: 127.0.0.1:9095]
     #[arg(long, value_name = "ADDR:PORT", env = "DRAVE_PEER_LISTEN")]
     peer_listen: Option<std::net::SocketAddr>,
-    /// This node's number in its cluster [default: 1]
-    #[arg(long, value_name = "N", env = "DRAVE_NODE_ID")]
+    /// This node's number in its cluster, from 1 [default: 1]
+    #[arg(long, value_name = "N", env = "DRAVE_NODE_ID", value_parser = clap::value_parser!(u64).range(1..))]
     node_id: Option<u64>,
     /// Nodes that found a cluster together, this one among them
     #[arg(long, value_name = "ID@HOST:PORT", env = "DRAVE_PEERS", value_delimiter = ',')]

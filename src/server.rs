@@ -160,6 +160,7 @@ impl Running {
     /// pushes are taken, and on a node that is alone everything acknowledged before is readable.
     pub async fn start(config: &Config) -> Result<Running, Error> {
         let watch_start = Stopwatch::start();
+        config.node_id()?;
         let path_prefix = config.http_path_prefix()?;
         let http = listen(config.http_listen()?, "HTTP", "--http-listen")?;
         let pg = listen(config.pg_listen()?, "Postgres", "--pg-listen")?;
