@@ -335,6 +335,10 @@ fn from_text(default: &'static str, text: &str) -> SqlError {
         let name = name.rsplit('.').next().unwrap_or(name);
         return SqlError::new("42P01", format!("relation \"{name}\" does not exist"));
     }
+    if lower.starts_with("unnest should be rewritten") {
+        let text = "set-returning functions are not allowed in calls of aggregates, and here";
+        return SqlError::new("0A000", text);
+    }
     let known = TEXTS.iter().find(|(part, _)| lower.contains(part));
     SqlError::new(known.map_or(default, |(_, code)| code), text)
 }

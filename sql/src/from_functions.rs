@@ -19,6 +19,7 @@ use sqlparser::ast::{
 
 use crate::error::SqlError;
 use crate::rewrite::parsed;
+use crate::sets::is_set;
 use crate::statement::folded;
 
 /// The columns of a function: a name, none where it is called as the table is, and the list.
@@ -39,7 +40,7 @@ const JSON: &[(&str, &[Column])] = &[
     ("jsonb_array_elements", &[(Some("value"), "jsonb_elements")]),
     ("json_array_elements_text", &[(Some("value"), "json_element_texts")]),
     ("jsonb_array_elements_text", &[(Some("value"), "jsonb_element_texts")]),
-    ("regexp_matches", &[(None, "regexp_matches")]),
+    ("regexp_matches", &[(None, "regexp_all_matches")]),
     ("regexp_split_to_table", &[(None, "regexp_split_to_array")]),
     ("string_to_table", &[(None, "string_to_array")]),
 ];
@@ -74,6 +75,10 @@ pub(crate) fn rewrite(factor: &mut TableFactor) -> Result<(), SqlError> {
         _ => return Ok(()),
     };
     let Some(args) = args else { return Ok(()) };
+    if args.iter().any(is_set) {
+        let text = "set-returning functions must appear at top level of FROM";
+        return Err(SqlError::new("0A000", text));
+    }
     let over_columns = args.iter().any(names_column);
     let known = |list: &[(&str, &'static [Column])]| {
         list.iter().find(|(known, _)| *known == name).map(|(_, columns)| *columns)

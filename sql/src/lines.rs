@@ -64,7 +64,7 @@ impl ScalarUDFImpl for Apart {
             Kind::Pattern => "pattern",
             Kind::Substring => "regexp_substring",
             Kind::Split => "regexp_split_to_array",
-            Kind::Matches => "regexp_matches",
+            Kind::Matches => "regexp_all_matches",
         }
     }
 

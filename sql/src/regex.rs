@@ -17,11 +17,11 @@ pub(crate) const ANY_POINT: &str = "(?s)";
 
 /// Functions whose second argument is a pattern.
 const FUNCTIONS: &[&str] = &[
+    "regexp_all_matches",
     "regexp_count",
     "regexp_instr",
     "regexp_like",
     "regexp_match",
-    "regexp_matches",
     "regexp_replace",
     "regexp_split_to_array",
     "regexp_substring",

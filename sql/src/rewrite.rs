@@ -66,6 +66,7 @@ impl VisitorMut for Rewrite {
         }
         self.depth += 1;
         let rewritten = limit_of_fetch(query).and_then(|()| crate::gapfill::fill(query));
+        let rewritten = rewritten.and_then(|()| crate::sets::refuse_values(query));
         into_flow(rewritten.and_then(|()| crate::sets::order(query)))
     }
 

@@ -9,7 +9,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    self, DiscardObject, Expr, Ident, Reset, SelectItem, SetExpr, TableFactor, Visit, Visitor,
+    self, AccessExpr, DiscardObject, Expr, Ident, Reset, SelectItem, SetExpr, TableFactor, Visit,
+    Visitor,
 };
 
 use sqlparser::dialect::PostgreSqlDialect;
@@ -406,6 +407,10 @@ fn figured(expr: &Expr) -> Option<(String, bool)> {
         Expr::Identifier(name) => Some((folded(name), true)),
         Expr::CompoundIdentifier(names) => names.last().map(|name| (folded(name), true)),
         Expr::Nested(inner) => figured(inner),
+        Expr::CompoundFieldAccess { root, access_chain } => match access_chain.last() {
+            Some(AccessExpr::Dot(name)) => figured(name),
+            _ => figured(root),
+        },
         Expr::Function(function) => {
             let name = function.name.0.last().and_then(|part| part.as_ident())?;
             Some((folded(name), true))

@@ -172,3 +172,27 @@ async fn gaps_are_filled() {
     let sql = "select time_bucket_gapfill('1 hour', timestamp, now(), now()), count(*) from logs";
     assert_eq!(ask(sql).await, ["42803"]);
 }
+
+/// `(regexp_matches(...))[n]` took the nth of all matches of the first kind: only functions that were a
+/// whole column were taken apart, and one within an expression stayed the list of lists that it is
+/// inside.
+#[tokio::test]
+async fn a_part_of_each_match_is_a_row_per_match() {
+    check(&[
+        ("select (regexp_matches('a1b22', '([a-z])([0-9]+)', 'g'))[2]", &["1", "22"]),
+        ("select (regexp_matches('a1b22', '([a-z])([0-9]+)', 'g'))[2]::int + 1 n", &["2", "23"]),
+        ("select (regexp_matches('abc', 'z'))[1]", &[]),
+        (
+            "select (regexp_matches(line, 'took ([0-9])ms'))[1] ms, count(*) from logs \
+             group by 1 order by (regexp_matches(line, 'took ([0-9])ms'))[1] limit 2",
+            &["0|31", "1|31"],
+        ),
+        ("select unnest(regexp_matches('a1b2', '([a-z])(.)', 'g'))", &["a", "1", "b", "2"]),
+        ("select x from unnest(regexp_matches('a1b2', '[a-z].', 'g')) x", &["0A000"]),
+        ("values (generate_series(1, 2))", &["0A000"]),
+        ("select count(*) from logs where (regexp_matches(line, '.'))[1] = 'i'", &["0A000"]),
+        ("select coalesce((regexp_matches('abc', 'z'))[1], '-')", &["0A000"]),
+        ("select max((regexp_matches('abc', '.', 'g'))[1])", &["0A000"]),
+    ])
+    .await;
+}
