@@ -43,7 +43,15 @@ impl Dialect {
     /// Parses one statement, whose tokens are given as well.
     pub(crate) fn parse(&self, text: &str, tokens: &[Token]) -> Result<Statement, SqlError> {
         let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text);
-        let mut statements = parser.and_then(|mut parser| parser.parse_statements())?;
+        let statements = parser.and_then(|mut parser| parser.parse_statements());
+        let mut statements = match statements {
+            // The grammar takes the word for a column.
+            Err(_) if has_words(tokens, "between", "symmetric") => {
+                let hint = "write (x between a and b or x between b and a)";
+                return Err(SqlError::unsupported("BETWEEN SYMMETRIC").hint(hint));
+            }
+            parsed => parsed?,
+        };
         match (statements.pop(), statements.pop()) {
             (Some(mut statement), None) => {
                 array_text::rewrite(&mut statement)?;
@@ -71,6 +79,17 @@ fn keep_names(statement: &mut Statement) {
         let alias = Ident::with_quote('"', name);
         *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
     }
+}
+
+/// Whether two words follow each other somewhere.
+fn has_words(tokens: &[Token], first: &str, second: &str) -> bool {
+    let is = |token: &Token, name: &str| {
+        matches!(token, Token::Word(word)
+        if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(name))
+    };
+    let words: Vec<&Token> =
+        tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    words.windows(2).any(|pair| is(pair[0], first) && is(pair[1], second))
 }
 
 fn names_catalog(token: &Token) -> bool {

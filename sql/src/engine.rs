@@ -55,6 +55,7 @@ use crate::server::Options;
 use crate::settings::Settings;
 use crate::shares::{Held, Share, Shares, Turn};
 use crate::signal;
+use crate::spans::{self, PostgresSpans};
 use crate::statement::{Rows, Statement, parse, parse_rows, parse_values};
 use crate::sums;
 use crate::system::AskFunction;
@@ -219,6 +220,7 @@ fn base_state(
     context.add_analyzer_rule(Arc::new(PostgresArithmetic));
     context.add_analyzer_rule(Arc::new(PostgresRegex));
     context.add_analyzer_rule(Arc::new(PostgresCasts));
+    context.add_analyzer_rule(Arc::new(PostgresSpans));
     catalog_functions(&context);
     catalog::aggregates::register(&context);
     sums::register(&context);
@@ -465,7 +467,7 @@ impl Session {
             .with_allow_statements(false)
             .verify_plan(&plan)?;
         let plan = catalog::show_names(lateral::flatten(plan)?, state)?;
-        Ok(clock::complete(plan)?)
+        Ok(clock::complete(spans::read_texts(plan)?)?)
     }
 
     /// Starts a statement. The table is opened in here, after the statement has arrived.

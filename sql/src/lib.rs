@@ -76,6 +76,8 @@ mod shares;
 mod signal;
 mod split;
 mod startup;
+mod span_extremes;
+mod spans;
 mod statement;
 mod sums;
 mod system;

@@ -2,14 +2,14 @@
 //!
 //! - A text that is compared with a truth is one: `datallowconn = 't'`.
 //! - A time span times a number, or divided by one, is a time span.
-//! - Time spans are compared by how long they are, where a month has 30 days and a day 24 hours.
+//! - A text that is compared with a time span is one; `spans.rs` says how spans are compared.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{AsArray, Decimal128Array, Float64Array, IntervalMonthDayNanoArray};
+use datafusion::arrow::array::{AsArray, Float64Array, IntervalMonthDayNanoArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
+    DataType, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
 };
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
@@ -20,12 +20,9 @@ use datafusion::logical_expr::{
 use sqlparser::ast::BinaryOperator;
 
 use crate::error::SqlError;
-use crate::interval;
+use crate::spans::{SPAN, is_span, span_of_text};
 
-const SPAN: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 const DAY_NANOS: f64 = 86_400e9;
-/// A length in nanoseconds: that of every time span fits.
-const LENGTH: DataType = DataType::Decimal128(38, 0);
 
 /// Plans them.
 #[derive(Debug)]
@@ -39,9 +36,6 @@ impl ExprPlanner for OperatorPlanner {
     ) -> Result<PlannerResult<RawBinaryExpr>> {
         let kind = |expr: &Expr| expr.get_type(schema).unwrap_or(DataType::Null);
         let (left, right) = (kind(&expr.left), kind(&expr.right));
-        // The time between two timestamps is a `Duration`.
-        let is_span =
-            |kind: &DataType| matches!(kind, DataType::Interval(_) | DataType::Duration(_));
         match expr.op {
             BinaryOperator::Eq
             | BinaryOperator::NotEq
@@ -51,8 +45,8 @@ impl ExprPlanner for OperatorPlanner {
             | BinaryOperator::GtEq
                 if is_span(&left) || is_span(&right) =>
             {
-                let lengths = [length(expr.left, &left)?, length(expr.right, &right)?];
-                [expr.left, expr.right] = lengths;
+                expr.left = span_of_text(expr.left)?;
+                expr.right = span_of_text(expr.right)?;
             }
             BinaryOperator::Eq | BinaryOperator::NotEq => {
                 if left == DataType::Boolean {
@@ -89,52 +83,6 @@ fn truth(expr: Expr) -> Result<Expr> {
         }
     };
     Ok(Expr::Literal(ScalarValue::Boolean(Some(value)), metadata.clone()))
-}
-
-/// How long a time span is, or a text that says one.
-fn length(expr: Expr, kind: &DataType) -> Result<Expr> {
-    let span = match &expr {
-        Expr::Literal(value, metadata) if let Some(Some(text)) = value.try_as_str() => {
-            let span = ScalarValue::IntervalMonthDayNano(Some(interval::parse(text)?));
-            Expr::Literal(span, metadata.clone())
-        }
-        _ if matches!(kind, DataType::Interval(_) | DataType::Duration(_)) => expr,
-        // Nothing that has a length: the comparison says so by itself.
-        _ => return Ok(expr),
-    };
-    let signature = Signature::any(1, Volatility::Immutable);
-    Ok(ScalarUDF::new_from_impl(Length { signature }).call(vec![span]))
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Length {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for Length {
-    fn name(&self) -> &str {
-        "interval_length"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(LENGTH)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let spans = cast(&args.args[0].to_array(args.number_rows)?, &SPAN)?;
-        let spans = spans.as_primitive::<IntervalMonthDayNanoType>().iter();
-        let lengths: Decimal128Array = spans.map(|span| span.map(nanos_of)).collect();
-        Ok(ColumnarValue::Array(Arc::new(lengths.with_data_type(LENGTH))))
-    }
-}
-
-fn nanos_of(span: IntervalMonthDayNano) -> i128 {
-    let days = i128::from(span.months) * 30 + i128::from(span.days);
-    days * 86_400_000_000_000 + i128::from(span.nanoseconds)
 }
 
 fn times(span: Expr, factor: Expr, divides: bool) -> Expr {

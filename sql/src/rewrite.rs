@@ -128,14 +128,6 @@ fn below_junction(expr: &mut Expr) -> Expr {
     taken
 }
 
-fn is_span(expr: &Expr) -> bool {
-    match expr {
-        Expr::Interval(_) => true,
-        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Interval { .. }),
-        _ => false,
-    }
-}
-
 fn is_json(expr: &Expr) -> bool {
     match expr {
         Expr::Nested(inner) => is_json(inner),
@@ -192,11 +184,6 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
             if is_junction(right) =>
         {
             *expr = below_junction(expr);
-        }
-        // The planner of operators, which knows how time spans are compared, sees no BETWEEN.
-        Expr::Between { expr: value, negated, low, high } if is_span(low) || is_span(high) => {
-            let not = if *negated { "not " } else { "" };
-            *expr = parsed(&format!("({not}(({value}) >= {low} and ({value}) <= {high}))"))?;
         }
         Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: inner } => {
             *expr = parsed(&format!("(-1 # ({inner}))"))?;

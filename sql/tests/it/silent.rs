@@ -196,3 +196,46 @@ async fn a_part_of_each_match_is_a_row_per_match() {
     ])
     .await;
 }
+
+/// Spans were compared by length only where an operator stood between them. BETWEEN was written out as
+/// two of those where a bound was a literal, without parentheses around what it was of, and in every
+/// other place Arrow went by months, then days, then the rest.
+#[tokio::test]
+async fn spans_go_by_their_length_everywhere() {
+    let spans = "(values (interval '36 hours'), (interval '1 day'), (interval '24 hours'), \
+                 (interval '-1 day')) t(x)";
+    let ask = |sql: &str| sql.replace("$spans", spans);
+    check(&[
+        (&ask("select x from $spans order by x desc limit 2"), &["36:00:00", "1 day"]),
+        (&ask("select max(x), min(x) from $spans"), &["36:00:00|-1 days"]),
+        (&ask("select count(*), min(x) from $spans group by x order by 1 desc limit 1"), &["2|24:00:00"]),
+        (&ask("select count(*) from (select distinct x from $spans) s"), &["3"]),
+        (&ask("select count(distinct x) from $spans"), &["3"]),
+        (&ask("select max(r) from (select rank() over (order by x) r from $spans) s"), &["4"]),
+        (&ask("select count(*) from $spans where x between '20 hours' and '1 day'"), &["2"]),
+        (
+            "select x between low and high, x not between low and high \
+             from (values (interval '36 hours', interval '1 day', interval '48 hours')) t(x, low, high)",
+            &["t|f"],
+        ),
+        (
+            "select false and interval '36 hours' between interval '1 day' * 3 and interval '9 days', \
+             interval '36 hours' between interval '1 day' and interval '1 day' + interval '1 hour' \
+             or interval '2 days' > interval '47 hours', \
+             (interval '2 days' between interval '1 day' and interval '3 days') = (1 < 2), \
+             not interval '36 hours' between interval '1 day' and interval '2 days' and false",
+            &["f|t|t|f"],
+        ),
+        (
+            "select greatest(interval '36 hours', interval '1 day'), \
+             nullif(interval '24 hours', interval '1 day'), \
+             interval '1 day' in ('24 hours'), \
+             interval '1 day' = any (array[interval '24 hours'])",
+            &["36:00:00|NULL|t|t"],
+        ),
+        ("select interval '1 day' intersect select interval '24 hours'", &["1 day"]),
+        (&ask("select x, count(*) from $spans group by rollup (x)"), &["0A000"]),
+        (&ask("select count(*) from $spans where x between symmetric x and x"), &["0A000"]),
+    ])
+    .await;
+}
