@@ -4,7 +4,8 @@
 //! In goes an analysed plan; out comes one in which
 //!
 //! - numbers and times as text read as a client sees them (`2026-01-02 03:04:05`, not `...T...`),
-//! - text as a span of time reads as Postgres writes spans (`1 day 02:03:04`),
+//! - text as a span of time reads as Postgres writes spans (`1 day 02:03:04`), and as a float is one, or
+//!   an error where there is none of that size,
 //! - a time as a date is no step on the way to an order: DataFusion took `timestamp::date = '...'`
 //!   for a proof that all rows have one timestamp, and dropped `ORDER BY timestamp`,
 //! - a float rounds to the even one of two whole numbers, and what rounds a decimal returns no
@@ -13,9 +14,13 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
+use datafusion::arrow::array::{
+    ArrayRef, ArrowPrimitiveType, AsArray, IntervalMonthDayNanoArray, PrimitiveArray,
+};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use datafusion::arrow::datatypes::{
+    DataType, Field, Float32Type, Float64Type, IntervalUnit, TimeUnit,
+};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
@@ -67,6 +72,9 @@ fn rewrite_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 to if lossy_time => Kind::Coarser(to.clone()),
                 to if to.is_string() && is_shown_otherwise(&from) => Kind::Text,
                 DataType::Interval(_) if from.is_string() => Kind::Span,
+                DataType::Float32 | DataType::Float64 if from.is_string() => {
+                    Kind::Float(to.clone())
+                }
                 _ => return Ok(Transformed::no(Expr::Cast(Cast { expr: inner, field }))),
             };
             let call = kind.clone().function().call(vec![*inner]);
@@ -147,6 +155,8 @@ enum Kind {
     Coarser(DataType),
     /// From text to a span of time.
     Span,
+    /// From text to a float of this type.
+    Float(DataType),
 }
 
 impl Kind {
@@ -170,6 +180,7 @@ impl ScalarUDFImpl for CastFunction {
             Kind::Day => TO_DAY,
             Kind::Coarser(_) => "to_coarser",
             Kind::Span => "to_span",
+            Kind::Float(_) => "to_float",
         }
     }
 
@@ -181,7 +192,7 @@ impl ScalarUDFImpl for CastFunction {
         Ok(match &self.kind {
             Kind::Text => DataType::Utf8,
             Kind::Day => DataType::Date32,
-            Kind::Coarser(kind) => kind.clone(),
+            Kind::Coarser(kind) | Kind::Float(kind) => kind.clone(),
             Kind::Span => DataType::Interval(IntervalUnit::MonthDayNano),
         })
     }
@@ -191,6 +202,12 @@ impl ScalarUDFImpl for CastFunction {
             Kind::Text => text_of(&arrays[0]),
             Kind::Day | Kind::Coarser(_) => Ok(cast(&arrays[0], &self.return_type(&[])?)?),
             Kind::Span => spans_of(&arrays[0]),
+            Kind::Float(DataType::Float32) => {
+                floats_of::<Float32Type>(&arrays[0], "real", |value| f64::from(value))
+            }
+            Kind::Float(_) => {
+                floats_of::<Float64Type>(&arrays[0], "double precision", |value| value)
+            }
         })
     }
 }
@@ -201,6 +218,36 @@ fn spans_of(array: &ArrayRef) -> Result<ArrayRef> {
     let spans = texts.as_string::<i32>().iter();
     let spans = spans.map(|text| text.map(interval::parse).transpose());
     Ok(Arc::new(spans.collect::<Result<IntervalMonthDayNanoArray, SqlError>>()?))
+}
+
+/// Texts as floats. What is written with digits is no infinity, and zero only where all of them are.
+fn floats_of<T: ArrowPrimitiveType>(
+    array: &ArrayRef,
+    name: &str,
+    wide: impl Fn(T::Native) -> f64,
+) -> Result<ArrayRef>
+where
+    T::Native: std::str::FromStr,
+{
+    let texts = cast(array, &DataType::Utf8)?;
+    let float = |text: &str| {
+        let digits = text.trim();
+        let value: T::Native = digits.parse().map_err(|_| {
+            let text = format!("invalid input syntax for type {name}: \"{text}\"");
+            SqlError::new("22P02", text)
+        })?;
+        let (read, mut mantissa) = (wide(value), digits.split(['e', 'E']).next().unwrap_or(""));
+        mantissa = mantissa.trim_start_matches(['+', '-']);
+        let is_number = mantissa.starts_with(|char: char| char.is_ascii_digit() || char == '.');
+        let has_digits = mantissa.contains(|char: char| ('1'..='9').contains(&char));
+        if is_number && (read.is_infinite() || (read == 0.0 && has_digits)) {
+            let text = format!("\"{digits}\" is out of range for type {name}");
+            return Err(SqlError::new("22003", text));
+        }
+        Ok(value)
+    };
+    let floats = texts.as_string::<i32>().iter().map(|text| text.map(float).transpose());
+    Ok(Arc::new(floats.collect::<Result<PrimitiveArray<T>, SqlError>>()?))
 }
 
 /// Values as texts, as a client sees them.

@@ -211,6 +211,11 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
             }
             _ => {}
         },
+            Value::Number(text, long) => {
+                if let Some(plain) = without_exponent(text) {
+                    *expr = Expr::Value(Value::Number(plain, *long).into());
+                }
+            }
         Expr::Cast { expr: inner, data_type, .. } => {
             if let Some(to) = cast(inner, data_type)? {
                 *expr = to;
@@ -352,9 +357,16 @@ fn cast(inner: &Expr, data_type: &mut DataType) -> Result<Option<Expr>, SqlError
             *data_type = DataType::Text;
             return Ok(None);
         }
-        DataType::Float(bits) => {
-            *data_type = float(bits);
-            return Ok(None);
+        DataType::Float(_)
+        | DataType::Real
+        | DataType::Float4
+        | DataType::Float8
+        | DataType::DoublePrecision
+        | DataType::Double(_) => {
+            if let DataType::Float(bits) = data_type {
+                *data_type = float(bits);
+            }
+            return Ok(literal_float(inner, data_type));
         }
         DataType::Varchar(Some(IntegerLength { length, .. }))
         | DataType::CharacterVarying(Some(IntegerLength { length, .. }))
@@ -372,6 +384,38 @@ fn cast(inner: &Expr, data_type: &mut DataType) -> Result<Option<Expr>, SqlError
 
 /// `float` has 53 bits where nothing less is asked for. DataFusion takes it to have 24.
 fn float(bits: &ast::ExactNumberInfo) -> DataType {
+/// A number that is written out, as a float: read from its digits, for the engine would make a decimal
+/// of it first, and then multiply that by what is not exactly a power of ten.
+fn literal_float(inner: &Expr, data_type: &DataType) -> Option<Expr> {
+    let Expr::Value(value) = inner else { return None };
+    let Value::Number(text, _) = &value.value else { return None };
+    let text = Value::SingleQuotedString(text.clone()).into();
+    let kind = ast::CastKind::DoubleColon;
+    let (expr, data_type) = (Box::new(Expr::Value(text)), data_type.clone());
+    Some(Expr::Cast { kind, expr, data_type, array: false, format: None })
+}
+
+/// `1.5e3` as `1500.`: to the engine it has a scale below zero, which few of its functions know.
+/// Nothing if the number has no exponent, or more digits than a decimal.
+fn without_exponent(text: &str) -> Option<String> {
+    let (digits, exponent) = text.split_once(['e', 'E'])?;
+    let exponent: i32 = exponent.parse().ok().filter(|own: &i32| own.abs() < 40)?;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let mut all = format!("{whole}{fraction}");
+    let mut point = i32::try_from(whole.len()).ok()? + exponent;
+    while point <= 0 {
+        all.insert(0, '0');
+        point += 1;
+    }
+    let point = usize::try_from(point).ok()?;
+    while all.len() < point {
+        all.push('0');
+    }
+    all.insert(point, '.');
+    // The point stays, so that the number is still a decimal.
+    (all.len() <= 39).then_some(all)
+}
+
     match bits {
         ast::ExactNumberInfo::Precision(..=24) => DataType::Real,
         _ => DataType::DoublePrecision,
@@ -597,6 +641,21 @@ mod tests {
 
     #[test]
     fn similar() {
+    #[test]
+    fn exponents() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(without_exponent(text).as_deref(), expected, "{text}");
+        };
+        check("1e3", Some("1000."));
+        check("1.25E1", Some("12.5"));
+        check("1e-3", Some("0.001"));
+        check(".5e+0", Some("0.5"));
+        check("12e0", Some("12."));
+        check("12", None);
+        check("1e300", None);
+        check("1e39", None);
+    }
+
         let check = |pattern: &str, expected: &str| {
             assert_eq!(similar_regex(pattern, Some('\\')).unwrap(), expected, "{pattern}");
         };

@@ -239,3 +239,21 @@ async fn spans_go_by_their_length_everywhere() {
     ])
     .await;
 }
+
+/// The parser makes `1e15` a decimal of a scale below zero, which was multiplied by a power of ten that
+/// is not quite one; a text of more than a float can hold was infinity.
+#[tokio::test]
+async fn floats_with_exponents_are_what_is_written() {
+    check(&[
+        ("select 1e15::float8, -1e15::float8, 1e15::float8::text", &["1e+15|-1e+15|1e+15"]),
+        ("select 1e-300::float8, 1e300::float8, 5e-324::float8", &["1e-300|1e+300|5e-324"]),
+        ("select 1e15, 1.5e3, 1e-5", &["1000000000000000|1500|0.00001"]),
+        ("select 1e14::float8, 1e-4::float8, 1e-5::float8", &["100000000000000|0.0001|1e-05"]),
+        ("select 1e6::float4, 1e5::float4, '-0'::float8", &["1e+06|100000|-0"]),
+        ("select '1e400'::float8", &["22003"]),
+        ("select '1e-400'::float8", &["22003"]),
+        ("select '1e39'::float4", &["22003"]),
+        ("select 'inf'::float8, '-Infinity'::float4, 'NaN'::float8", &["Infinity|-Infinity|NaN"]),
+    ])
+    .await;
+}
