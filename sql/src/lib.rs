@@ -58,6 +58,7 @@ mod load;
 mod local;
 mod login;
 mod members;
+mod number_text;
 mod operators;
 mod order;
 mod ordered;

@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::error::SqlError;
+use crate::number_text;
 
 /// The functions of this file.
 pub(crate) fn functions() -> [ScalarUDF; 2] {
@@ -27,7 +28,7 @@ pub(crate) fn functions() -> [ScalarUDF; 2] {
     ]
 }
 
-/// `to_char(time, pattern)`.
+/// `to_char(time, pattern)`, and of a number.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ToChar {
     signature: Signature,
@@ -45,6 +46,7 @@ impl ScalarUDFImpl for ToChar {
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
         match args[0] {
             DataType::Timestamp(..) | DataType::Date32 | DataType::Null => Ok(DataType::Utf8),
+            ref number if number_text::is_number(number) => Ok(DataType::Utf8),
             ref other => Err(SqlError::unsupported(format_args!("to_char of {other}")).into()),
         }
     }
@@ -52,9 +54,13 @@ impl ScalarUDFImpl for ToChar {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        let times = nanoseconds(&args.args[0].to_array(rows)?)?;
+        let values = args.args[0].to_array(rows)?;
         let patterns = cast(&args.args[1].to_array(rows)?, &DataType::Utf8)?;
         let patterns = patterns.as_string::<i32>();
+        if number_text::is_number(values.data_type()) {
+            return returned(number_text::texts(&values, patterns)?, constant);
+        }
+        let times = nanoseconds(&values)?;
         let mut out = StringBuilder::new();
         let (mut last, mut pattern) = ("", parse(""));
         for (at, text) in times.iter().zip(patterns) {
