@@ -66,8 +66,11 @@ impl SqlError {
         } else if self.code == "42601" && self.message.ends_with("found: EOF") {
             self.position = Some(text.trim_end().chars().count() + 1);
         } else if ["42703", "42P01", "42883", "42702", "42601"].contains(&self.code) {
-            let quoted = self.message.split(['"', '\'']).nth(1);
-            self.position = quoted.and_then(|name| place_of(text, name));
+            let name = match self.message.strip_prefix("function ") {
+                Some(rest) => rest.split([' ', '(']).next(),
+                None => self.message.split(['"', '\'']).nth(1),
+            };
+            self.position = name.and_then(|name| place_of(text, name));
         }
         self
     }
@@ -219,12 +222,7 @@ fn from_datafusion(error: &DataFusionError) -> SqlError {
             SqlError::new("53200", format!("out of memory for this statement: {text}"))
         }
         DataFusionError::ExecutionJoin(inner) if inner.is_panic() => SqlError::panicked(),
-        // Some errors of kernels are reported as a bug, with a request to report it.
-        DataFusionError::Internal(text) => {
-            let text = text.lines().next().unwrap_or_default();
-            let regex = text.contains("Regular expression did not compile");
-            SqlError::new(if regex { "2201B" } else { "XX000" }, text)
-        }
+        DataFusionError::Internal(text) => from_text("XX000", text),
         other => SqlError::new("XX000", other.strip_backtrace()),
     }
 }
@@ -299,10 +297,8 @@ fn from_schema(error: &SchemaError) -> SqlError {
 
 /// Texts by what they contain, in lower case, and the SQLSTATE they mean. The first that fits.
 const TEXTS: &[(&str, &str)] = &[
-    ("invalid function", "42883"),
     ("table function", "42883"),
-    ("no function matches", "42883"),
-    ("failed to coerce arguments", "42883"),
+    ("argument type for regex operation", "42883"),
     ("ddl not supported", "0A000"),
     ("dml not supported", "0A000"),
     ("statement not supported", "0A000"),
@@ -326,8 +322,82 @@ const TEXTS: &[(&str, &str)] = &[
     ("recursion limit", "54001"),
 ];
 
-fn from_text(default: &'static str, text: &str) -> SqlError {
+/// What the engine says of a call that has no function, whatever it is that does not fit.
+const NO_FUNCTION: &[&str] = &[
+    "failed to match any signature",
+    "no function matches",
+    "failed to coerce arguments",
+    "user-defined coercion failed",
+];
+
+/// Texts that say how the engine is made, by how they begin, and what they mean to who sees them.
+const INNER: &[(&str, &str, &str)] = &[
+    ("Failed to coerce types", "42883", "BETWEEN has values that cannot be compared"),
+    ("Cannot run range queries", "0A000", "RANGE in the order of this type is not supported"),
+    ("Assertion failed", "0A000", "this combination of expressions is not supported"),
+    (
+        "Unnest should be rewritten",
+        "0A000",
+        "set-returning functions are not allowed in calls of aggregates, and here",
+    ),
+    (
+        "Physical plan does not support logical expression InSubquery",
+        "0A000",
+        "IN (SELECT ...) is not supported here",
+    ),
+    (
+        "Physical plan does not support logical expression",
+        "0A000",
+        "a subquery is not supported here",
+    ),
+];
+
+/// Without what the engine puts around what it has to say: the classes of its errors, its stack, and
+/// the request to report a bug, which what is only not supported is none of.
+fn plain(text: &str) -> &str {
+    const CLASSES: &[&str] = &[
+        "Internal error: ",
+        "Error during planning: ",
+        "Execution error: ",
+        "This feature is not implemented: ",
+        "Arrow error: ",
+    ];
     let text = text.split("\n\nbacktrace:").next().unwrap_or(text);
+    let mut text = text.split("\nThis issue was likely caused by a bug").next().unwrap_or(text);
+    while let Some(rest) = CLASSES.iter().find_map(|class| text.strip_prefix(class)) {
+        text = rest;
+    }
+    text.trim_end()
+}
+
+/// A call of a function that is not there. What the engine suggests becomes a hint.
+fn no_function(text: &str, lower: &str) -> Option<SqlError> {
+    let name = text.split('\'').nth(1)?.split('(').next()?;
+    // It has another name inside.
+    let name = if name == "regexp_all_matches" { "regexp_matches" } else { name };
+    if lower.starts_with("invalid function") {
+        let error = SqlError::new("42883", format!("function {name} does not exist"));
+        return Some(match text.split_once("Did you mean ") {
+            Some((_, other)) => error.hint(format!("did you mean {other}")),
+            None => error,
+        });
+    }
+    if !NO_FUNCTION.iter().any(|part| lower.contains(part)) {
+        return None;
+    }
+    let text = format!("function {name} does not exist with these arguments");
+    Some(SqlError::new("42883", text).hint("you might need to add explicit type casts"))
+}
+
+fn from_text(default: &'static str, text: &str) -> SqlError {
+    let inner = INNER.iter().find(|(start, ..)| plain(text).starts_with(start));
+    if let Some((_, code, message)) = inner {
+        return SqlError::new(code, *message);
+    }
+    if let Some(error) = no_function(text, &text.to_lowercase()) {
+        return error;
+    }
+    let text = plain(text);
     let lower = text.to_lowercase();
     if lower.starts_with("table ") && lower.contains("not found") {
         let name = text.split('\'').nth(1).unwrap_or_default();
@@ -335,10 +405,31 @@ fn from_text(default: &'static str, text: &str) -> SqlError {
         let name = name.rsplit('.').next().unwrap_or(name);
         return SqlError::new("42P01", format!("relation \"{name}\" does not exist"));
     }
-    if lower.starts_with("unnest should be rewritten") {
-        let text = "set-returning functions are not allowed in calls of aggregates, and here";
-        return SqlError::new("0A000", text);
-    }
     let known = TEXTS.iter().find(|(part, _)| lower.contains(part));
     SqlError::new(known.map_or(default, |(_, code)| code), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The engine says `Internal error`, and asks for a report of the bug, of calls that no function has.
+    #[test]
+    fn what_is_not_supported_is_no_bug() {
+        let check = |text: &str, code, message| {
+            let error = from_text("42000", text);
+            assert_eq!((error.code, error.message.as_str()), (code, message), "{text}");
+        };
+        let bug = "\nThis issue was likely caused by a bug in DataFusion's code.";
+        let text = format!("Internal error: Function 'round' failed to match any signature.{bug}");
+        check(&text, "42883", "function round does not exist with these arguments");
+        let text = "array_append does not support type Utf8. No function matches the given name and \
+                    argument types 'array_append(Utf8)'";
+        check(text, "42883", "function array_append does not exist with these arguments");
+        check("Invalid function 'nope'.", "42883", "function nope does not exist");
+        let text = format!("Assertion failed: compatible: Schema {{ .. }}{bug}");
+        check(&text, "0A000", "this combination of expressions is not supported");
+        check(&format!("Internal error: odd{bug}"), "42000", "odd");
+        check("Execution error: Arrow error: x", "42000", "x");
+    }
 }

@@ -8,8 +8,9 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, OrderByExpr,
-    OrderByKind, Query, Select, SelectItem, SetExpr, Visit, VisitMut, Visitor, VisitorMut,
+    Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident,
+    JoinConstraint, JoinOperator, ObjectName, OrderByExpr, OrderByKind, Query, Select, SelectItem,
+    SetExpr, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -231,10 +232,48 @@ impl VisitorMut for Apart {
 
 /// `f(x)` as `unnest(list_of_f(x))`.
 fn as_list(expr: &mut Expr, name: &str) -> Result<(), SqlError> {
+    if name == "generate_series" {
+        series(expr)?;
+    }
     if let (Expr::Function(call), Some(known)) = (&mut *expr, listed(name)) {
         call.name = ObjectName::from(vec![Ident::new(known)]);
     }
     *expr = parsed(&format!("unnest({expr})"))?;
+    Ok(())
+}
+
+/// `generate_series('2026-01-01'::date, '2026-01-03', '1 day')`: texts beside a time are a time and a span.
+fn series(expr: &mut Expr) -> Result<(), SqlError> {
+    let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = expr else {
+        return Ok(());
+    };
+    let [
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(start)),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(end)),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(step)),
+    ] = list.args.as_mut_slice()
+    else {
+        return Ok(());
+    };
+    let is_text = |expr: &Expr| {
+        matches!(expr, Expr::Value(value)
+        if matches!(value.value, Value::SingleQuotedString(_)))
+    };
+    if is_text(step) {
+        *step = parsed(&format!("interval {step}"))?;
+    }
+    let kind = |expr: &Expr| match expr {
+        Expr::Cast { data_type, .. } => Some(data_type.clone()),
+        Expr::TypedString(typed) => Some(typed.data_type.clone()),
+        _ => None,
+    };
+    let (first, last) = (kind(start), kind(end));
+    if let (Some(kind), true) = (first, is_text(end)) {
+        *end = parsed(&format!("cast({end} as {kind})"))?;
+    }
+    if let (Some(kind), true) = (last, is_text(start)) {
+        *start = parsed(&format!("cast({start} as {kind})"))?;
+    }
     Ok(())
 }
 

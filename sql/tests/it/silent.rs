@@ -257,3 +257,29 @@ async fn floats_with_exponents_are_what_is_written() {
     ])
     .await;
 }
+
+/// What the engine has no function for was told as an internal error, with a request to report a bug.
+#[tokio::test]
+async fn what_is_not_there_is_no_internal_error() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    for (sql, code) in [
+        ("select avg(interval '1 day')", "42883"),
+        ("select generate_series('a', 'b')", "42883"),
+        ("select round('a'::text)", "42883"),
+        ("select date_trunc(1)", "42883"),
+        ("select 1 between date '2026-01-01' and 2", "42883"),
+        ("select true ~ 'a'", "42883"),
+        ("select 1 in (select 1)", "0A000"),
+        ("select sum(generate_series(1, 3))", "0A000"),
+    ] {
+        let error = client.simple_query(sql).await.unwrap_err();
+        let error = error.as_db_error().unwrap();
+        let text = error.message();
+        assert_eq!(error.code().code(), code, "{sql}: {text}");
+        assert!(!text.contains("nternal") && !text.contains("DataFusion"), "{sql}: {text}");
+        assert!(!text.contains("ogical expression"), "{sql}: {text}");
+    }
+    let days = "select generate_series(date '2026-01-01', '2026-01-02', '1 day')::date";
+    assert_eq!(answer(&client, days).await, ["2026-01-01", "2026-01-02"]);
+}
