@@ -19,6 +19,7 @@ use crate::error::SqlError;
 use crate::from_functions;
 use crate::interval;
 use crate::json_build;
+use crate::ordinals;
 use crate::time::chrono_pattern;
 use crate::type_of;
 
@@ -65,6 +66,7 @@ impl VisitorMut for Rewrite {
             catalog::name_columns(&mut query.body);
         }
         self.depth += 1;
+        ordinals::name_windows(query, self.depth == 1);
         let rewritten = limit_of_fetch(query).and_then(|()| crate::gapfill::fill(query));
         let rewritten = rewritten.and_then(|()| crate::sets::refuse_values(query));
         into_flow(rewritten.and_then(|()| crate::sets::order(query)))
@@ -209,13 +211,13 @@ fn rewrite_expr(expr: &mut Expr) -> Result<(), SqlError> {
             Value::HexStringLiteral(_) | Value::SingleQuotedByteStringLiteral(_) => {
                 return Err(SqlError::unsupported("a bit string"));
             }
-            _ => {}
-        },
             Value::Number(text, long) => {
                 if let Some(plain) = without_exponent(text) {
                     *expr = Expr::Value(Value::Number(plain, *long).into());
                 }
             }
+            _ => {}
+        },
         Expr::Cast { expr: inner, data_type, .. } => {
             if let Some(to) = cast(inner, data_type)? {
                 *expr = to;
@@ -382,8 +384,6 @@ fn cast(inner: &Expr, data_type: &mut DataType) -> Result<Option<Expr>, SqlError
     parsed(&format!("left(cast({inner} as text), {length})")).map(Some)
 }
 
-/// `float` has 53 bits where nothing less is asked for. DataFusion takes it to have 24.
-fn float(bits: &ast::ExactNumberInfo) -> DataType {
 /// A number that is written out, as a float: read from its digits, for the engine would make a decimal
 /// of it first, and then multiply that by what is not exactly a power of ten.
 fn literal_float(inner: &Expr, data_type: &DataType) -> Option<Expr> {
@@ -416,6 +416,8 @@ fn without_exponent(text: &str) -> Option<String> {
     (all.len() <= 39).then_some(all)
 }
 
+/// `float` has 53 bits where nothing less is asked for. DataFusion takes it to have 24.
+fn float(bits: &ast::ExactNumberInfo) -> DataType {
     match bits {
         ast::ExactNumberInfo::Precision(..=24) => DataType::Real,
         _ => DataType::DoublePrecision,
@@ -640,8 +642,6 @@ mod tests {
     }
 
     #[test]
-    fn similar() {
-    #[test]
     fn exponents() {
         let check = |text: &str, expected: Option<&str>| {
             assert_eq!(without_exponent(text).as_deref(), expected, "{text}");
@@ -656,6 +656,8 @@ mod tests {
         check("1e39", None);
     }
 
+    #[test]
+    fn similar() {
         let check = |pattern: &str, expected: &str| {
             assert_eq!(similar_regex(pattern, Some('\\')).unwrap(), expected, "{pattern}");
         };

@@ -129,3 +129,30 @@ async fn a_join_that_needs_no_column_keeps_a_number() {
     let sql = "select min(a.line) from logs a, logs b";
     assert_eq!(answer(&client, sql).await, ["0 "]);
 }
+
+/// `order by 2` put the window itself in the place of the number, where the groups that it is over were
+/// no longer known: only a column with a name was found.
+#[tokio::test]
+async fn windows_over_groups_are_ordered_by_their_number() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    for (sql, expected) in [
+        (
+            "select level, row_number() over (order by count(*), level desc) from logs \
+             group by level order by 2 limit 2",
+            ["warn|1", "info|2"],
+        ),
+        (
+            "select app, sum(count(*)) over (order by app), count(*) from logs group by app \
+             order by 2 desc, 1 limit 2",
+            ["app9|3000|300", "app8|2700|300"],
+        ),
+        (
+            "select b from (select app, rank() over (order by count(*), app) as b from logs \
+             group by app order by 2 desc limit 1) s union all select 0",
+            ["10", "0"],
+        ),
+    ] {
+        assert_eq!(answer(&client, sql).await, expected, "{sql}");
+    }
+}
