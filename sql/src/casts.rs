@@ -203,7 +203,7 @@ impl ScalarUDFImpl for CastFunction {
             Kind::Day | Kind::Coarser(_) => Ok(cast(&arrays[0], &self.return_type(&[])?)?),
             Kind::Span => spans_of(&arrays[0]),
             Kind::Float(DataType::Float32) => {
-                floats_of::<Float32Type>(&arrays[0], "real", |value| f64::from(value))
+                floats_of::<Float32Type>(&arrays[0], "real", f64::from)
             }
             Kind::Float(_) => {
                 floats_of::<Float64Type>(&arrays[0], "double precision", |value| value)

@@ -120,8 +120,8 @@ fn length(span: Expr) -> Expr {
     ScalarUDF::new_from_impl(Length { signature }).call(vec![span])
 }
 
-fn boxed(span: Box<Expr>) -> Box<Expr> {
-    Box::new(length(*span))
+fn boxed(span: Expr) -> Box<Expr> {
+    Box::new(length(span))
 }
 
 /// The length of what is a span, and anything else as it is.
@@ -140,27 +140,27 @@ fn rewrite_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::BinaryExpr(BinaryExpr { left, op, right })
             if compares(op) && is_span(&left) && is_span(&right) =>
         {
-            Expr::BinaryExpr(BinaryExpr { left: boxed(left), op, right: boxed(right) })
+            Expr::BinaryExpr(BinaryExpr { left: boxed(*left), op, right: boxed(*right) })
         }
         Expr::Between(Between { expr, negated, low, high }) if is_span(&expr) => {
-            let (expr, low, high) = (boxed(expr), boxed(low), boxed(high));
+            let (expr, low, high) = (boxed(*expr), boxed(*low), boxed(*high));
             Expr::Between(Between { expr, negated, low, high })
         }
         Expr::InList(InList { expr, list, negated }) if is_span(&expr) => {
             let list = list.into_iter().map(length).collect();
-            Expr::InList(InList { expr: boxed(expr), list, negated })
+            Expr::InList(InList { expr: boxed(*expr), list, negated })
         }
         Expr::InSubquery(InSubquery { expr, mut subquery, negated }) if is_span(&expr) => {
             let plan = Arc::unwrap_or_clone(subquery.subquery);
             let lengths: Vec<Expr> =
                 plan.schema().columns().into_iter().map(|own| length(Expr::Column(own))).collect();
             subquery.subquery = Arc::new(LogicalPlanBuilder::from(plan).project(lengths)?.build()?);
-            Expr::InSubquery(InSubquery { expr: boxed(expr), subquery, negated })
+            Expr::InSubquery(InSubquery { expr: boxed(*expr), subquery, negated })
         }
         Expr::Case(Case { expr: Some(expr), when_then_expr, else_expr }) if is_span(&expr) => {
             let when_then_expr =
-                when_then_expr.into_iter().map(|(when, then)| (boxed(when), then)).collect();
-            Expr::Case(Case { expr: Some(boxed(expr)), when_then_expr, else_expr })
+                when_then_expr.into_iter().map(|(when, then)| (boxed(*when), then)).collect();
+            Expr::Case(Case { expr: Some(boxed(*expr)), when_then_expr, else_expr })
         }
         Expr::ScalarFunction(ScalarFunction { func, args })
             if func.name() == "array_has" && args.get(1).is_some_and(is_span) =>

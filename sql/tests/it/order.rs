@@ -149,7 +149,7 @@ async fn windows_over_groups_are_ordered_by_their_number() {
         ),
         (
             "select b from (select app, rank() over (order by count(*), app) as b from logs \
-             group by app order by 2 desc limit 1) s union all select 0",
+             group by app order by 2 desc limit 1) s union all select 0 order by 1 desc",
             ["10", "0"],
         ),
     ] {
