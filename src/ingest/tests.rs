@@ -588,6 +588,9 @@ fn protobuf_pushes() {
     odd(i64::MAX, 0, "timestamp too new: 2262-04-11T23:47:16Z");
     check(b"\x0a\xff\xff\xff\x7f", 400, "unexpected EOF", 0);
     check(b"\x08\x01", 400, "proto: wrong wireType for field Streams", 0);
+    // An entry whose tag a damaged bit turned into that of the hash was passed over as unknown.
+    let hash = b"\x0a\x0d\x0a\x07{a='b'}\x1a\x02hi";
+    check(hash, 400, "proto: wrong wireType for field Hash", 0);
     check(b"\x0a\x07\x0a\x05{a=\"\xff", 400, "proto: invalid UTF-8 in labels", 0);
     // Labels after the entries are found; labels twice are not what any encoder writes.
     let late = b"\x0a\x19\x12\x0c\x0a\x06\x08\x80\xe2\xcf\xaa\x06\x12\x02hi\x0a\x09{app=\"a\"}";
