@@ -189,7 +189,7 @@ impl Shard {
                     streams.entry(&segment.labels).or_default().push(rows);
                 }
             }
-            let mut writer = ChunkWriter::new(tenant, WriteOptions::default());
+            let mut writer = ChunkWriter::new(tenant, WriteOptions::default().of_head());
             for (labels, pieces) in streams {
                 writer.stream(labels, &Merged::of(pieces));
             }

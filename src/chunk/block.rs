@@ -95,9 +95,10 @@ pub(super) fn put(
     let mut sets_raw = Vec::new();
     sets::put_sets(&used, &mut sets_raw);
     assert!(sets_raw.len() <= SETS_BYTES_MAX, "a block's metadata is bounded");
-    let sets_codec = options.codec.compress(&sets_raw, options.level, small);
+    let effort = (options.level, options.window_log);
+    let sets_codec = options.codec.compress(&sets_raw, effort, small);
     let text_at = text.len();
-    let text_codec = options.codec.compress(span, options.level, text);
+    let text_codec = options.codec.compress(span, effort, text);
 
     let stored = |region: &[u8], start: usize, end: usize| Stored {
         n_bytes: number(end - start),

@@ -47,11 +47,16 @@ impl Codec {
     }
 
     /// Appends the bytes to `out`, compressed where that makes them smaller, and says how.
-    /// `level` counts for zstd and gzip.
-    pub(super) fn compress(self, raw: &[u8], level: i32, out: &mut Vec<u8>) -> Codec {
+    /// `level` counts for zstd and gzip, `window_log` for zstd.
+    pub(super) fn compress(
+        self,
+        raw: &[u8],
+        (level, window_log): (i32, u32),
+        out: &mut Vec<u8>,
+    ) -> Codec {
         let smaller = match self {
             Codec::None => None,
-            Codec::Zstd => frame::compress(raw, level),
+            Codec::Zstd => frame::compress_within(raw, level, window_log),
             Codec::Lz4 => Some(lz4_flex::block::compress(raw)),
             Codec::Snappy => {
                 let compressed = snap::raw::Encoder::new().compress_vec(raw);
@@ -113,7 +118,7 @@ mod tests {
             assert_eq!(Codec::from_number(codec.number()), Some(codec));
             for raw in [text.as_bytes(), &noise[..64], b"a", b""] {
                 let mut out = b"before".to_vec();
-                let used = codec.compress(raw, 3, &mut out);
+                let used = codec.compress(raw, (3, 0), &mut out);
                 let stored = &out[6..];
                 assert!(stored.len() <= raw.len());
                 assert_eq!(used.decompress(stored, raw.len()).as_deref(), Some(raw), "{codec:?}");

@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn blocks_and_codecs_do_not_matter_and_entries_do() {
         let own = write(&streams("web", "end"), WriteOptions::default());
-        let options = WriteOptions { codec: Codec::Lz4, level: 1, block_bytes: 200 };
+        let options = WriteOptions { codec: Codec::Lz4, level: 1, window_log: 0, block_bytes: 200 };
         let (other, summary) = write(&streams("web", "end"), options);
         assert_ne!(other, own.0);
         assert_eq!(same_entries(&other, &own.0), Ok(Some(summary)));

@@ -215,7 +215,7 @@ mod tests {
     }
 
     fn options(block_bytes: usize) -> WriteOptions {
-        WriteOptions { codec: Codec::Zstd, level: 1, block_bytes }
+        WriteOptions { codec: Codec::Zstd, level: 1, window_log: 0, block_bytes }
     }
 
     proptest! {

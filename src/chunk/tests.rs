@@ -14,7 +14,7 @@ fn labels(app: &str) -> Labels {
 }
 
 fn options(codec: Codec, block_bytes: usize) -> WriteOptions {
-    WriteOptions { codec, level: 1, block_bytes }
+    WriteOptions { codec, level: 1, window_log: 0, block_bytes }
 }
 
 /// Three streams with what logs have: a burst, a regular beat, traces, levels, equal times.

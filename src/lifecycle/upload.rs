@@ -42,6 +42,7 @@ pub(super) async fn upload(
     view: &ShardView,
     sealed: &Arc<SealedHead>,
 ) -> Result<Vec<Flushed>, Error> {
+    let options = options.of_head();
     let decoded = Arc::new(decode(pool, sealed).await?);
     let mut flushed = Vec::with_capacity(sealed.tenants.len());
     for input in chunk_inputs(sealed) {

@@ -6,26 +6,47 @@
 use std::cell::RefCell;
 
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::CParameter;
 
 /// Bytes below which nothing is compressed: the frame's own header would eat what it saves.
 const BYTES_MIN: usize = 96;
 
 thread_local! {
-    static COMPRESSOR: RefCell<Option<(i32, Compressor<'static>)>> = const { RefCell::new(None) };
+    static COMPRESSOR: RefCell<Option<Kept>> = const { RefCell::new(None) };
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// A context, and what it is set to.
+struct Kept {
+    compressor: Compressor<'static>,
+    level: i32,
+    window_log: u32,
 }
 
 /// Compresses, or says `None` where that would not save anything worth a frame.
 pub(crate) fn compress(raw: &[u8], level: i32) -> Option<Vec<u8>> {
+    compress_within(raw, level, 0)
+}
+
+/// The same, looking back no further than `2^window_log` bytes; 0 is what the level has.
+pub(crate) fn compress_within(raw: &[u8], level: i32, window_log: u32) -> Option<Vec<u8>> {
     if raw.len() < BYTES_MIN {
         return None;
     }
     COMPRESSOR.with_borrow_mut(|kept| {
-        let make = || (level, Compressor::new(level).expect("a context needs memory and a level"));
-        let (own, compressor) = kept.get_or_insert_with(make);
-        if *own != level {
+        let kept = kept.get_or_insert_with(|| {
+            let compressor = Compressor::new(level).expect("a context needs memory and a level");
+            Kept { compressor, level, window_log: 0 }
+        });
+        let Kept { compressor, .. } = kept;
+        if kept.level != level {
             compressor.set_compression_level(level).expect("a level of zstd");
-            *own = level;
+            kept.level = level;
+        }
+        if kept.window_log != window_log {
+            let window = CParameter::WindowLog(window_log);
+            compressor.set_parameter(window).expect("a window of zstd");
+            kept.window_log = window_log;
         }
         let frame = compressor.compress(raw).expect("the buffer holds any frame of this input");
         (frame.len() < raw.len() - raw.len() / 32).then_some(frame)
@@ -57,6 +78,11 @@ mod tests {
             compress(&raw, 3).and_then(|frame| decompress(&frame, raw.len())),
             Some(raw.clone())
         );
+        let noise: Vec<u8> = (0..300_000_u64).map(|i| (i * i * i % 251).to_le_bytes()[0]).collect();
+        let far = [&raw[..], &noise, &raw].concat();
+        let near = compress_within(&far, 1, 16).expect("a regular text");
+        assert_ne!(compress(&far, 1).as_ref(), Some(&near), "it looks back");
+        assert_eq!(decompress(&near, far.len()), Some(far));
         assert_eq!(compress(&raw, 1).as_ref(), Some(&frame), "a used context changes nothing");
         assert_eq!(decompress(&frame, raw.len()), Some(raw.clone()));
         assert_eq!(decompress(&frame, raw.len() - 1), None);
