@@ -1,4 +1,4 @@
-//! Pushes under ingestion policies, of old logs, and what is copied into metadata.
+//! Pushes under ingestion policies and blocks, of old logs, and what is copied into metadata.
 
 use super::*;
 
@@ -190,4 +190,39 @@ fn fields_that_are_copied_into_metadata() {
     check("t1", r#"{"detected_level": "warn", "pod": "p", "trace": "t1"}"#);
     check("t2", r#"{"detected_level": "info", "pod": "p", "severity": "info", "trace": "own"}"#);
     check("nothing", r#"{"detected_level": "unknown", "pod": "p"}"#);
+}
+
+#[test]
+fn labels_that_every_stream_must_have() {
+    let limits = Limits { enforced_labels: vec!["env".into(), "app".into()], ..Limits::default() };
+    let push = Push { limits, ..Push::default() };
+    let values = format!(r#"[["{}","x"]]"#, NOW.nanos());
+    let body = one(r#"{"app":"a"}"#, &values);
+    let (status, text, entries) = push.outcome(push.json(&body));
+    let expected = "missing required labels 'env' for user 'fake' for stream '{app=\"a\", service_name=\"a\"}' (policy: '')";
+    assert_eq!((status, entries.len()), (400, 0));
+    assert!(text.contains(expected), "{text}");
+    let body = one(r#"{"app":"a","env":"b"}"#, &values);
+    assert_eq!(push.outcome(push.json(&body)).0, 204);
+}
+
+#[test]
+fn a_tenant_that_may_not_push_for_a_while() {
+    let until = |seconds: u64, status: u16| {
+        let until = Moment(NOW.after(std::time::Duration::from_secs(seconds)));
+        let limits = Limits {
+            block_ingestion_until: Some(until),
+            block_ingestion_status_code: status,
+            ..Limits::default()
+        };
+        let push = Push { limits, ..Push::default() };
+        let values = format!(r#"[["{}","x"]]"#, NOW.nanos());
+        push.outcome(push.json(&one(r#"{"app":"a"}"#, &values)))
+    };
+    let (status, text, _) = until(60, 260);
+    assert_eq!(status, 260);
+    assert!(text.starts_with("ingestion blocked for user 'fake' until '2026-"), "{text}");
+    assert_eq!(until(60, 200), (204, String::new(), Vec::new()));
+    let (status, _, entries) = until(0, 260);
+    assert_eq!((status, entries.len()), (204, 1));
 }
